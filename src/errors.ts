@@ -1,0 +1,67 @@
+// The one error class of the package and the table of its codes. docs/errors.md is this table.
+
+/** Every code an {@link EngineError} can carry, with what it means. Codes are stable. */
+export const errorCodes = {
+	OPTION_UNKNOWN: 'An option, configuration key or environment variable does not exist.',
+	OPTION_TYPE: 'An option has a value of the wrong kind.',
+	OPTION_RANGE: 'An option has a value outside the range that makes sense.',
+	OPTION_MISSING: 'A required option is missing.',
+	OPTION_CONFLICT: 'Two options exclude each other.',
+	FILE_NOT_FOUND: 'A file or folder does not exist.',
+	FILE_UNREADABLE: 'A file exists and cannot be read.',
+	FILE_EMPTY: 'A file holds nothing to work on.',
+	FILE_FORMAT: 'A file is not of the format it should have.',
+	FILE_WRITE: 'A file could not be written, or did not read back as written.',
+	OUTPUT_EXISTS: 'The output is there already; use --overwrite or another name.',
+	OUTPUT_LOCKED: 'Another running process writes the same output.',
+	DATA_ROW: 'A line of a data file is not a valid record.',
+	DATA_DUPLICATE: 'A text would appear twice in one batch, in the order of the file.',
+	DATA_EMPTY: 'The data hold no usable record.',
+	MODEL_NOT_FOUND: 'There is no model folder at this place.',
+	MODEL_CONFIG: 'A configuration file of the model contradicts itself or lacks something.',
+	MODEL_FAMILY: 'The architecture of the model is not known.',
+	MODEL_POOLING: 'The model does not say how token vectors become one vector.',
+	MODEL_MODULE: 'The model folder has a module that is not known or needs remote code.',
+	MODEL_TENSOR: 'A tensor is missing, has the wrong shape or an unusable type.',
+	SAFETENSORS_INVALID: 'A safetensors file is cut, lies about its contents or is malformed.',
+	TOKENIZER_MISSING: 'The model folder has no tokenizer.',
+	TOKENIZER_INVALID: 'The tokenizer file is malformed or does not fit the model.',
+	TOKENIZER_KIND: 'The tokenizer is of a kind that is not known.',
+	DEVICE_UNAVAILABLE: 'The device asked for cannot be used here.',
+	DTYPE_UNSUPPORTED: 'The device does not compute in this type.',
+	NATIVE_UNAVAILABLE: 'The native add-on could not be loaded.',
+	OP_INVALID: 'An operation was given operands that do not fit.',
+	OUT_OF_MEMORY: 'There is not enough memory.',
+	DISPOSED: 'An object was used after dispose().',
+	TRAIN_BATCH: 'A batch cannot be trained on.',
+	TRAIN_SCHEDULE: 'The phases of a learning-rate schedule do not fit its steps.',
+	LOSS_NOT_FINITE: 'The loss became infinite or not a number.',
+	LOSS_INVALID: 'A loss was given columns it cannot use, or returned no scalar.',
+	CHECKPOINT_INVALID: 'A checkpoint is torn, tampered with or of another run.',
+	RESUME_CHANGED: 'An option or a data file changed since the checkpoint.',
+	INTERNAL: 'A bug of this package; please report it.',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/**
+What every function of this package throws or rejects with (except an abort, which rejects with the
+signal's own reason). `message` reads *where: expected what, got what; what to do*.
+*/
+export class EngineError extends Error {
+	override readonly name = 'EngineError';
+	readonly code: ErrorCode;
+
+	constructor(code: ErrorCode, message: string, options: {cause?: unknown} = {}) {
+		super(message, options);
+		this.code = code;
+	}
+}
+
+/** The kind of a value, for messages: `a string`, `an array`, `null`. */
+export function kindOf(value: unknown): string {
+	if (value === null) return 'null';
+	if (value === undefined) return 'nothing';
+	if (Array.isArray(value)) return 'an array';
+	return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
