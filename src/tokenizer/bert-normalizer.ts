@@ -13,6 +13,7 @@ export interface BertNormalizerOptions {
 
 /** The text as BertNormalizer leaves it. */
 export function normalizeBert(text: string, options: BertNormalizerOptions): string {
+	if (plainAscii.test(text)) return normalizeAscii(text, options);
 	let result = text.replace(loneSurrogates, '\uFFFD');
 	if (options.cleanText || options.handleChineseChars) result = cleanAndSpace(result, options);
 	if (options.stripAccents) result = stripAccents(result);
@@ -21,7 +22,13 @@ export function normalizeBert(text: string, options: BertNormalizerOptions): str
 	return result;
 }
 
+const plainAscii = /^[\t\n\r -~]*$/;
 const loneSurrogates = /\p{Cs}/gu;
+
+function normalizeAscii(text: string, {cleanText, lowercase}: BertNormalizerOptions): string {
+	const spaced = cleanText ? text.replace(/[\t\n\r]/g, ' ') : text;
+	return lowercase ? spaced.toLowerCase() : spaced;
+}
 
 function cleanAndSpace(text: string, options: BertNormalizerOptions): string {
 	const classes = charClasses();

@@ -1,0 +1,153 @@
+// What a tokenizer.json says, checked: sections, vocabulary, added tokens, special tokens around a text.
+// Truncation and padding written there are not read; the caller decides the length.
+
+import {EngineError} from '../errors.js';
+import type {TokenizerSource} from './files.js';
+import {asArray, asFlag, asId, asRecord, asString, invalid, type JsonRecord} from './json.js';
+import {readTemplate} from './template.js';
+import {tokenizerOfVocabulary} from './vocabulary-file.js';
+
+export interface TokenizerDefinition {
+	readonly path: string;
+	/** The whole file, for kinds that are read elsewhere. */
+	readonly json: JsonRecord;
+	readonly kind: ModelKind;
+	readonly model: JsonRecord;
+	readonly vocabulary: ReadonlyMap<string, number>;
+	readonly addedTokens: readonly AddedToken[];
+	/** Ids before and after the ids of every text. */
+	readonly prefix: readonly number[];
+	readonly suffix: readonly number[];
+	readonly largestId: number;
+}
+
+export interface AddedToken {
+	readonly id: number;
+	readonly content: string;
+	/** Only as a word of its own. */
+	readonly singleWord: boolean;
+	/** Takes the white space before or after it along. */
+	readonly lstrip: boolean;
+	readonly rstrip: boolean;
+	/** Looked for in the normalised text instead of the text itself. */
+	readonly normalized: boolean;
+}
+
+export const modelKinds = ['WordPiece', 'BPE', 'Unigram'] as const;
+export type ModelKind = (typeof modelKinds)[number];
+
+/** Parses and checks a tokenizer; throws `TOKENIZER_INVALID` or `TOKENIZER_KIND`. */
+export function readDefinition(source: TokenizerSource): TokenizerDefinition {
+	const {path} = source;
+	const text = decode(source);
+	const json =
+		source.kind === 'json'
+			? asRecord(parse(text, path), path)
+			: tokenizerOfVocabulary(text, source.settings, path);
+	const model = asRecord(json.model, `${path}: model`);
+	const kind = kindOfModel(model, path);
+	const vocabulary = readVocabulary(model, `${path}: model.vocab`);
+	const addedTokens = readAddedTokens(json.added_tokens, vocabulary, `${path}: added_tokens`);
+	const idOf = tokenIds(vocabulary, addedTokens);
+	const {prefix, suffix} = readTemplate(json.post_processor, idOf, `${path}: post_processor`);
+	const largestId = largest([...vocabulary.values()], addedTokens, [...prefix, ...suffix]);
+	return {path, json, kind, model, vocabulary, addedTokens, prefix, suffix, largestId};
+}
+
+function decode({bytes, path}: TokenizerSource): string {
+	try {
+		// The decoder refuses shared memory in some versions; a copy here is off the main thread.
+		return new TextDecoder('utf-8', {fatal: true}).decode(bytes.slice());
+	} catch (cause) {
+		throw new EngineError('TOKENIZER_INVALID', `${path}: expected UTF-8 text, got other bytes`, {
+			cause,
+		});
+	}
+}
+
+function parse(text: string, path: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch (cause) {
+		const reason = cause instanceof Error ? cause.message : String(cause);
+		throw new EngineError('TOKENIZER_INVALID', `${path}: expected JSON, got: ${reason}`, {cause});
+	}
+}
+
+/** Files of before 2020 do not name the kind. */
+function kindOfModel(model: JsonRecord, path: string): ModelKind {
+	const type = model.type ?? guessKind(model);
+	const kind = modelKinds.find(name => name === type);
+	if (kind !== undefined) return kind;
+	throw new EngineError(
+		'TOKENIZER_KIND',
+		`${path}: model.type: expected ${modelKinds.join(', ')}, got ${JSON.stringify(type)}`,
+	);
+}
+
+function guessKind(model: JsonRecord): ModelKind | undefined {
+	if (Array.isArray(model.vocab)) return 'Unigram';
+	if (Array.isArray(model.merges)) return 'BPE';
+	return 'max_input_chars_per_word' in model ? 'WordPiece' : undefined;
+}
+
+function readVocabulary(model: JsonRecord, where: string): Map<string, number> {
+	const {vocab} = model;
+	if (Array.isArray(vocab)) return new Map(vocab.map((row, id) => [pieceOf(row, where, id), id]));
+	const entries = Object.entries(asRecord(vocab, where));
+	for (const [piece, id] of entries) asId(id, `${where}[${JSON.stringify(piece)}]`);
+	const vocabulary = new Map(entries as [string, number][]);
+	if (vocabulary.size === 0) throw invalid(where, 'at least one piece', vocab);
+	return vocabulary;
+}
+
+function pieceOf(row: unknown, where: string, id: number): string {
+	const [piece, score] = asArray(row, `${where}[${id}]`);
+	if (typeof score !== 'number') throw invalid(`${where}[${id}]`, 'a score', score);
+	return asString(piece, `${where}[${id}]`);
+}
+
+function readAddedTokens(
+	value: unknown,
+	vocabulary: ReadonlyMap<string, number>,
+	where: string,
+): AddedToken[] {
+	const rows = value === undefined || value === null ? [] : asArray(value, where);
+	return rows.flatMap((row, index) => {
+		const token = readAddedToken(asRecord(row, `${where}[${index}]`), `${where}[${index}]`);
+		const known = vocabulary.get(token.content);
+		if (known !== undefined && known !== token.id) {
+			throw invalid(`${where}[${index}].id`, `${known}, as in the vocabulary`, token.id);
+		}
+		return token.content === '' ? [] : [token];
+	});
+}
+
+function readAddedToken(row: JsonRecord, where: string): AddedToken {
+	const special = asFlag(row.special, `${where}.special`, false);
+	return {
+		id: asId(row.id, `${where}.id`),
+		content: asString(row.content, `${where}.content`),
+		singleWord: asFlag(row.single_word, `${where}.single_word`, false),
+		lstrip: asFlag(row.lstrip, `${where}.lstrip`, false),
+		rstrip: asFlag(row.rstrip, `${where}.rstrip`, false),
+		normalized: asFlag(row.normalized, `${where}.normalized`, !special),
+	};
+}
+
+function tokenIds(vocabulary: ReadonlyMap<string, number>, added: readonly AddedToken[]) {
+	const addedIds = new Map(added.map(({content, id}) => [content, id]));
+	return (token: string) => addedIds.get(token) ?? vocabulary.get(token);
+}
+
+function largest(
+	ids: readonly number[],
+	added: readonly AddedToken[],
+	others: readonly number[],
+): number {
+	let result = 0;
+	for (const id of ids) result = Math.max(result, id);
+	for (const {id} of added) result = Math.max(result, id);
+	for (const id of others) result = Math.max(result, id);
+	return result;
+}

@@ -1,0 +1,154 @@
+// Finds the tokenizer of a model folder: tokenizer.json, or vocab.txt with its settings.
+// The big file stays bytes here; it is parsed and checked by Tokenizer.open, off the main thread.
+
+import {access, type FileHandle, open, readFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {EngineError, kindOf} from '../errors.js';
+import {isRecord, type JsonRecord} from './json.js';
+
+/** What {@link Tokenizer.open} needs, and what a saved model takes along. */
+export interface TokenizerFiles {
+	readonly folder: string;
+	readonly source: TokenizerSource;
+	/** `model_max_length` of tokenizer_config.json; null when absent or one of the "no limit" values. */
+	readonly modelMaxLength: number | null;
+	/** Names of the tokenizer's files in the folder, to be copied when the model is saved. */
+	readonly names: readonly string[];
+}
+
+/** The bytes (shared memory, so that no thread copies them) and how to read them. */
+export interface TokenizerSource {
+	readonly kind: 'json' | 'vocab';
+	/** Path for messages. */
+	readonly path: string;
+	readonly bytes: Uint8Array;
+	/** For `vocab`: tokenizer_config.json with special_tokens_map.json and added_tokens.json. */
+	readonly settings: JsonRecord;
+}
+
+const companions = [
+	'tokenizer.json',
+	'tokenizer_config.json',
+	'special_tokens_map.json',
+	'added_tokens.json',
+	'vocab.txt',
+	'vocab.json',
+	'merges.txt',
+	'spiece.model',
+	'sentencepiece.bpe.model',
+	'tokenizer.model',
+	'chat_template.jinja',
+] as const;
+
+const largestFile = 256 * 2 ** 20;
+const noLimit = 1e9;
+
+/**
+Reads the tokenizer files of a model folder.
+
+Rejects with `TOKENIZER_MISSING` when there are none and `TOKENIZER_INVALID` when a small one is malformed.
+*/
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+	const names = await existing(folder);
+	const config = await readSettings(folder, 'tokenizer_config.json', names);
+	const common = {folder, names, modelMaxLength: maxLengthOf(config, folder)};
+	if (names.includes('tokenizer.json')) {
+		const path = join(folder, 'tokenizer.json');
+		return {...common, source: {kind: 'json', path, bytes: await readShared(path), settings: {}}};
+	}
+	if (!names.includes('vocab.txt')) throw missing(folder, names);
+	const path = join(folder, 'vocab.txt');
+	const settings = {
+		...config,
+		...(await readSettings(folder, 'special_tokens_map.json', names)),
+		added_tokens: await readSettings(folder, 'added_tokens.json', names),
+	};
+	return {...common, source: {kind: 'vocab', path, bytes: await readShared(path), settings}};
+}
+
+async function existing(folder: string): Promise<string[]> {
+	const found = await Promise.all(
+		companions.map(name =>
+			access(join(folder, name)).then(
+				() => true,
+				() => false,
+			),
+		),
+	);
+	return companions.filter((_, index) => found[index]);
+}
+
+function missing(folder: string, names: readonly string[]): EngineError {
+	const others = names.length > 0 ? names.join(', ') : 'neither';
+	return new EngineError(
+		'TOKENIZER_MISSING',
+		`${folder}: expected tokenizer.json or vocab.txt, got ${others}; save the tokenizer of the model here`,
+	);
+}
+
+async function readSettings(
+	folder: string,
+	name: string,
+	names: readonly string[],
+): Promise<JsonRecord> {
+	if (!names.includes(name)) return {};
+	const path = join(folder, name);
+	const text = await readFile(path, 'utf8').catch(cause => {
+		throw new EngineError('FILE_UNREADABLE', `${path}: cannot be read`, {cause});
+	});
+	return parseRecord(text, path);
+}
+
+function parseRecord(text: string, path: string): JsonRecord {
+	let value: unknown;
+	try {
+		value = JSON.parse(text.replace(/^\uFEFF/, ''));
+	} catch (cause) {
+		const reason = cause instanceof Error ? cause.message : String(cause);
+		throw new EngineError('TOKENIZER_INVALID', `${path}: expected JSON, got: ${reason}`, {cause});
+	}
+	if (isRecord(value)) return value;
+	throw new EngineError('TOKENIZER_INVALID', `${path}: expected an object, got ${kindOf(value)}`);
+}
+
+function maxLengthOf(config: JsonRecord, folder: string): number | null {
+	const value = config.model_max_length;
+	if (value === undefined || value === null) return null;
+	if (typeof value === 'number' && value >= noLimit) return null;
+	if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
+	throw new EngineError(
+		'TOKENIZER_INVALID',
+		`${join(folder, 'tokenizer_config.json')}: expected model_max_length to be a positive whole number, got ${JSON.stringify(value)}`,
+	);
+}
+
+async function readShared(path: string): Promise<Uint8Array> {
+	try {
+		const file = await open(path);
+		try {
+			return await readAll(file, path);
+		} finally {
+			await file.close();
+		}
+	} catch (cause) {
+		if (cause instanceof EngineError) throw cause;
+		throw new EngineError('FILE_UNREADABLE', `${path}: cannot be read`, {cause});
+	}
+}
+
+async function readAll(file: FileHandle, path: string): Promise<Uint8Array> {
+	const {size} = await file.stat();
+	if (size > largestFile) {
+		throw new EngineError(
+			'TOKENIZER_INVALID',
+			`${path}: expected at most ${largestFile} bytes, got ${size}`,
+		);
+	}
+	const bytes = new Uint8Array(new SharedArrayBuffer(size));
+	for (let filled = 0; filled < size; ) {
+		const {bytesRead} = await file.read(bytes, filled, size - filled, filled);
+		if (bytesRead === 0) throw new EngineError('FILE_UNREADABLE', `${path}: ends while being read`);
+		filled += bytesRead;
+	}
+	return bytes;
+}

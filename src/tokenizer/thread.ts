@@ -1,0 +1,98 @@
+// One life of a tokenizer's worker, seen from the main thread. It keeps the process alive only while
+// somebody waits for it; when it dies, all who wait are told.
+
+import {Worker} from 'node:worker_threads';
+import {EngineError} from '../errors.js';
+import type {EncodedTexts} from './encoder.js';
+import type {TokenizerSource} from './files.js';
+import type {EncodeRequest, ErrorParts, TokenizerFacts, WorkerAnswer} from './worker.js';
+
+interface Waiting<Value> {
+	readonly resolve: (value: Value) => void;
+	readonly reject: (error: unknown) => void;
+}
+
+export class TokenizerThread {
+	/** Settles when the worker has opened the tokenizer, or could not. */
+	readonly opened: Promise<TokenizerFacts>;
+	readonly #worker: Worker;
+	readonly #waiting = new Map<number, Waiting<EncodedTexts>>();
+	#opening: Waiting<TokenizerFacts> | undefined;
+	#nextId = 0;
+	#isAlive = true;
+
+	constructor(source: TokenizerSource) {
+		this.opened = new Promise((resolve, reject) => {
+			this.#opening = {resolve, reject};
+		});
+		// Whoever encodes sees the failure; an unread promise must not end the process.
+		this.opened.catch(() => undefined);
+		this.#worker = new Worker(new URL('./worker.js', import.meta.url), {workerData: source});
+		this.#worker.on('message', (answer: WorkerAnswer) => this.#receive(answer));
+		this.#worker.on('error', error => this.#die(deathBy(error)));
+		this.#worker.on('exit', code => this.#die(deathBy(new Error(`it ended with code ${code}`))));
+	}
+
+	get isAlive(): boolean {
+		return this.#isAlive;
+	}
+
+	/** Posts one message at once; resolves with its ids. */
+	encode(request: Omit<EncodeRequest, 'id'>): Promise<EncodedTexts> {
+		const id = this.#nextId++;
+		return new Promise((resolve, reject) => {
+			this.#worker.postMessage({id, ...request} satisfies EncodeRequest);
+			this.#waiting.set(id, {resolve, reject});
+			this.#worker.ref();
+		});
+	}
+
+	/** Ends the worker; whoever still waits is rejected with `reason`. */
+	async close(reason: unknown): Promise<void> {
+		this.#die(reason);
+		await this.#worker.terminate();
+	}
+
+	#receive(answer: WorkerAnswer): void {
+		switch (answer.type) {
+			case 'opened':
+				this.#opening?.resolve(answer.facts);
+				this.#opening = undefined;
+				break;
+			case 'refused':
+				this.close(errorOf(answer.error)).catch(() => undefined);
+				break;
+			case 'encoded':
+				this.#take(answer.id)?.resolve(answer.encoded);
+				break;
+			case 'failed':
+				this.#take(answer.id)?.reject(errorOf(answer.error));
+		}
+		if (this.#waiting.size === 0 && this.#opening === undefined) this.#worker.unref();
+	}
+
+	#take(id: number): Waiting<EncodedTexts> | undefined {
+		const waiting = this.#waiting.get(id);
+		this.#waiting.delete(id);
+		return waiting;
+	}
+
+	#die(reason: unknown): void {
+		if (!this.#isAlive) return;
+		this.#isAlive = false;
+		this.#opening?.reject(reason);
+		this.#opening = undefined;
+		for (const {reject} of this.#waiting.values()) reject(reason);
+		this.#waiting.clear();
+	}
+}
+
+function errorOf({code, message}: ErrorParts): EngineError {
+	return new EngineError(code, message);
+}
+
+function deathBy(cause: Error & {code?: unknown}): EngineError {
+	const isMemory = cause.code === 'ERR_WORKER_OUT_OF_MEMORY';
+	const code = isMemory ? 'OUT_OF_MEMORY' : 'INTERNAL';
+	return new EngineError(code, `tokenizer: its worker died: ${cause.message}`, {cause});
+}

@@ -1,0 +1,150 @@
+// Texts to ids from the main thread. The work happens in a worker; this side cuts it into messages that
+// are quick to post, keeps few of them under way and lets concurrent calls take turns.
+
+import {EngineError, kindOf} from '../errors.js';
+import {EncodeJob, type JobMessage} from './encode-job.js';
+import type {EncodedTexts, EncodeSettings} from './encoder.js';
+import type {TokenizerFiles, TokenizerSource} from './files.js';
+import {TokenizerThread} from './thread.js';
+import type {TokenizerFacts} from './worker.js';
+
+export interface EncodeOptions {
+	/** Longest result of a text, special tokens included. */
+	readonly maxLength: number;
+	/** The side that is cut; the special tokens of both sides stay. */
+	readonly truncationSide?: 'right' | 'left';
+	readonly addSpecialTokens?: boolean;
+	readonly signal?: AbortSignal | undefined;
+}
+
+const mostUnderWay = 4;
+
+/**
+A tokenizer of a model folder.
+
+@example
+const tokenizer = await Tokenizer.open(await readTokenizerFiles(folder));
+const {ids, offsets, truncated} = await tokenizer.encode(['a text'], {maxLength: 256});
+*/
+export class Tokenizer {
+	/** How many special tokens are added to a text. */
+	readonly specialTokens: number;
+	/** The largest id that can come out, which the model must have an embedding for. */
+	readonly largestId: number;
+	readonly #source: TokenizerSource;
+	/** Calls with texts left to post; the first is served next. */
+	readonly #turns: EncodeJob[] = [];
+	readonly #open = new Set<EncodeJob>();
+	#thread: TokenizerThread;
+	#underWay = 0;
+	#disposed: Promise<void> | undefined;
+
+	private constructor(source: TokenizerSource, thread: TokenizerThread, facts: TokenizerFacts) {
+		this.#source = source;
+		this.#thread = thread;
+		this.specialTokens = facts.specialTokens;
+		this.largestId = facts.largestId;
+	}
+
+	/** Parses and checks the tokenizer; rejects with `TOKENIZER_INVALID` or `TOKENIZER_KIND`. */
+	static async open(
+		files: TokenizerFiles,
+		{signal}: {signal?: AbortSignal | undefined} = {},
+	): Promise<Tokenizer> {
+		signal?.throwIfAborted();
+		const thread = new TokenizerThread(files.source);
+		const abort = () => {
+			thread.close(signal?.reason).catch(() => undefined);
+		};
+		signal?.addEventListener('abort', abort, {once: true});
+		try {
+			return new Tokenizer(files.source, thread, await thread.opened);
+		} finally {
+			signal?.removeEventListener('abort', abort);
+		}
+	}
+
+	/** The ids of all texts end to end, as they are: nothing is trimmed. */
+	async encode(texts: readonly string[], options: EncodeOptions): Promise<EncodedTexts> {
+		const {signal, ...rest} = options;
+		const settings = this.#check(texts, rest);
+		signal?.throwIfAborted();
+		if (this.#disposed) throw new EngineError('DISPOSED', 'tokenizer: used after dispose()');
+		const job = new EncodeJob(texts, settings);
+		const abort = () => this.#drop(job, signal?.reason);
+		signal?.addEventListener('abort', abort, {once: true});
+		this.#open.add(job);
+		this.#turns.push(job);
+		this.#pump();
+		try {
+			return await job.result;
+		} finally {
+			signal?.removeEventListener('abort', abort);
+			this.#open.delete(job);
+		}
+	}
+
+	/** Waits for the calls in flight, then ends the worker. */
+	dispose(): Promise<void> {
+		this.#disposed ??= this.#close();
+		return this.#disposed;
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.dispose();
+	}
+
+	async #close(): Promise<void> {
+		await Promise.allSettled([...this.#open].map(job => job.result));
+		await this.#thread.close(new EngineError('DISPOSED', 'tokenizer: used after dispose()'));
+	}
+
+	#check(texts: readonly string[], options: Omit<EncodeOptions, 'signal'>): EncodeSettings {
+		const {maxLength, truncationSide = 'right', addSpecialTokens = true} = options;
+		const least = (addSpecialTokens ? this.specialTokens : 0) + 1;
+		if (!Number.isInteger(maxLength) || maxLength < least) {
+			const why = `${least - 1} special tokens and one of the text`;
+			throw new EngineError(
+				'OPTION_RANGE',
+				`maxLength: expected a whole number from ${least} (${why}), got ${maxLength}`,
+			);
+		}
+		for (let n = 0; n < texts.length; n++) {
+			if (typeof texts[n] === 'string') continue;
+			throw new EngineError(
+				'OPTION_TYPE',
+				`texts[${n}]: expected a string, got ${kindOf(texts[n])}`,
+			);
+		}
+		return {maxLength, truncationSide, addSpecialTokens};
+	}
+
+	/** Posts messages while there is room, one call after the other. */
+	#pump(): void {
+		while (this.#underWay < mostUnderWay) {
+			const job = this.#turns.shift();
+			if (job === undefined) return;
+			const message = job.next();
+			if (job.hasMore) this.#turns.push(job);
+			void this.#send(job, message);
+		}
+	}
+
+	async #send(job: EncodeJob, {texts, place}: JobMessage): Promise<void> {
+		this.#underWay++;
+		try {
+			if (!this.#thread.isAlive) this.#thread = new TokenizerThread(this.#source);
+			job.receive(place, await this.#thread.encode({texts, settings: job.settings}));
+		} catch (error) {
+			this.#drop(job, error);
+		}
+		this.#underWay--;
+		this.#pump();
+	}
+
+	#drop(job: EncodeJob, reason: unknown): void {
+		job.fail(reason);
+		const turn = this.#turns.indexOf(job);
+		if (turn >= 0) this.#turns.splice(turn, 1);
+	}
+}

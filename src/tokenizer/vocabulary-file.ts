@@ -1,0 +1,123 @@
+// A tokenizer.json made from vocab.txt and its settings: WordPiece as the BERT models have it.
+
+import {EngineError} from '../errors.js';
+import {asFlag, asId, asRecord, asString, invalid, isRecord, type JsonRecord} from './json.js';
+
+/** Classes whose vocab.txt means plain WordPiece; others split words in their own way first. */
+const classes = [
+	'BertTokenizer',
+	'DistilBertTokenizer',
+	'ElectraTokenizer',
+	'MobileBertTokenizer',
+	'MPNetTokenizer',
+	'RetriBertTokenizer',
+	'DPRQuestionEncoderTokenizer',
+	'DPRContextEncoderTokenizer',
+	'PreTrainedTokenizer',
+];
+
+const bertNames = {unk: '[UNK]', cls: '[CLS]', sep: '[SEP]', pad: '[PAD]', mask: '[MASK]'};
+const mpnetNames = {unk: '[UNK]', cls: '<s>', sep: '</s>', pad: '<pad>', mask: '<mask>'};
+
+interface Added {
+	readonly id: number;
+	readonly content: string;
+	readonly flags: JsonRecord;
+}
+
+/** The tokenizer.json of a vocab.txt; `settings` are those of tokenizer_config.json and its companions. */
+export function tokenizerOfVocabulary(
+	text: string,
+	settings: JsonRecord,
+	path: string,
+): JsonRecord {
+	const vocab = readLines(text, path);
+	const name = checkClass(settings, path);
+	const names = name === 'MPNetTokenizer' ? mpnetNames : bertNames;
+	const special = (role: keyof typeof names) => specialToken(settings, role, names[role], path);
+	const id = (token: string) => {
+		const known = vocab.get(token);
+		if (known === undefined) throw invalid(path, `the token ${token}`, undefined);
+		return known;
+	};
+	const unk = special('unk').content;
+	const [cls, sep] = [special('cls').content, special('sep').content];
+	id(unk);
+	const roles = (Object.keys(names) as (keyof typeof names)[]).map(special);
+	return {
+		version: '1.0',
+		added_tokens: addedTokens(roles, vocab, settings, path),
+		normalizer: {
+			type: 'BertNormalizer',
+			clean_text: true,
+			handle_chinese_chars: flag(settings, 'tokenize_chinese_chars', path) ?? true,
+			strip_accents: flag(settings, 'strip_accents', path),
+			lowercase: flag(settings, 'do_lower_case', path) ?? true,
+		},
+		pre_tokenizer: {type: 'BertPreTokenizer'},
+		post_processor: {type: 'BertProcessing', cls: [cls, id(cls)], sep: [sep, id(sep)]},
+		model: {
+			type: 'WordPiece',
+			unk_token: unk,
+			continuing_subword_prefix: '##',
+			max_input_chars_per_word: 100,
+			vocab: Object.fromEntries(vocab),
+		},
+	};
+}
+
+/** One piece a line; of equal lines the last one counts, as in transformers. */
+function readLines(text: string, path: string): Map<string, number> {
+	const lines = text.replace(/^\uFEFF/, '').split('\n');
+	if (lines.at(-1) === '') lines.pop();
+	if (lines.length === 0) throw invalid(path, 'one piece a line', undefined);
+	return new Map(lines.map((line, id) => [line.replace(/\r$/, ''), id]));
+}
+
+function checkClass(settings: JsonRecord, path: string): string {
+	const name = settings.tokenizer_class ?? 'BertTokenizer';
+	const plain = asString(name, `${path}: tokenizer_class`).replace(/Fast$/, '');
+	if (classes.includes(plain)) return plain;
+	throw new EngineError(
+		'TOKENIZER_KIND',
+		`${path}: expected a vocab.txt of ${classes.join(', ')}, got one of ${plain}; save the model with a tokenizer.json`,
+	);
+}
+
+function flag(settings: JsonRecord, name: string, path: string): boolean | null {
+	const value = settings[name];
+	return value === undefined || value === null ? null : asFlag(value, `${path}: ${name}`, false);
+}
+
+function specialToken(settings: JsonRecord, role: string, name: string, path: string) {
+	const value = settings[`${role}_token`] ?? name;
+	const where = `${path}: ${role}_token`;
+	if (!isRecord(value)) return {content: asString(value, where), flags: {}};
+	return {content: asString(value.content, where), flags: value};
+}
+
+function addedTokens(
+	roles: readonly {content: string; flags: JsonRecord}[],
+	vocab: ReadonlyMap<string, number>,
+	settings: JsonRecord,
+	path: string,
+): JsonRecord[] {
+	const found = new Map<string, Added>();
+	for (const {content, flags} of roles) {
+		const id = vocab.get(content);
+		// A mask or pad that the vocabulary lacks is never met in a text that the model can read.
+		if (id === undefined) continue;
+		found.set(content, {id, content, flags: {normalized: false, ...flags, special: true}});
+	}
+	for (const [content, id] of Object.entries(asRecord(settings.added_tokens ?? {}, path))) {
+		if (found.has(content)) continue;
+		found.set(content, {id: asId(id, `${path}: added_tokens.json`), content, flags: {}});
+	}
+	const decoder = asRecord(settings.added_tokens_decoder ?? {}, `${path}: added_tokens_decoder`);
+	for (const [id, value] of Object.entries(decoder)) {
+		const flags = asRecord(value, `${path}: added_tokens_decoder[${id}]`);
+		const content = asString(flags.content, `${path}: added_tokens_decoder[${id}]`);
+		found.set(content, {id: asId(Number(id), `${path}: added_tokens_decoder`), content, flags});
+	}
+	return [...found.values()].map(({id, content, flags}) => ({...flags, id, content}));
+}
