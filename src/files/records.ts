@@ -1,0 +1,115 @@
+// The rows of a data file as values, whatever its format: JSON lines, one JSON array, CSV or TSV with a header. The
+// format is recognised by content. What the fields mean is not known here.
+
+import type {FileHandle} from 'node:fs/promises';
+import {EngineError} from '../errors.js';
+import {readDialect, readRows, recordOf} from './delimited.js';
+import {readJsonArray} from './json-array.js';
+import {type LineOptions, readLines} from './lines.js';
+import {nameOf} from './pieces.js';
+import {type ContentKind, sniff} from './sniff.js';
+
+/** The text of one row and where it stands. */
+export interface Slice {
+	/** For messages: `path:line`. */
+	where: string;
+	offset: number;
+	length: number;
+	text: string;
+}
+
+type SliceOptions = Omit<LineOptions, 'start'>;
+
+/** How to read one data file: all its rows in order, and the value of a row's text. */
+export interface RecordFormat {
+	kind: ContentKind;
+	slices: (options?: SliceOptions) => AsyncGenerator<Slice[], void, undefined>;
+	/** Throws an {@link EngineError} that begins with `where`. */
+	parse: (text: string, where: string) => unknown;
+}
+
+/** Finds out how to read a file. Plain text has no rows and is refused. */
+export async function recognise(source: string | FileHandle, name?: string): Promise<RecordFormat> {
+	const label = nameOf(source, name);
+	const kind = await sniff(source);
+	if (kind === 'json-lines') {
+		return {
+			kind,
+			slices: options => jsonLines(source, {name: label, ...options}),
+			parse: parseJson,
+		};
+	}
+
+	if (kind === 'json-array') {
+		return {kind, slices: options => elements(source, {name: label, ...options}), parse: parseJson};
+	}
+
+	return kind === 'delimited' ? delimited(source, label) : refuseText(source, label);
+}
+
+/**
+The rows of a file as values, in batches, each with where it stands.
+
+@example
+for await (const rows of readRecords('pairs.tsv')) for (const {where, value} of rows) {}
+*/
+export async function* readRecords(
+	path: string,
+	options: SliceOptions = {},
+): AsyncGenerator<{where: string; value: unknown}[], void, undefined> {
+	const {slices, parse} = await recognise(path, options.name);
+	for await (const batch of slices(options)) {
+		yield batch.map(({where, text}) => ({where, value: parse(text, where)}));
+	}
+}
+
+/** The value of one line or element of JSON. */
+export function parseJson(text: string, where: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch (error) {
+		const reason = error instanceof Error ? error.message.replaceAll('\n', ' ').slice(0, 120) : '';
+		const message = `${where}: expected a whole JSON value, got other text (${reason})`;
+		throw new EngineError('FILE_FORMAT', message, {cause: error});
+	}
+}
+
+async function* jsonLines(source: string | FileHandle, options: SliceOptions) {
+	for await (const lines of readLines(source, options)) {
+		const filled = lines.filter(line => line.text.trim() !== '');
+		if (filled.length > 0)
+			yield filled.map(line => ({...line, where: `${options.name}:${line.number}`}));
+	}
+}
+
+async function* elements(source: string | FileHandle, options: SliceOptions) {
+	for await (const batch of readJsonArray(source, options)) {
+		yield batch.map(element => ({
+			...element,
+			where: `${options.name}:${element.line}: element ${element.number}`,
+		}));
+	}
+}
+
+async function delimited(source: string | FileHandle, label: string): Promise<RecordFormat> {
+	const dialect = await readDialect(source, label);
+	async function* slices(options: SliceOptions = {}) {
+		for await (const rows of readRows(source, dialect, {name: label, ...options})) {
+			yield rows.map(row => ({...row, where: `${label}:${row.number}`}));
+		}
+	}
+
+	return {kind: 'delimited', slices, parse: (text, where) => recordOf(text, dialect, where)};
+}
+
+async function refuseText(source: string | FileHandle, label: string): Promise<never> {
+	for await (const lines of readLines(source, {name: label})) {
+		const first = lines.find(line => line.text.trim() !== '');
+		if (first === undefined) continue;
+		const expected = 'expected JSON lines, a JSON array, or CSV or TSV with a header';
+		const got = `got text that begins ${JSON.stringify(first.text.slice(0, 40))}`;
+		throw new EngineError('FILE_FORMAT', `${label}:${first.number}: ${expected}, ${got}`);
+	}
+
+	throw new EngineError('FILE_EMPTY', `${label}: expected rows, got an empty file`);
+}
