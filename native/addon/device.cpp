@@ -1,0 +1,175 @@
+// A device as JavaScript holds it. See device.h.
+#include "device.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "../cpu/kernels.h"
+#include "../cpu/peak.h"
+#include "classes.h"
+#include "operations.h"
+#include "tensor.h"
+
+namespace inbatch {
+namespace {
+
+class Canceller : public Napi::ObjectWrap<Canceller> {
+ public:
+  explicit Canceller(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<Canceller>(info), flag(std::make_shared<std::atomic<bool>>(false)) {}
+  void cancel(const Napi::CallbackInfo&) { flag->store(true); }
+  Flag flag;
+};
+
+}  // namespace
+
+void define_canceller(Napi::Env env, Napi::Object exports) {
+  const auto type = Canceller::DefineClass(
+      env, "Canceller", {Canceller::InstanceMethod<&Canceller::cancel>("cancel")});
+  AddonData::of(env).classes.canceller = Napi::Persistent(type);
+  exports.Set("Canceller", type);
+}
+
+Flag flag_of(Napi::Value value) {
+  if (!value.IsObject()) return std::make_shared<std::atomic<bool>>(false);
+  const auto object = value.As<Napi::Object>();
+  const auto type = AddonData::of(value.Env()).classes.canceller.Value();
+  if (!object.InstanceOf(type)) return std::make_shared<std::atomic<bool>>(false);
+  return Canceller::Unwrap(object)->flag;
+}
+
+Bytes bytes_of(const char* where, Napi::Value value, int64_t expected) {
+  if (!value.IsTypedArray()) refuse(where, "expected a typed array");
+  const auto array = value.As<Napi::TypedArray>();
+  expect(int64_t(array.ByteLength()) == expected, where,
+         "expected " + std::to_string(expected) + " bytes, got " +
+             std::to_string(array.ByteLength()));
+  return {static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
+}
+
+void DeviceHandle::define(Napi::Env env, Napi::Object exports) {
+  exports.Set("Device", DefineClass(env, "Device",
+                                    {InstanceMethod<&DeviceHandle::tensor>("tensor"),
+                                     InstanceMethod<&DeviceHandle::run>("run"),
+                                     InstanceMethod<&DeviceHandle::write>("write"),
+                                     InstanceMethod<&DeviceHandle::read>("read"),
+                                     InstanceMethod<&DeviceHandle::synchronize>("synchronize"),
+                                     InstanceMethod<&DeviceHandle::peak>("peak"),
+                                     InstanceMethod<&DeviceHandle::statistics>("statistics")}));
+}
+
+// new Device(threads)
+DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceHandle>(info) {
+  guarded(info.Env(), [&]() -> Napi::Value {
+    const int64_t threads = info[0].ToNumber().Int64Value();
+    expect(threads >= 1 && threads <= 1024, "device",
+           "expected 1 to 1024 threads, got " + std::to_string(threads));
+    cpu::kernels();
+    engine_ = &Engine::of(int(threads));
+    return info.Env().Undefined();
+  });
+}
+
+DeviceHandle* DeviceHandle::from(Napi::Value value) {
+  if (!value.IsObject()) refuse("device", "expected a device");
+  return Unwrap(value.As<Napi::Object>());
+}
+
+// tensor(rows, columns, type): memory of undefined contents.
+Napi::Value DeviceHandle::tensor(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t rows = info[0].ToNumber().Int64Value(), cols = info[1].ToNumber().Int64Value();
+    constexpr int64_t kMost = int64_t(1) << 40;
+    expect(rows >= 0 && cols >= 0 && (cols == 0 || rows <= kMost / cols), "tensor",
+           "expected extents whose product fits, got " + std::to_string(rows) + " x " +
+               std::to_string(cols));
+    Held held{{nullptr, rows, cols, type_of(info[2].ToString()), Place::Cpu}, nullptr};
+    held.block = engine_->memory().take(size_t(held.tensor.bytes()));
+    held.tensor.data = held.block->data;
+    return TensorHandle::make(info.Env(), std::move(held));
+  });
+}
+
+// run(name, fields): checks now, runs in order, returns at once.
+Napi::Value DeviceHandle::run(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    auto job = std::make_unique<Job>();
+    job->work = operation(info[0].ToString(), info[1]);
+    Environment::of(info.Env()).queue(*engine_, std::move(job));
+    return info.Env().Undefined();
+  });
+}
+
+// write(tensor, typedArray): copies now, arrives in order.
+Napi::Value DeviceHandle::write(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const Held* held = held_of(info[0]);
+    if (!held) refuse("write", "expected a tensor");
+    const Bytes bytes = bytes_of("write", info[1], held->tensor.bytes());
+    auto staged = engine_->memory().take(bytes.size);
+    std::memcpy(staged->data, bytes.data, bytes.size);
+    auto job = std::make_unique<Job>();
+    job->work = [to = *held, staged, size = bytes.size](const Stream&) {
+      std::memcpy(to.tensor.data, staged->data, size);
+    };
+    Environment::of(info.Env()).queue(*engine_, std::move(job));
+    return info.Env().Undefined();
+  });
+}
+
+// read(tensor, typedArray, canceller): fills the array when the work before it is done.
+Napi::Value DeviceHandle::read(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Held* held = held_of(info[0]);
+    if (!held) refuse("read", "expected a tensor");
+    const Bytes bytes = bytes_of("read", info[1], held->tensor.bytes());
+    auto job = std::make_unique<Job>();
+    job->cancelled = flag_of(info[2]);
+    job->held.push_back(Napi::Persistent(info[1].As<Napi::Object>()));
+    job->work = [from = *held, bytes](const Stream&) {
+      std::memcpy(bytes.data, from.tensor.data, bytes.size);
+    };
+    return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
+  });
+}
+
+// synchronize(): resolves when everything queued before is done.
+Napi::Value DeviceHandle::synchronize(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto job = std::make_unique<Job>();
+    job->work = [](const Stream&) {};
+    return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
+  });
+}
+
+// peak(): the FMA peak of all threads together in GFLOP/s, over some 20 ms.
+Napi::Value DeviceHandle::peak(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto job = std::make_unique<Job>();
+    auto rate = std::make_shared<double>(0);
+    job->work = [rate](const Stream& stream) { *rate = cpu::fma_peak(stream); };
+    job->result = [rate](Napi::Env env) { return Napi::Number::New(env, *rate); };
+    return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
+  });
+}
+
+// statistics(): memory taken from the system by this device, for figures and tests.
+Napi::Value DeviceHandle::statistics(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Pool& pool = engine_->pool();
+    uint64_t allocations = engine_->memory().allocations();
+    size_t bytes = engine_->memory().held();
+    for (int worker = 0; worker < pool.threads(); ++worker) {
+      allocations += pool.scratch(worker).allocations();
+      bytes += pool.scratch(worker).capacity();
+    }
+    const auto object = Napi::Object::New(info.Env());
+    object.Set("allocations", double(allocations));
+    object.Set("bytes", double(bytes));
+    object.Set("kernels", cpu::kernels().name);
+    object.Set("threads", double(pool.threads()));
+    return object;
+  });
+}
+
+}  // namespace inbatch

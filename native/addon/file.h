@@ -1,0 +1,29 @@
+// A weight file, read in place: tensors of any float type become f32 parameters.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "../base/tensor.h"
+
+namespace inbatch {
+
+class WeightFile {
+ public:
+  // Throws FILE_UNREADABLE.
+  explicit WeightFile(const std::string& path);
+  ~WeightFile();
+  WeightFile(const WeightFile&) = delete;
+  WeightFile& operator=(const WeightFile&) = delete;
+
+  // Reads `count` elements of `type` at byte `offset` as f32. A file that became shorter meanwhile is
+  // an error, not a fault: it is read, not mapped.
+  void read(uint64_t offset, Type type, float* out, int64_t count) const;
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+};
+
+}  // namespace inbatch

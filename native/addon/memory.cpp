@@ -1,0 +1,41 @@
+// Blocks of device memory. See memory.h.
+#include "memory.h"
+
+#include <algorithm>
+
+#include "../base/arena.h"
+
+namespace inbatch {
+namespace {
+
+// Size classes an eighth of a power of two apart.
+size_t class_of(size_t bytes) {
+  size_t power = 4096;
+  while (power * 2 <= bytes) power *= 2;
+  const size_t unit = std::max<size_t>(power / 8, 4096);
+  return (std::max<size_t>(bytes, 1) + unit - 1) / unit * unit;
+}
+
+}  // namespace
+
+std::shared_ptr<Memory::Block> Memory::take(size_t bytes) {
+  const size_t size = class_of(bytes);
+  const std::lock_guard lock(mutex_);
+  auto& list = free_[size];
+  void* data = nullptr;
+  if (list.empty()) {
+    data = take_pages(size);
+    ++allocations_;
+    held_ += size;
+  } else {
+    data = list.back();
+    list.pop_back();
+  }
+  return {new Block{data, size}, [this](Block* block) {
+            const std::lock_guard guard(mutex_);
+            free_[block->bytes].push_back(block->data);
+            delete block;
+          }};
+}
+
+}  // namespace inbatch

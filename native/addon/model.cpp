@@ -1,0 +1,365 @@
+// A model as JavaScript holds it. See model.h.
+#include "model.h"
+
+#include <cstring>
+#include <unordered_set>
+
+#include "../model/encoder.h"
+#include "../model/optimizer.h"
+#include "batch.h"
+#include "convert.h"
+#include "device.h"
+#include "file.h"
+
+namespace inbatch {
+
+// Everything of a model that queued work may still need when its handle is gone.
+struct ModelCore {
+  explicit ModelCore(const ModelSpec& spec) : encoder(parameters, spec) {}
+
+  Parameters parameters;
+  Encoder encoder;
+  // The pass that waits for its backward.
+  Arena saved_memory;
+  Encoder::Saved saved;
+  Pass pass;
+  std::shared_ptr<OwnedBatch> batch;
+};
+
+namespace {
+
+using Core = std::shared_ptr<ModelCore>;
+
+struct PassSettings {
+  int64_t seed = 0, step = 0;
+  float hidden = 0, attention = 0;
+  bool keep = false;
+
+  static constexpr auto fields() {
+    using S = PassSettings;
+    return std::tuple{field("seed", &S::seed), field("step", &S::step),
+                      field("hidden", &S::hidden), field("attention", &S::attention),
+                      field("keep", &S::keep)};
+  }
+};
+
+std::vector<int32_t> integers(const char* field, Napi::Value value) {
+  if (!value.IsTypedArray() ||
+      value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    refuse("batch", std::string("expected ") + field + " to be an Int32Array");
+  }
+  const auto array = value.As<Napi::Int32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+// {ids, offsets, texts?}: copied, and checked by the encoder.
+std::shared_ptr<OwnedBatch> batch_of(const Core& core, Napi::Value value) {
+  if (!value.IsObject()) refuse("batch", "expected an object");
+  const auto object = value.As<Napi::Object>();
+  auto batch = std::make_shared<OwnedBatch>();
+  batch->ids = integers("ids", object.Get("ids"));
+  batch->offsets = integers("offsets", object.Get("offsets"));
+  expect(!batch->offsets.empty(), "batch", "expected offsets of at least one element");
+  if (object.Has("texts")) batch->texts = integers("texts", object.Get("texts"));
+  core->encoder.check(batch->view());
+  return batch;
+}
+
+Tensor* part_of(Parameter& parameter, const std::string& part) {
+  if (part == "weight") return &parameter.value;
+  Tensor* found = part == "gradient" ? &parameter.gradient
+                  : part == "first"  ? &parameter.first
+                  : part == "second" ? &parameter.second
+                                     : nullptr;
+  if (!found || found->empty()) {
+    throw Error("OP_INVALID", "model: expected weight, or gradient, first or second of a trained "
+                              "parameter, got " + part + " of " + parameter.name);
+  }
+  return found;
+}
+
+Tensor rows_of(const Tensor& tensor, int64_t row, int64_t rows) {
+  expect(row >= 0 && rows >= 0 && row + rows <= tensor.rows, "model",
+         "expected rows within " + std::to_string(tensor.rows));
+  return tensor.slice(row, rows);
+}
+
+}  // namespace
+
+void ModelHandle::define(Napi::Env env, Napi::Object exports) {
+  using H = ModelHandle;
+  exports.Set("Model",
+              DefineClass(env, "Model",
+                          {InstanceMethod<&H::parameters>("parameters"),
+                           InstanceMethod<&H::load>("load"), InstanceMethod<&H::write>("write"),
+                           InstanceMethod<&H::read>("read"), InstanceMethod<&H::pack>("pack"),
+                           InstanceMethod<&H::encode>("encode"),
+                           InstanceMethod<&H::prepare_training>("prepareTraining"),
+                           InstanceMethod<&H::forward>("forward"),
+                           InstanceMethod<&H::backward>("backward"),
+                           InstanceMethod<&H::zero_gradients>("zeroGradients"),
+                           InstanceMethod<&H::update>("update"),
+                           InstanceMethod<&H::statistics>("statistics"),
+                           InstanceMethod<&H::dispose>("dispose")}));
+}
+
+// new Model(device, spec)
+ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelHandle>(info) {
+  guarded(info.Env(), [&]() -> Napi::Value {
+    engine_ = &DeviceHandle::from(info[0])->engine();
+    ModelSpec spec;
+    inbatch::read(Reading{"spec", nullptr}, info[1], spec);
+    core_ = std::make_shared<ModelCore>(spec);
+    return info.Env().Undefined();
+  });
+}
+
+Core ModelHandle::core(const char* where) const {
+  if (!core_) throw Error("DISPOSED", std::string(where) + ": expected a model in use, got one that was disposed");
+  return core_;
+}
+
+Napi::Value ModelHandle::await(Info info, std::unique_ptr<Job> job) {
+  return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
+}
+
+void ModelHandle::queue(Info info, std::function<void(const Stream&)> work) {
+  auto job = std::make_unique<Job>();
+  job->work = std::move(work);
+  Environment::of(info.Env()).queue(*engine_, std::move(job));
+}
+
+// parameters(): [{name, rows, columns, decay}]
+Napi::Value ModelHandle::parameters(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto& all = core("parameters")->parameters.all();
+    const auto list = Napi::Array::New(info.Env(), all.size());
+    uint32_t index = 0;
+    for (const Parameter& p : all) {
+      const auto entry = Napi::Object::New(info.Env());
+      entry.Set("name", p.name);
+      entry.Set("rows", double(p.rows));
+      entry.Set("columns", double(p.cols));
+      entry.Set("decay", p.decay);
+      list.Set(index++, entry);
+    }
+    return list;
+  });
+}
+
+// load(path, [{name, row, rows, offset, type}]): fills rows of parameters from a file.
+Napi::Value ModelHandle::load(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    struct Part {
+      Tensor to;
+      uint64_t offset;
+      Type type;
+    };
+    const Core model = core("load");
+    const std::string path = info[0].ToString();
+    const auto list = info[1].As<Napi::Array>();
+    std::vector<Part> parts;
+    for (uint32_t i = 0; i < list.Length(); ++i) {
+      const auto entry = list.Get(i).As<Napi::Object>();
+      const Parameter& p = model->parameters.find(entry.Get("name").ToString());
+      parts.push_back({rows_of(p.value, entry.Get("row").ToNumber().Int64Value(),
+                               entry.Get("rows").ToNumber().Int64Value()),
+                       uint64_t(entry.Get("offset").ToNumber().Int64Value()),
+                       type_of(entry.Get("type").ToString())});
+    }
+    auto job = std::make_unique<Job>();
+    job->cancelled = flag_of(info[2]);
+    job->work = [model, path, parts = std::move(parts)](const Stream& stream) {
+      const WeightFile file(path);
+      stream.parallel_for(int64_t(parts.size()), [&](int64_t i, int) {
+        const Part& part = parts[size_t(i)];
+        file.read(part.offset, part.type, part.to.f32(), part.to.size());
+      });
+    };
+    return await(info, std::move(job));
+  });
+}
+
+// write(part, name, row, Float32Array): rows of a weight or a moment; pack() afterwards.
+Napi::Value ModelHandle::write(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Core model = core("write");
+    const Tensor* tensor = part_of(model->parameters.find(info[1].ToString()), info[0].ToString());
+    const auto values = info[3].As<Napi::Float32Array>();
+    expect(values.ElementLength() % size_t(tensor->cols) == 0, "write", "expected whole rows");
+    const Tensor to = rows_of(*tensor, info[2].ToNumber().Int64Value(),
+                              int64_t(values.ElementLength()) / tensor->cols);
+    auto copy = std::make_shared<std::vector<float>>(values.Data(),
+                                                     values.Data() + values.ElementLength());
+    queue(info, [model, to, copy](const Stream&) {
+      std::memcpy(to.data, copy->data(), size_t(to.bytes()));
+    });
+    return info.Env().Undefined();
+  });
+}
+
+// read(part, name, row, Float32Array): fills the array.
+Napi::Value ModelHandle::read(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Core model = core("read");
+    const Tensor* tensor = part_of(model->parameters.find(info[1].ToString()), info[0].ToString());
+    const auto values = info[3].As<Napi::Float32Array>();
+    const Tensor from = rows_of(*tensor, info[2].ToNumber().Int64Value(),
+                                int64_t(values.ElementLength()) / std::max<int64_t>(tensor->cols, 1));
+    const Bytes bytes = bytes_of("read", info[3], from.bytes());
+    auto job = std::make_unique<Job>();
+    job->held.push_back(Napi::Persistent(info[3].As<Napi::Object>()));
+    job->work = [model, from, bytes](const Stream&) {
+      std::memcpy(bytes.data, from.data, bytes.size);
+    };
+    return await(info, std::move(job));
+  });
+}
+
+// pack(): refreshes what products read, after load or write.
+Napi::Value ModelHandle::pack(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto job = std::make_unique<Job>();
+    job->work = [model = core("pack")](const Stream& stream) { model->parameters.pack(stream); };
+    return await(info, std::move(job));
+  });
+}
+
+// encode({ids, offsets}, Float32Array, canceller): fills the array with embeddings (N, E).
+Napi::Value ModelHandle::encode(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Core model = core("encode");
+    const auto batch = batch_of(model, info[0]);
+    const int64_t rows = model->encoder.rows(batch->view()), width = model->encoder.width();
+    const Bytes bytes = bytes_of("encode", info[1], rows * width * int64_t(sizeof(float)));
+    auto job = std::make_unique<Job>();
+    job->cancelled = flag_of(info[2]);
+    job->held.push_back(Napi::Persistent(info[1].As<Napi::Object>()));
+    job->work = [model, batch, bytes, rows, width](const Stream& stream) {
+      const Tensor out{bytes.data, rows, width, Type::F32, Place::Cpu};
+      model->encoder.encode(stream, batch->view(), out);
+    };
+    return await(info, std::move(job));
+  });
+}
+
+// prepareTraining([names of frozen parameters])
+Napi::Value ModelHandle::prepare_training(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Core model = core("prepareTraining");
+    std::vector<std::string> names;
+    inbatch::read(Reading{"frozen", nullptr}, info[0], names);
+    for (const std::string& name : names) model->parameters.find(name);
+    model->parameters.prepare_training({names.begin(), names.end()});
+    auto job = std::make_unique<Job>();
+    job->work = [model](const Stream& stream) { model->parameters.pack(stream); };
+    return await(info, std::move(job));
+  });
+}
+
+// forward({ids, offsets, texts}, {seed, step, hidden, attention, keep}, Tensor): queued. With keep,
+// the pass waits for backward().
+Napi::Value ModelHandle::forward(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Core model = core("forward");
+    const auto batch = batch_of(model, info[0]);
+    PassSettings settings;
+    inbatch::read(Reading{"forward", nullptr}, info[1], settings);
+    const Held* out = held_of(info[2]);
+    if (!out) refuse("forward", "expected a tensor for the embeddings");
+    expect_shape("forward", "embeddings", out->tensor, model->encoder.rows(batch->view()),
+                 model->encoder.width());
+    queue(info, [model, batch, settings, held = *out](const Stream& stream) {
+      const RandomKey key{uint32_t(settings.seed), uint32_t(settings.step)};
+      Pass pass{stream, batch->view(), settings.keep ? &model->saved_memory : nullptr, key,
+                {settings.hidden, settings.attention}};
+      Encoder::Saved saved;
+      model->encoder.forward(pass, held.tensor, saved);
+      if (!settings.keep) return;
+      model->saved = std::move(saved);
+      model->pass = pass;
+      model->batch = batch;
+    });
+    return info.Env().Undefined();
+  });
+}
+
+// backward(Tensor): the gradient of the embeddings of the pass that waits; queued.
+Napi::Value ModelHandle::backward(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Core model = core("backward");
+    const Held* gradient = held_of(info[0]);
+    if (!gradient) refuse("backward", "expected a tensor of gradients");
+    queue(info, [model, held = *gradient](const Stream& stream) {
+      if (!model->batch) throw Error("INTERNAL", "backward: expected a forward pass that was kept");
+      model->pass.stream = stream;
+      model->encoder.backward(model->pass, held.tensor, model->saved);
+      model->batch.reset();
+    });
+    return info.Env().Undefined();
+  });
+}
+
+// zeroGradients(): queued; also forgets a pass that waits.
+Napi::Value ModelHandle::zero_gradients(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    queue(info, [model = core("zeroGradients")](const Stream& stream) {
+      if (model->batch) model->saved_memory.release(model->saved.mark);
+      model->batch.reset();
+      model->parameters.zero_gradients(stream);
+    });
+    return info.Env().Undefined();
+  });
+}
+
+// update({rate, beta1, …, clip, step}, [{value, gradient, first, second}]): the norm of all gradients.
+Napi::Value ModelHandle::update(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    struct Extra {
+      Tensor value, gradient, first, second;
+      static constexpr auto fields() {
+        return std::tuple{field("value", &Extra::value), field("gradient", &Extra::gradient),
+                          field("first", &Extra::first), field("second", &Extra::second)};
+      }
+    };
+    const Core model = core("update");
+    OptimizerSettings settings;
+    inbatch::read(Reading{"update", nullptr}, info[0], settings);
+    std::vector<std::shared_ptr<Memory::Block>> blocks;
+    std::vector<Extra> given;
+    inbatch::read(Reading{"extras", &blocks}, info[1], given);
+    std::vector<ExtraParameter> extras;
+    for (const Extra& e : given) extras.push_back({e.value, e.gradient, e.first, e.second});
+    auto job = std::make_unique<Job>();
+    auto norm = std::make_shared<double>(0);
+    job->work = [model, settings, extras, blocks, norm](const Stream& stream) {
+      *norm = inbatch::update(stream, model->parameters, settings, extras);
+    };
+    job->result = [norm](Napi::Env env) { return Napi::Number::New(env, *norm); };
+    return await(info, std::move(job));
+  });
+}
+
+// statistics(): {parameters, savedPeak, allocations}
+Napi::Value ModelHandle::statistics(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Core model = core("statistics");
+    const auto object = Napi::Object::New(info.Env());
+    object.Set("parameterBytes", double(model->parameters.bytes()));
+    object.Set("savedPeak", double(model->saved_memory.peak()));
+    object.Set("allocations", double(model->saved_memory.allocations()));
+    return object;
+  });
+}
+
+// dispose(): resolves when the work in flight is done; the memory is then free.
+Napi::Value ModelHandle::dispose(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto job = std::make_unique<Job>();
+    job->work = [model = std::move(core_)](const Stream&) mutable { model.reset(); };
+    core_.reset();
+    return await(info, std::move(job));
+  });
+}
+
+}  // namespace inbatch

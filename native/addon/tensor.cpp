@@ -1,0 +1,87 @@
+// The handle of a matrix in device memory. See tensor.h.
+#include "tensor.h"
+
+#include <string>
+
+#include "classes.h"
+
+namespace inbatch {
+namespace {
+
+const napi_type_tag kTag = {0x6e6261746368746eull, 0x696e62617463681aull};
+
+}  // namespace
+
+Type type_of(const std::string& name) {
+  for (const Type type : {Type::F32, Type::F16, Type::BF16, Type::I32, Type::F64}) {
+    if (name == name_of(type)) return type;
+  }
+  throw Error("OP_INVALID", "tensor: expected type f32, f16, bf16, i32 or f64, got " + name);
+}
+
+void TensorHandle::define(Napi::Env env, Napi::Object exports) {
+  const auto type = DefineClass(
+      env, "Tensor",
+      {InstanceAccessor<&TensorHandle::rows>("rows"),
+       InstanceAccessor<&TensorHandle::columns>("columns"),
+       InstanceMethod<&TensorHandle::slice>("slice"),
+       InstanceMethod<&TensorHandle::reshape>("reshape"),
+       InstanceMethod<&TensorHandle::dispose>("dispose")});
+  AddonData::of(env).classes.tensor = Napi::Persistent(type);
+  exports.Set("Tensor", type);
+}
+
+TensorHandle::TensorHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TensorHandle>(info) {
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+}
+
+Napi::Value TensorHandle::make(Napi::Env env, Held held) {
+  const auto object = AddonData::of(env).classes.tensor.New({});
+  TensorHandle::Unwrap(object)->held = std::move(held);
+  return object;
+}
+
+const Held* held_of(Napi::Value value) {
+  if (!value.IsObject()) return nullptr;
+  const auto object = value.As<Napi::Object>();
+  if (!object.CheckTypeTag(&kTag)) return nullptr;
+  const TensorHandle* handle = TensorHandle::Unwrap(object);
+  return handle->held.block ? &handle->held : nullptr;
+}
+
+Napi::Value TensorHandle::rows(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), double(held.tensor.rows));
+}
+
+Napi::Value TensorHandle::columns(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), double(held.tensor.cols));
+}
+
+// slice(begin, count): rows as a view of the same memory.
+Napi::Value TensorHandle::slice(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const int64_t begin = info[0].ToNumber().Int64Value(), count = info[1].ToNumber().Int64Value();
+    expect(held.block && begin >= 0 && count >= 0 && begin + count <= held.tensor.rows, "slice",
+           "expected rows within " + std::to_string(held.tensor.rows) + ", got " +
+               std::to_string(begin) + " to " + std::to_string(begin + count));
+    return make(info.Env(), {held.tensor.slice(begin, count), held.block});
+  });
+}
+
+// reshape(rows, columns): the same elements seen as another matrix.
+Napi::Value TensorHandle::reshape(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const int64_t rows = info[0].ToNumber().Int64Value(), cols = info[1].ToNumber().Int64Value();
+    expect(held.block && rows >= 0 && cols >= 0 && rows * cols == held.tensor.size(), "reshape",
+           "expected " + std::to_string(held.tensor.size()) + " elements, got " +
+               std::to_string(rows) + " x " + std::to_string(cols));
+    Tensor view = held.tensor;
+    view.rows = rows;
+    view.cols = cols;
+    return make(info.Env(), {view, held.block});
+  });
+}
+
+void TensorHandle::dispose(const Napi::CallbackInfo&) { held = {}; }
+
+}  // namespace inbatch

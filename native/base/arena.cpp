@@ -1,0 +1,94 @@
+// Memory as a stack. See arena.h.
+#include "arena.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <string>
+
+#include "error.h"
+
+namespace inbatch {
+namespace {
+
+constexpr size_t kAlign = 64;
+constexpr size_t kHugePage = size_t(2) << 20;
+constexpr size_t kSmallestBlock = size_t(1) << 20;
+
+size_t rounded(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+}  // namespace
+
+void* take_pages(size_t bytes) {
+  bytes = rounded(std::max<size_t>(bytes, 1), 4096);
+  void* data =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) {
+    throw Error("OUT_OF_MEMORY", "memory: expected " + std::to_string(bytes >> 20) +
+                                     " MiB more to be available; lower the tokens of one pass "
+                                     "(chunkTokens, batchTokens)");
+  }
+#if defined(MADV_HUGEPAGE)
+  if (bytes >= 2 * kHugePage) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+  return data;
+}
+
+void give_pages(void* data, size_t bytes) {
+  if (data) munmap(data, rounded(std::max<size_t>(bytes, 1), 4096));
+}
+
+Arena::~Arena() { free_blocks(); }
+
+void Arena::free_blocks() {
+  for (const Block& block : blocks_) give_pages(block.data, block.bytes);
+  blocks_.clear();
+  capacity_ = 0;
+}
+
+void Arena::add_block(size_t bytes) {
+  const size_t size = rounded(std::max(bytes, kSmallestBlock), 4096);
+  blocks_.push_back({static_cast<char*>(take_pages(size)), size});
+  capacity_ += size;
+  ++allocations_;
+}
+
+void* Arena::push(size_t bytes) {
+  bytes = rounded(std::max<size_t>(bytes, 1), kAlign);
+  while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].bytes) {
+    ++block_;
+    used_ = 0;
+  }
+  if (block_ == blocks_.size()) add_block(std::max(bytes, capacity_ / 2));
+  void* data = blocks_[block_].data + used_;
+  used_ += bytes;
+  peak_ = std::max(peak_, live());
+  return data;
+}
+
+Tensor Arena::tensor(int64_t rows, int64_t cols, Type type) {
+  Tensor view{nullptr, rows, cols, type, Place::Cpu};
+  view.data = push(size_t(view.bytes()));
+  return view;
+}
+
+size_t Arena::live() const {
+  size_t sum = used_;
+  for (size_t i = 0; i < block_ && i < blocks_.size(); ++i) sum += blocks_[i].bytes;
+  return sum;
+}
+
+void Arena::release(Mark mark) {
+  block_ = mark.block;
+  used_ = mark.used;
+  if (block_ != 0 || used_ != 0 || blocks_.size() < 2) return;
+  const size_t whole = capacity_;
+  free_blocks();
+  add_block(whole);
+}
+
+void Arena::trim() {
+  if (block_ == 0 && used_ == 0) free_blocks();
+}
+
+}  // namespace inbatch

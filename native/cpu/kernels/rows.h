@@ -1,0 +1,121 @@
+// Kernels that walk rows: dot products, normalisation, sums of squares, AdamW.
+
+float dot(const float* a, const float* b, int64_t size) {
+  Lanes sum = zero();
+  for (int64_t i = 0; i < size; i += 16) {
+    const int64_t n = size - i < 16 ? size - i : 16;
+    sum = fma(load_some(a + i, n), load_some(b + i, n), sum);
+  }
+  return fold(sum);
+}
+
+// Chains of 16 lanes over 4096 elements, their sums added in double in order.
+double sum_squares(const float* x, int64_t size) {
+  double total = 0;
+  for (int64_t begin = 0; begin < size; begin += 4096) {
+    const int64_t count = size - begin < 4096 ? size - begin : 4096;
+    total += double(dot(x + begin, x + begin, count));
+  }
+  return total;
+}
+
+void norm_forward(const NormRows& p) {
+  const float inverse = 1.0f / float(p.columns);
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const float* x = p.x + row * p.columns;
+    const float* residual = p.residual ? p.residual + row * p.columns : nullptr;
+    float* kept = p.sum ? p.sum + row * p.columns : nullptr;
+    Lanes sum = zero(), squares = zero();
+    for (int64_t j = 0; j < p.columns; j += 16) {
+      const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
+      Lanes v = load_some(x + j, n);
+      if (residual) v = add(v, load_some(residual + j, n));
+      if (kept) store_some(kept + j, v, n);
+      sum = add(sum, v);
+      squares = fma(v, v, squares);
+    }
+    const bool centred = p.kind == NormKind::Layer;
+    const float mean = centred ? fold(sum) * inverse : 0.0f;
+    const float variance = __builtin_fmaf(-mean, mean, fold(squares) * inverse);
+    const float rstd = 1.0f / __builtin_sqrtf((variance > 0.0f ? variance : 0.0f) + p.epsilon);
+    p.mean[row] = mean;
+    p.rstd[row] = rstd;
+    const float* from = kept ? kept : x;
+    float* y = p.y + row * p.columns;
+    const Lanes scale = all(rstd), shift = all(-mean * rstd);
+    for (int64_t j = 0; j < p.columns; j += 16) {
+      const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
+      const Lanes hat = fma(load_some(from + j, n), scale, shift);
+      const Lanes bias = p.bias ? load_some(p.bias + j, n) : zero();
+      store_some(y + j, fma(hat, load_some(p.weight + j, n), bias), n);
+    }
+  }
+}
+
+// dx = rstd (g - mean(g) - hat mean(g hat)), g = dy weight; without the middle term for rms.
+void norm_backward(const NormGradientRows& p) {
+  const float inverse = 1.0f / float(p.columns);
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const float *x = p.sum + row * p.columns, *dy = p.dy + row * p.columns;
+    const Lanes scale = all(p.rstd[row]), shift = all(-p.mean[row] * p.rstd[row]);
+    Lanes sum = zero(), along = zero();
+    for (int64_t j = 0; j < p.columns; j += 16) {
+      const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
+      const Lanes g = mul(load_some(dy + j, n), load_some(p.weight + j, n));
+      sum = add(sum, g);
+      // lanes beyond the row hold g = 0, so what hat is there does not matter
+      along = fma(g, fma(load_some(x + j, n), scale, shift), along);
+    }
+    const float mean = p.kind == NormKind::Layer ? fold(sum) * inverse : 0.0f;
+    const Lanes middle = all(-mean), slant = all(-fold(along) * inverse);
+    float* dx = p.dx + row * p.columns;
+    for (int64_t j = 0; j < p.columns; j += 16) {
+      const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
+      const Lanes g = mul(load_some(dy + j, n), load_some(p.weight + j, n));
+      const Lanes hat = fma(load_some(x + j, n), scale, shift);
+      store_some(dx + j, mul(scale, fma(hat, slant, add(g, middle))), n);
+    }
+  }
+}
+
+// Decoupled weight decay (Loshchilov and Hutter 2019), in the order of PyTorch: decay, then step.
+void adamw(const AdamStep& p) {
+  const Lanes keep = all(p.keep), step = all(p.step), root2 = all(p.root2);
+  const Lanes scale = all(p.gradient_scale), epsilon = all(p.epsilon);
+  const Lanes beta1 = all(p.beta1), rest1 = all(p.rest1);
+  const Lanes beta2 = all(p.beta2), rest2 = all(p.rest2);
+  for (int64_t i = 0; i < p.size; i += 16) {
+    const int64_t n = p.size - i < 16 ? p.size - i : 16;
+    const Lanes g = mul(load_some(p.gradient + i, n), scale);
+    const Lanes m = fma(beta1, load_some(p.first + i, n), mul(rest1, g));
+    const Lanes v = fma(beta2, load_some(p.second + i, n), mul(rest2, mul(g, g)));
+    store_some(p.first + i, m, n);
+    store_some(p.second + i, v, n);
+    const Lanes length = fma(root(v), root2, epsilon);
+    const Lanes w = mul(load_some(p.weight + i, n), keep);
+    store_some(p.weight + i, fnma(step, div(m, length), w), n);
+  }
+}
+
+// Chains of fmas that wait for nothing but themselves: 12 registers of the widest kind, what the
+// product kernel keeps too.
+#if defined(INBATCH_AVX512)
+constexpr int kBurnChains = 12;
+#elif defined(INBATCH_AVX2)
+constexpr int kBurnChains = 6;
+#else
+constexpr int kBurnChains = 2;
+#endif
+
+__attribute__((noinline)) float burn(int64_t rounds) {
+  Lanes sum[kBurnChains];
+#pragma GCC unroll 12
+  for (int i = 0; i < kBurnChains; ++i) sum[i] = all(float(i));
+  const Lanes x = all(0.999f), y = all(0.001f);
+  for (int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kBurnChains; ++i) sum[i] = fma(sum[i], x, y);
+  }
+  for (int i = 1; i < kBurnChains; ++i) sum[0] = add(sum[0], sum[i]);
+  return fold(sum[0]);
+}

@@ -1,0 +1,29 @@
+// All kernels of one instruction set and their table; included inside its namespace.
+
+#include "lanes.h"
+#include "functions.h"
+#include "tile.h"
+#include "rows.h"
+#include "attention.h"
+
+inline Kernels table_of(const char* name) {
+  Kernels table{};
+  table.name = name;
+  table.tile_rows = kTileRows;
+  table.product = product;
+  table.transpose_panels = transpose_panels;
+  table.activation_forward = activation_forward;
+  table.activation_backward = activation_backward;
+  table.dropout_row = dropout_row;
+  table.norm_forward = norm_forward;
+  table.norm_backward = norm_backward;
+  table.attention_forward = attention_forward;
+  table.attention_backward = attention_backward;
+  table.dot = dot;
+  table.exp_row = exp_row;
+  table.sum_squares = sum_squares;
+  table.adamw = adamw;
+  table.burn = burn;
+  table.flops_of_round = kBurnChains * 32;
+  return table;
+}

@@ -1,0 +1,163 @@
+// Products with weights. Contract: ops/linear.h.
+//
+// Forward and dx: an item is 96 rows by a strip of columns; the panels of the strip pass the rows
+// while those stay in the second cache. dW: blocks of 256 rows of dy and x are packed once, then each
+// item owns a tile of dweight and continues its chains, so neither the number of threads nor the cut
+// of the rows into calls changes a bit.
+#include "../ops/linear.h"
+
+#include <algorithm>
+
+#include "../ops/run.h"
+#include "kernels.h"
+
+namespace inbatch::cpu {
+namespace {
+
+constexpr int64_t kRows = 96;               // rows of x at once: 147 KiB at a depth of 384
+constexpr int64_t kDepth = 256;             // rows of dy and x that are packed at once
+constexpr int64_t kItem = int64_t(1) << 27;  // multiply-adds of one item at most, about 3 ms
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Columns of one strip: all of them when there are row blocks for every thread, else a share.
+int64_t strip_of(const Stream& stream, int64_t rows, int64_t columns, int64_t depth) {
+  const int64_t blocks = ceil_div(rows, kRows), wanted = stream.threads() > 1 ? 4 * stream.threads() : 1;
+  int64_t strips = std::max<int64_t>(1, ceil_div(wanted, blocks));
+  if (blocks >= 2 * stream.threads()) strips = 1;
+  const int64_t limit = std::max<int64_t>(32, kItem / (std::min(rows, kRows) * depth) / 32 * 32);
+  return std::min(limit, std::max<int64_t>(32, ceil_div(ceil_div(columns, strips), 32) * 32));
+}
+
+// The same product for all rows and columns, cut into items.
+void multiply(const Stream& stream, const Product& whole) {
+  if (whole.rows == 0 || whole.columns == 0) return;
+  const int64_t blocks = ceil_div(whole.rows, kRows);
+  const int64_t strip = strip_of(stream, whole.rows, whole.columns, whole.depth);
+  stream.parallel_for(blocks * ceil_div(whole.columns, strip), [&](int64_t item, int) {
+    const int64_t row = item % blocks * kRows, column = item / blocks * strip;
+    const int64_t at = row * whole.c_row + column;
+    Product part = whole;
+    part.a += row * whole.a_row;
+    part.b += column / kPanel * whole.b_panel;
+    part.c += at;
+    part.rows = std::min(kRows, whole.rows - row);
+    part.columns = std::min(strip, whole.columns - column);
+    if (part.epilogue.bias) part.epilogue.bias += column;
+    if (part.epilogue.pre) part.epilogue.pre += at;
+    if (part.epilogue.gate_pre) part.epilogue.gate_pre += at;
+    kernels().product(part);
+  });
+}
+
+struct Packed {
+  float *dy, *x;      // groups of tile_rows columns of dy; panels of x
+  int64_t dy_groups;  // columns of dy rounded up to whole groups
+};
+
+// Packs columns [begin, end) of rows of dy as [group][row][tile_rows], absent columns as zeros.
+void pack_groups(const Tensor& dy, int64_t begin, int64_t end, float* packed) {
+  const int64_t unit = kernels().tile_rows;
+  for (int64_t column = begin; column < end; column += unit) {
+    const int64_t n = std::min(unit, dy.cols - column);
+    float* out = packed + column * dy.rows;
+    for (int64_t row = 0; row < dy.rows; ++row, out += unit) {
+      const float* in = dy.f32() + row * dy.cols + column;
+      for (int64_t i = 0; i < unit; ++i) out[i] = i < n ? in[i] : 0.0f;
+    }
+  }
+}
+
+void pack_panel(const Tensor& x, int64_t panel, float* packed) {
+  const int64_t n = std::min(kPanel, x.cols - panel * kPanel);
+  float* out = packed + panel * x.rows * kPanel;
+  for (int64_t row = 0; row < x.rows; ++row, out += kPanel) {
+    const float* in = x.f32() + row * x.cols + panel * kPanel;
+    for (int64_t lane = 0; lane < kPanel; ++lane) out[lane] = lane < n ? in[lane] : 0.0f;
+  }
+}
+
+void add_columns(const Tensor& dy, int64_t begin, int64_t end, float* dbias) {
+  for (int64_t row = 0; row < dy.rows; ++row) {
+    const float* in = dy.f32() + row * dy.cols;
+    for (int64_t column = begin; column < end; ++column) dbias[column] += in[column];
+  }
+}
+
+void pack_block(const Stream& stream, const Tensor& x, const Tensor& dy, const Packed& packed,
+                const Tensor& dbias) {
+  constexpr int64_t kChunk = 96;  // a multiple of every tile_rows
+  const int64_t chunks = ceil_div(dy.cols, kChunk);
+  stream.parallel_for(chunks + panels_of(x.cols), [&](int64_t item, int) {
+    if (item >= chunks) return pack_panel(x, item - chunks, packed.x);
+    const int64_t begin = item * kChunk, end = std::min(dy.cols, begin + kChunk);
+    pack_groups(dy, begin, end, packed.dy);
+    if (!dbias.empty()) add_columns(dy, begin, end, dbias.f32());
+  });
+}
+
+void add_tiles(const Stream& stream, const Packed& packed, int64_t depth, const Tensor& dweight) {
+  constexpr int64_t kTall = 48, kWide = 384;  // a multiple of every tile_rows; of a panel
+  const int64_t tall = ceil_div(dweight.rows, kTall), wide = ceil_div(dweight.cols, kWide);
+  stream.parallel_for(tall * wide, [&](int64_t item, int) {
+    const int64_t row = item % tall * kTall, column = item / tall * kWide;
+    kernels().product({packed.dy + row * depth, 0, true, packed.x + column * depth,
+                       kPanel * depth, dweight.f32() + row * dweight.cols + column, dweight.cols,
+                       std::min(kTall, dweight.rows - row), std::min(kWide, dweight.cols - column),
+                       depth, true});
+  });
+}
+
+}  // namespace
+
+template <>
+void run<LinearPack>(const Stream& stream, const LinearPack& op) {
+  const Tensor& w = op.weight;
+  const int64_t panels = op.packed.rows, depth = op.packed.cols / kPanel;
+  stream.parallel_for(panels, [&](int64_t panel, int) {
+    float* out = op.packed.f32() + panel * op.packed.cols;
+    if (op.transposed) return pack_panel(w, panel, op.packed.f32());
+    kernels().transpose_panels(w.f32() + panel * kPanel * depth, depth,
+                               std::min(kPanel, w.rows - panel * kPanel), depth, out);
+  });
+}
+
+template <>
+void run<LinearForward>(const Stream& stream, const LinearForward& op) {
+  Product p{op.x.f32(), op.x.cols, false, op.packed.f32(), op.packed.cols, op.y.f32(), op.y.cols,
+            op.x.rows, op.y.cols, op.x.cols};
+  p.epilogue.bias = op.bias.f32();
+  p.epilogue.activation = op.activation;
+  p.epilogue.pre = op.pre.f32();
+  multiply(stream, p);
+}
+
+template <>
+void run<LinearBackwardInput>(const Stream& stream, const LinearBackwardInput& op) {
+  Product p{op.dy.f32(), op.dy.cols, false, op.packed.f32(), op.packed.cols, op.dx.f32(),
+            op.dx.cols, op.dy.rows, op.dx.cols, op.dy.cols, op.accumulate};
+  if (op.activation != Activation::None) {
+    p.epilogue.gate = op.activation;
+    p.epilogue.gate_pre = op.pre.f32();
+  }
+  multiply(stream, p);
+}
+
+template <>
+void run<LinearBackwardWeight>(const Stream& stream, const LinearBackwardWeight& op) {
+  const int64_t unit = kernels().tile_rows;
+  const int64_t deep = std::min(kDepth, op.x.rows);
+  if (deep == 0) return;
+  Scope scope(stream.scratch());
+  Packed packed;
+  packed.dy_groups = ceil_div(op.dy.cols, unit) * unit;
+  packed.dy = stream.scratch().tensor(packed.dy_groups, deep).f32();
+  packed.x = stream.scratch().tensor(panels_of(op.x.cols) * kPanel, deep).f32();
+  for (int64_t row = 0; row < op.x.rows; row += kDepth) {
+    const int64_t count = std::min(kDepth, op.x.rows - row);
+    pack_block(stream, op.x.slice(row, count), op.dy.slice(row, count), packed, op.dbias);
+    add_tiles(stream, packed, count, op.dweight);
+  }
+}
+
+}  // namespace inbatch::cpu

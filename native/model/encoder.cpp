@@ -1,0 +1,158 @@
+// The transformer. See encoder.h.
+#include "encoder.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace inbatch {
+namespace {
+
+constexpr int64_t kGroup = 384;  // tokens that one thread walks through all layers at once
+
+struct Group {
+  int64_t first, count;  // texts
+};
+
+std::vector<Group> groups_of(const Batch& batch) {
+  std::vector<Group> groups;
+  const int32_t* offsets = batch.offsets.i32();
+  for (int64_t first = 0; first < batch.size();) {
+    int64_t end = first + 1;
+    while (end < batch.size() && offsets[end + 1] - offsets[first] <= kGroup) ++end;
+    groups.push_back({first, end - first});
+    first = end;
+  }
+  return groups;
+}
+
+// The group as a batch of its own; its offsets are pushed on the arena.
+Batch cut(const Batch& batch, Group group, Arena& arena) {
+  const int32_t* offsets = batch.offsets.i32() + group.first;
+  Batch part = batch;
+  part.offsets = arena.tensor(1, group.count + 1, Type::I32);
+  for (int64_t i = 0; i <= group.count; ++i) part.offsets.i32()[i] = offsets[i] - offsets[0];
+  const int64_t tokens = part.offsets.i32()[group.count];
+  part.ids.data = batch.ids.i32() + offsets[0];
+  part.ids.rows = 1;
+  part.ids.cols = tokens;
+  part.texts = {};
+  return part;
+}
+
+}  // namespace
+
+Block Block::declare(Parameters& parameters, int index, const BlockSpec& spec, int64_t width) {
+  const std::string name = "blocks." + std::to_string(index);
+  Block block;
+  block.attention.layer = Attention::declare(parameters, name + ".attention", spec.attention, width);
+  block.attention.declare_norms(parameters, name + ".attention", spec.attention.norms, width);
+  block.mlp.layer = Mlp::declare(parameters, name + ".mlp", spec.mlp, width);
+  block.mlp.declare_norms(parameters, name + ".mlp", spec.mlp.norms, width);
+  block.attention.site = site_of(index, kAttentionSite);
+  block.attention.layer.site = site_of(index, kHeadSites);
+  block.mlp.site = site_of(index, kMlpSite);
+  return block;
+}
+
+void Block::forward(const Pass& pass, Tensor x, Tensor y, Saved& saved) const {
+  const Tensor h = pass.kept(x.rows, x.cols);
+  attention.forward(pass, x, h, saved.attention);
+  mlp.forward(pass, h, y, saved.mlp);
+}
+
+void Block::backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const {
+  Scope scope(pass.scratch());
+  const Tensor dh = pass.temporary(dy.rows, dy.cols);
+  mlp.backward(pass, dy, dh, saved.mlp);
+  attention.backward(pass, dh, dx, saved.attention);
+}
+
+Encoder::Encoder(Parameters& parameters, const ModelSpec& spec)
+    : model_width_(spec.width), embedding_spec_(spec.embedding) {
+  embedding_ = Embedding::declare(parameters, spec.embedding, spec.width);
+  for (size_t i = 0; i < spec.blocks.size(); ++i) {
+    const int64_t heads = spec.blocks[i].attention.heads;
+    expect(heads > 0 && spec.width % heads == 0, "spec",
+           "expected heads that divide the width " + std::to_string(spec.width) + ", got " +
+               std::to_string(heads));
+    blocks_.push_back(Block::declare(parameters, int(i), spec.blocks[i], spec.width));
+  }
+  final_ = Norm::declare(parameters, "final", spec.final_norm, spec.width);
+  head_ = Head::declare(parameters, spec.head, spec.width);
+  parameters.allocate();
+}
+
+void Encoder::check(const Batch& batch) const {
+  const int32_t *ids = batch.ids.i32(), *offsets = batch.offsets.i32();
+  const int64_t longest = embedding_spec_.positions - embedding_spec_.position_offset;
+  expect(offsets[0] == 0 && offsets[batch.size()] == batch.tokens(), "batch",
+         "expected offsets from 0 to the number of tokens");
+  for (int64_t text = 0; text < batch.size(); ++text) {
+    const int64_t tokens = int64_t(offsets[text + 1]) - offsets[text];
+    expect(tokens >= 0, "batch", "expected rising offsets");
+    expect(!embedding_spec_.positions || tokens <= longest, "batch",
+           "expected texts of at most " + std::to_string(longest) + " tokens, got " +
+               std::to_string(tokens));
+  }
+  for (int64_t token = 0; token < batch.tokens(); ++token) {
+    expect(ids[token] >= 0 && ids[token] < embedding_spec_.vocabulary, "batch",
+           "expected ids below " + std::to_string(embedding_spec_.vocabulary) + ", got " +
+               std::to_string(ids[token]));
+  }
+}
+
+void Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings) const {
+  const std::vector<Group> groups = groups_of(batch);
+  const auto walk = [&](const Stream& self, Group group) {
+    Scope scope(self.scratch());
+    Pass pass{self, cut(batch, group, self.scratch()), nullptr, {}, {}};
+    Saved saved;
+    const int64_t first = head_.spec.pooling ? group.first : batch.offsets.i32()[group.first];
+    forward(pass, embeddings.slice(first, head_.rows(pass.batch)), saved);
+  };
+  if (int64_t(groups.size()) < stream.threads()) {
+    for (const Group group : groups) walk(stream, group);
+    return;
+  }
+  stream.parallel_for(int64_t(groups.size()), [&](int64_t item, int worker) {
+    walk(stream.alone(worker), groups[size_t(item)]);
+  });
+}
+
+void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved) const {
+  const int64_t tokens = pass.batch.tokens();
+  if (pass.saved) saved.mark = pass.saved->mark();
+  Scope scope(pass.scratch());
+  Tensor x = pass.kept(tokens, model_width_), next = {};
+  embedding_.forward(pass, x, saved.embedding);
+  saved.blocks.resize(blocks_.size());
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    if (pass.keeps() || next.empty()) next = pass.kept(tokens, model_width_);
+    Scope block_scope(pass.scratch());
+    blocks_[i].forward(pass, x, next, saved.blocks[i]);
+    std::swap(x, next);
+  }
+  if (final_) {
+    const Tensor y = pass.kept(tokens, model_width_);
+    final_->forward(pass, x, {}, y, saved.final);
+    x = y;
+  }
+  head_.forward(pass, x, embeddings, saved.head);
+}
+
+void Encoder::backward(Pass& pass, Tensor dembeddings, Saved& saved) const {
+  const int64_t tokens = pass.batch.tokens();
+  Scope scope(pass.scratch());
+  Tensor dy = pass.temporary(tokens, model_width_), dx = pass.temporary(tokens, model_width_);
+  head_.backward(pass, dembeddings, dy, saved.head);
+  if (final_) final_->backward(pass, dy, dy, saved.final);
+  for (size_t i = blocks_.size(); i-- > 0;) {
+    blocks_[i].backward(pass, dy, dx, saved.blocks[i]);
+    std::swap(dy, dx);
+  }
+  embedding_.backward(pass, dy, saved.embedding);
+  pass.saved->release(saved.mark);
+  saved = {};
+}
+
+}  // namespace inbatch

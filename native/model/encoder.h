@@ -1,0 +1,64 @@
+// The transformer: embedding, blocks, final norm, head; and back.
+#pragma once
+
+#include <vector>
+
+#include "attention.h"
+#include "embedding.h"
+#include "head.h"
+#include "mlp.h"
+#include "residual.h"
+
+namespace inbatch {
+
+struct Block {
+  Residual<Attention> attention;
+  Residual<Mlp> mlp;
+
+  struct Saved {
+    Residual<Attention>::Saved attention;
+    Residual<Mlp>::Saved mlp;
+  };
+
+  static Block declare(Parameters& parameters, int index, const BlockSpec& spec, int64_t width);
+  void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved) const;
+  void backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const;
+};
+
+class Encoder {
+ public:
+  struct Saved {
+    Embedding::Saved embedding;
+    std::vector<Block::Saved> blocks;
+    Norm::Saved final;
+    Head::Saved head;
+    Arena::Mark mark;
+  };
+
+  Encoder(Parameters& parameters, const ModelSpec& spec);
+
+  int64_t width() const { return head_.width; }
+  // Rows of the embeddings of a batch: its texts, or its tokens without pooling.
+  int64_t rows(const Batch& batch) const { return head_.rows(batch); }
+  // Refuses ids outside the vocabulary and texts longer than the positions.
+  void check(const Batch& batch) const;
+
+  // embeddings (N, E) overwritten. The texts are cut into groups that one thread each walks through
+  // all layers, so activations stay in its cache; a batch of few groups uses all threads per op.
+  void encode(const Stream& stream, const Batch& batch, Tensor embeddings) const;
+
+  // embeddings (N, E), or (T, E) without pooling; leaves in saved what backward reads.
+  void forward(Pass& pass, Tensor embeddings, Saved& saved) const;
+  // Adds the gradients of all parameters; pops what forward pushed.
+  void backward(Pass& pass, Tensor dembeddings, Saved& saved) const;
+
+ private:
+  int64_t model_width_;
+  EmbeddingSpec embedding_spec_;
+  Embedding embedding_;
+  std::vector<Block> blocks_;
+  std::optional<Norm> final_;
+  Head head_;
+};
+
+}  // namespace inbatch

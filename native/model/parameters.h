@@ -1,0 +1,66 @@
+// All weights of a model: names to views, one flat allocation each for weights, gradients and
+// moments, and the packed copies that products read.
+//
+// Freezing is settled here: a frozen parameter has no gradient, and a layer asks nothing else.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "../ops/op.h"
+
+namespace inbatch {
+
+struct Parameter {
+  std::string name;
+  int64_t rows = 0, cols = 0;
+  bool decay = false;   // matrices decay; biases and norms do not
+  bool linear = false;  // has packed copies
+  bool trainable = true;
+  int64_t at = 0;  // place in the flat memory, in elements
+  Tensor value, gradient, first, second, packed, packed_transposed;
+};
+
+// Pages of zeros for `elements` floats.
+class Flat {
+ public:
+  Flat() = default;
+  ~Flat() { give_pages(data_, bytes_); }
+  Flat(const Flat&) = delete;
+  Flat& operator=(const Flat&) = delete;
+  void allocate(int64_t elements);
+  bool empty() const { return data_ == nullptr; }
+  Tensor view(int64_t at, int64_t rows, int64_t cols) const;
+
+ private:
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+class Parameters {
+ public:
+  // Declares a parameter; its memory comes with allocate().
+  Parameter* declare(const std::string& name, int64_t rows, int64_t cols, bool linear);
+  void allocate();
+  // Memory for gradients and moments; parameters named in `frozen` get none.
+  void prepare_training(const std::unordered_set<std::string>& frozen);
+  bool is_training() const { return !gradients_.empty(); }
+
+  Parameter& find(const std::string& name);
+  std::deque<Parameter>& all() { return all_; }
+  // Refreshes the packed copies of every linear weight.
+  void pack(const Stream& stream);
+  void zero_gradients(const Stream& stream);
+  int64_t bytes() const;
+
+ private:
+  std::deque<Parameter> all_;
+  std::unordered_map<std::string, Parameter*> by_name_;
+  int64_t size_ = 0;
+  Flat weights_, gradients_, first_, second_, packed_, packed_transposed_;
+};
+
+}  // namespace inbatch

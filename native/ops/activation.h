@@ -1,0 +1,86 @@
+// Elementwise functions of a layer.
+#pragma once
+
+#include "op.h"
+
+namespace inbatch {
+
+// y = f(x). gelu is x/2 (1 + erf(x / sqrt 2)), with erf by Abramowitz and Stegun 7.1.26 (absolute
+// error 1.5e-7). y may be x.
+//
+//   x  (M, C) f32
+//   y  (M, C) overwritten
+struct ActivationForward {
+  Activation activation = Activation::Gelu;
+  Tensor x, y;
+
+  static constexpr auto name = "activationForward";
+  static constexpr auto fields() {
+    using Op = ActivationForward;
+    return std::tuple{field("activation", &Op::activation), field("x", &Op::x), field("y", &Op::y)};
+  }
+  void check() const { expect_same_shape(name, "y", y, x); }
+};
+
+// dx = dy f'(x). dx may be dy.
+//
+//   x   (M, C) f32, what the function was applied to
+//   dy  (M, C) f32
+//   dx  (M, C) overwritten
+struct ActivationBackward {
+  Activation activation = Activation::Gelu;
+  Tensor x, dy, dx;
+
+  static constexpr auto name = "activationBackward";
+  static constexpr auto fields() {
+    using Op = ActivationBackward;
+    return std::tuple{field("activation", &Op::activation), field("x", &Op::x), field("dy", &Op::dy),
+                      field("dx", &Op::dx)};
+  }
+  void check() const {
+    expect_same_shape(name, "dy", dy, x);
+    expect_same_shape(name, "dx", dx, x);
+  }
+};
+
+// y = a + b. y may be a or b.
+struct Add {
+  Tensor a, b, y;
+
+  static constexpr auto name = "add";
+  static constexpr auto fields() {
+    using Op = Add;
+    return std::tuple{field("a", &Op::a), field("b", &Op::b), field("y", &Op::y)};
+  }
+  void check() const {
+    expect_same_shape(name, "b", b, a);
+    expect_same_shape(name, "y", y, a);
+  }
+};
+
+// x *= keep / (1 - rate), keep a bit of (seed, step, text, site, row, column); the same op is its own
+// backward.
+//
+//   x        (T, C) f32, overwritten; or (N, C) when offsets is empty: each row is a text
+//   offsets  (N + 1) i32 or empty
+//   texts    (N) i32: the number of each text in its batch, so that chunks draw the same bits
+struct Dropout {
+  float rate = 0;
+  int32_t seed = 0, step = 0, site = 0;
+  Tensor x, offsets, texts;
+
+  static constexpr auto name = "dropout";
+  static constexpr auto fields() {
+    using Op = Dropout;
+    return std::tuple{field("rate", &Op::rate), field("seed", &Op::seed),
+                      field("step", &Op::step), field("site", &Op::site),
+                      field("x", &Op::x),       field("offsets", &Op::offsets),
+                      field("texts", &Op::texts)};
+  }
+  void check() const {
+    expect(rate >= 0 && rate < 1, name, "expected a rate in [0, 1), got " + std::to_string(rate));
+    if (!offsets.empty()) expect_size(name, "texts", texts, offsets.size() - 1);
+  }
+};
+
+}  // namespace inbatch

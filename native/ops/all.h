@@ -1,0 +1,23 @@
+// The list of op types: what can be called by name, and what every back end must have.
+#pragma once
+
+#include "activation.h"
+#include "attention.h"
+#include "embed.h"
+#include "linear.h"
+#include "norm.h"
+#include "optimize.h"
+#include "pool.h"
+
+namespace inbatch {
+
+template <class... Op>
+struct OpList {};
+
+using AllOps = OpList<LinearPack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
+                      ActivationForward, ActivationBackward, Add, Dropout, NormForward,
+                      NormBackward, EmbedForward, EmbedBackward, AttentionForward,
+                      AttentionBackward, PoolForward, PoolBackward, NormalizeForward,
+                      NormalizeBackward, AdamW, SumSquares>;
+
+}  // namespace inbatch

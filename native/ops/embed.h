@@ -1,0 +1,69 @@
+// Ids to rows.
+#pragma once
+
+#include "op.h"
+
+namespace inbatch {
+
+// x[t] = tokens[ids[t]] + positions[p] + types[0], p the place of t in its text plus position_offset.
+//
+//   ids        (T) i32, each in [0, V)
+//   offsets    (N + 1) i32, rising, from 0 to T
+//   tokens     (V, C) f32
+//   positions  (P, C) or empty; types (Y, C) or empty
+//   x          (T, C) overwritten
+struct EmbedForward {
+  int32_t position_offset = 0;
+  Tensor ids, offsets, tokens, positions, types, x;
+
+  static constexpr auto name = "embedForward";
+  static constexpr auto fields() {
+    using Op = EmbedForward;
+    return std::tuple{field("positionOffset", &Op::position_offset),
+                      field("ids", &Op::ids),
+                      field("offsets", &Op::offsets),
+                      field("tokens", &Op::tokens),
+                      field("positions", &Op::positions),
+                      field("types", &Op::types),
+                      field("x", &Op::x)};
+  }
+  void check() const {
+    expect_shape(name, "x", x, ids.size(), tokens.cols);
+    expect_type(name, "ids", ids, Type::I32);
+    expect_type(name, "offsets", offsets, Type::I32);
+    if (!positions.empty()) expect_columns(name, "positions", positions, x.cols);
+    if (!types.empty()) expect_columns(name, "types", types, x.cols);
+  }
+};
+
+// The gradient of EmbedForward: rows of dx are added where the rows came from.
+//
+//   ids, offsets   as there
+//   dx             (T, C) f32
+//   dtokens (V, C), dpositions (P, C), dtypes (Y, C): added to, or empty
+//
+// A row's sum is a chain over the tokens in order.
+struct EmbedBackward {
+  int32_t position_offset = 0;
+  Tensor ids, offsets, dx, dtokens, dpositions, dtypes;
+
+  static constexpr auto name = "embedBackward";
+  static constexpr auto fields() {
+    using Op = EmbedBackward;
+    return std::tuple{field("positionOffset", &Op::position_offset),
+                      field("ids", &Op::ids),
+                      field("offsets", &Op::offsets),
+                      field("dx", &Op::dx),
+                      field("dtokens", &Op::dtokens),
+                      field("dpositions", &Op::dpositions),
+                      field("dtypes", &Op::dtypes)};
+  }
+  void check() const {
+    expect_rows(name, "dx", dx, ids.size());
+    if (!dtokens.empty()) expect_columns(name, "dtokens", dtokens, dx.cols);
+    if (!dpositions.empty()) expect_columns(name, "dpositions", dpositions, dx.cols);
+    if (!dtypes.empty()) expect_columns(name, "dtypes", dtypes, dx.cols);
+  }
+};
+
+}  // namespace inbatch

@@ -1,0 +1,115 @@
+// Matrix products with weights.
+//
+// A weight is packed once and multiplied many times. Packed is (ceil(N / 16), K * 16): panel p holds
+// the rows 16 p .. 16 p + 15 of the weight as [k][16], rows beyond N as zeros.
+#pragma once
+
+#include "op.h"
+
+namespace inbatch {
+
+constexpr int64_t kPanel = 16;
+constexpr int64_t panels_of(int64_t n) { return (n + kPanel - 1) / kPanel; }
+
+// packed = panels of weight, or of its transpose.
+//
+//   weight   (N, K) f32, read
+//   packed   (panels(N), 16 K), or (panels(K), 16 N) when transposed; overwritten
+struct LinearPack {
+  bool transposed = false;
+  Tensor weight, packed;
+
+  static constexpr auto name = "linearPack";
+  static constexpr auto fields() {
+    using Op = LinearPack;
+    return std::tuple{field("transposed", &Op::transposed), field("weight", &Op::weight),
+                      field("packed", &Op::packed)};
+  }
+  void check() const {
+    const int64_t n = transposed ? weight.cols : weight.rows;
+    const int64_t k = transposed ? weight.rows : weight.cols;
+    expect_shape(name, "packed", packed, panels_of(n), k * kPanel);
+  }
+};
+
+// y = activation(x W^T + bias), W given as panels.
+//
+//   x        (M, K) f32
+//   packed   (panels(N), 16 K), N = y.cols
+//   bias     (1, N) or empty
+//   y        (M, N) overwritten
+//   pre      (M, N) overwritten with x W^T + bias, or empty
+//
+// Each element is one chain of multiply-adds over k in order, so its bits do not depend on M.
+struct LinearForward {
+  Activation activation = Activation::None;
+  Tensor x, packed, bias, y, pre;
+
+  static constexpr auto name = "linearForward";
+  static constexpr auto fields() {
+    using Op = LinearForward;
+    return std::tuple{field("activation", &Op::activation), field("x", &Op::x),
+                      field("packed", &Op::packed),         field("bias", &Op::bias),
+                      field("y", &Op::y),                   field("pre", &Op::pre)};
+  }
+  void check() const {
+    expect_rows(name, "y", y, x.rows);
+    expect_shape(name, "packed", packed, panels_of(y.cols), x.cols * kPanel);
+    if (!bias.empty()) expect_size(name, "bias", bias, y.cols);
+    if (!pre.empty()) expect_same_shape(name, "pre", pre, y);
+  }
+};
+
+// dx = (dy W) * activation'(pre), W given as panels of its transpose.
+//
+//   dy       (M, N) f32
+//   packed   (panels(K), 16 N), K = dx.cols: LinearPack of W, transposed
+//   pre      (M, K) what the activation of the layer below was applied to; empty when None
+//   dx       (M, K) overwritten, or added to when accumulate (then activation is None)
+struct LinearBackwardInput {
+  Activation activation = Activation::None;
+  bool accumulate = false;
+  Tensor dy, packed, pre, dx;
+
+  static constexpr auto name = "linearBackwardInput";
+  static constexpr auto fields() {
+    using Op = LinearBackwardInput;
+    return std::tuple{field("activation", &Op::activation), field("accumulate", &Op::accumulate),
+                      field("dy", &Op::dy),                 field("packed", &Op::packed),
+                      field("pre", &Op::pre),               field("dx", &Op::dx)};
+  }
+  void check() const {
+    expect_rows(name, "dx", dx, dy.rows);
+    expect_shape(name, "packed", packed, panels_of(dx.cols), dy.cols * kPanel);
+    if (activation != Activation::None) expect_same_shape(name, "pre", pre, dx);
+    expect(!accumulate || activation == Activation::None, name,
+           "expected no activation when accumulating");
+  }
+};
+
+// dweight += dy^T x; dbias += column sums of dy.
+//
+//   x        (M, K) f32
+//   dy       (M, N) f32
+//   dweight  (N, K) added to
+//   dbias    (1, N) added to, or empty
+//
+// Each element is one chain over the rows in order that starts from its present value: rows given
+// in several calls leave the same bits as rows given in one.
+struct LinearBackwardWeight {
+  Tensor x, dy, dweight, dbias;
+
+  static constexpr auto name = "linearBackwardWeight";
+  static constexpr auto fields() {
+    using Op = LinearBackwardWeight;
+    return std::tuple{field("x", &Op::x), field("dy", &Op::dy), field("dweight", &Op::dweight),
+                      field("dbias", &Op::dbias)};
+  }
+  void check() const {
+    expect_rows(name, "dy", dy, x.rows);
+    expect_shape(name, "dweight", dweight, dy.cols, x.cols);
+    if (!dbias.empty()) expect_size(name, "dbias", dbias, dy.cols);
+  }
+};
+
+}  // namespace inbatch

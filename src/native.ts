@@ -1,0 +1,141 @@
+// The only place that loads the add-on, and the one place where its types are written.
+
+import {loadAddon} from './addon.js';
+import {EngineError} from './errors.js';
+
+export type ElementType = 'f32' | 'f16' | 'bf16' | 'i32' | 'f64';
+
+/** A matrix in device memory. Its memory is free when it and all queued work on it are done with. */
+export type Tensor = {
+	readonly rows: number;
+	readonly columns: number;
+	/** Rows as a view of the same memory. */
+	slice(begin: number, count: number): Tensor;
+	/** The same elements seen as another matrix. */
+	reshape(rows: number, columns: number): Tensor;
+	dispose(): void;
+};
+
+/** Cancels the work it was handed to; queued work is skipped, running work stops at its next item. */
+export type Canceller = {cancel(): void};
+
+type Elements = Float32Array | Float64Array | Int32Array | Uint16Array;
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export type NativeDevice = {
+	/** Memory of undefined contents. */
+	tensor(rows: number, columns: number, type: ElementType): Tensor;
+	/** Queues an op of native/ops by name; wrong operands throw here. */
+	run(op: string, fields: Fields): void;
+	/** Copies now, arrives in order. */
+	write(tensor: Tensor, values: Elements): void;
+	/** Fills `values` when the work queued before is done. */
+	read(tensor: Tensor, values: Elements, canceller?: Canceller): Promise<void>;
+	synchronize(): Promise<void>;
+	/** The FMA peak of all threads together, in GFLOP/s. */
+	peak(): Promise<number>;
+	statistics(): {allocations: number; bytes: number; kernels: string; threads: number};
+};
+
+/** Texts end to end: ids of all, offsets (N + 1), and the number of each text in its whole batch. */
+export type PackedBatch = {ids: Int32Array; offsets: Int32Array; texts?: Int32Array};
+
+export type PassSettings = {
+	seed: number;
+	step: number;
+	/** Dropout rates. */
+	hidden: number;
+	attention: number;
+	/** Whether a backward() follows. */
+	keep: boolean;
+};
+
+export type UpdateSettings = {
+	rate: number;
+	beta1: number;
+	beta2: number;
+	epsilon: number;
+	decay: number;
+	/** Largest norm of all gradients together; 0: not clipped. */
+	clip: number;
+	/** From 1. */
+	step: number;
+};
+
+export type ExtraParameter = {value: Tensor; gradient: Tensor; first: Tensor; second: Tensor};
+
+/** Rows of a parameter and where they lie in a weight file. */
+export type WeightPart = {
+	name: string;
+	row: number;
+	rows: number;
+	/** Byte in the file. */
+	offset: number;
+	type: ElementType;
+};
+
+export type ParameterPart = 'weight' | 'gradient' | 'first' | 'second';
+
+export type NativeModel = {
+	parameters(): {name: string; rows: number; columns: number; decay: boolean}[];
+	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<void>;
+	write(part: ParameterPart, name: string, row: number, values: Float32Array): void;
+	read(part: ParameterPart, name: string, row: number, values: Float32Array): Promise<void>;
+	pack(): Promise<void>;
+	encode(batch: PackedBatch, embeddings: Float32Array, canceller?: Canceller): Promise<void>;
+	prepareTraining(frozen: readonly string[]): Promise<void>;
+	forward(batch: PackedBatch, settings: PassSettings, embeddings: Tensor): void;
+	backward(gradient: Tensor): void;
+	zeroGradients(): void;
+	/** The norm of all gradients before clipping; when it is not finite nothing was changed. */
+	update(settings: UpdateSettings, extras: readonly ExtraParameter[]): Promise<number>;
+	statistics(): {parameterBytes: number; savedPeak: number; allocations: number};
+	dispose(): Promise<void>;
+};
+
+export type Native = {
+	Device: new (threads: number) => NativeDevice;
+	Model: new (device: NativeDevice, spec: object) => NativeModel;
+	Canceller: new () => Canceller;
+	setErrorClass(type: new (code: never, message: string) => Error): void;
+	/** The name of the kernels in use. */
+	kernels(): string;
+	/** Replaces the kernels of the whole process; false when this CPU cannot run them. */
+	useKernels(name: string): boolean;
+	/** Where the add-on was found. */
+	path: string;
+};
+
+let loaded: Native | undefined;
+
+/** The add-on, loaded at the first call; throws NATIVE_UNAVAILABLE with everything that was tried. */
+export function native(): Native {
+	if (!loaded) {
+		loaded = loadAddon() as Native;
+		loaded.setErrorClass(EngineError);
+	}
+	return loaded;
+}
+
+/**
+Awaits native work that `canceller` can stop; when the signal aborts, the work is cancelled and the
+promise rejects with the signal's reason once the device has let go of it.
+*/
+export async function cancellable<T>(
+	signal: AbortSignal | undefined,
+	work: (canceller: Canceller) => Promise<T>,
+): Promise<T> {
+	signal?.throwIfAborted();
+	const canceller = new (native().Canceller)();
+	const stop = () => canceller.cancel();
+	signal?.addEventListener('abort', stop, {once: true});
+	try {
+		return await work(canceller);
+	} catch (error) {
+		signal?.throwIfAborted();
+		throw error;
+	} finally {
+		signal?.removeEventListener('abort', stop);
+	}
+}
