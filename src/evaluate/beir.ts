@@ -36,7 +36,7 @@ export interface RetrievalSet {
 
 export interface RetrievalSetOptions {
 	/** Default `test`. */
-	split?: string;
+	split?: string | undefined;
 	signal?: AbortSignal | undefined;
 }
 

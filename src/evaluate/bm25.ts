@@ -11,15 +11,15 @@ import {pausing} from './turns.js';
 
 export interface Bm25Options {
 	/** How much repeats of a word in a document count. Default 0.9. */
-	k1?: number;
+	k1?: number | undefined;
 	/** How much long documents are held back, 0 to 1. Default 0.4. */
-	b?: number;
+	b?: number | undefined;
 	signal?: AbortSignal | undefined;
 }
 
 export interface Bm25SearchOptions {
 	/** The most documents of a query. Default 100. */
-	limit?: number;
+	limit?: number | undefined;
 	signal?: AbortSignal | undefined;
 }
 

@@ -26,11 +26,11 @@ export type Metrics = Record<string, number>;
 
 export interface MetricOptions {
 	/** Cut-offs of the metrics with `@k`. Default 1, 3, 5, 10, 100. */
-	k?: readonly number[];
+	k?: readonly number[] | undefined;
 	/** Default `trec`. */
-	ties?: Ties;
+	ties?: Ties | undefined;
 	/** Also `capped_map@k`, which divides by min(k, relevant) as sentence-transformers does. Default false. */
-	cappedMap?: boolean;
+	cappedMap?: boolean | undefined;
 }
 
 // Documents of equal score, at the ranks start + 1 to start + size in any order.

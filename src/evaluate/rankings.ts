@@ -21,9 +21,9 @@ export type Rankings =
 
 export interface RankingOptions extends MetricOptions {
 	/** Judged queries without a ranking count 0, as with trec_eval -c; otherwise they are left out. Default false. */
-	complete?: boolean;
+	complete?: boolean | undefined;
 	/** Drop a document whose id is that of the query, as BEIR's own tools do. Default false. */
-	ignoreIdenticalIds?: boolean;
+	ignoreIdenticalIds?: boolean | undefined;
 	signal?: AbortSignal | undefined;
 }
 

@@ -5,11 +5,11 @@ import {pausing} from './turns.js';
 
 export interface ResamplingOptions {
 	/** Number of resamples of each test, 2000 or more. Default 5000. */
-	resamples?: number;
+	resamples?: number | undefined;
 	/** Same seed, same numbers, on every machine. Default 0. */
-	seed?: number;
+	seed?: number | undefined;
 	/** Share of the resamples inside the interval. Default 0.95. */
-	confidence?: number;
+	confidence?: number | undefined;
 	signal?: AbortSignal | undefined;
 }
 
