@@ -65,11 +65,12 @@ export type UpdateSettings = {
 
 export type ExtraParameter = {value: Tensor; gradient: Tensor; first: Tensor; second: Tensor};
 
-/** Rows of a parameter and where they lie in a weight file. */
+/** Elements of a parameter and where they lie in a weight file. */
 export type WeightPart = {
 	name: string;
-	row: number;
-	rows: number;
+	/** First element within the parameter. */
+	at: number;
+	count: number;
 	/** Byte in the file. */
 	offset: number;
 	type: ElementType;

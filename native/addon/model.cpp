@@ -147,11 +147,12 @@ Napi::Value ModelHandle::parameters(Info info) {
   });
 }
 
-// load(path, [{name, row, rows, offset, type}]): fills rows of parameters from a file.
+// load(path, [{name, at, count, offset, type}]): fills elements of parameters from a file.
 Napi::Value ModelHandle::load(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     struct Part {
-      Tensor to;
+      float* to;
+      int64_t count;
       uint64_t offset;
       Type type;
     };
@@ -162,8 +163,11 @@ Napi::Value ModelHandle::load(Info info) {
     for (uint32_t i = 0; i < list.Length(); ++i) {
       const auto entry = list.Get(i).As<Napi::Object>();
       const Parameter& p = model->parameters.find(entry.Get("name").ToString());
-      parts.push_back({rows_of(p.value, entry.Get("row").ToNumber().Int64Value(),
-                               entry.Get("rows").ToNumber().Int64Value()),
+      const int64_t at = entry.Get("at").ToNumber().Int64Value();
+      const int64_t count = entry.Get("count").ToNumber().Int64Value();
+      expect(at >= 0 && count >= 0 && at + count <= p.value.size(), "load",
+             "expected elements within " + p.name);
+      parts.push_back({p.value.f32() + at, count,
                        uint64_t(entry.Get("offset").ToNumber().Int64Value()),
                        type_of(entry.Get("type").ToString())});
     }
@@ -173,7 +177,7 @@ Napi::Value ModelHandle::load(Info info) {
       const WeightFile file(path);
       stream.parallel_for(int64_t(parts.size()), [&](int64_t i, int) {
         const Part& part = parts[size_t(i)];
-        file.read(part.offset, part.type, part.to.f32(), part.to.size());
+        file.read(part.offset, part.type, part.to, part.count);
       });
     };
     return await(info, std::move(job));
