@@ -80,11 +80,18 @@ export type ParameterPart = 'weight' | 'gradient' | 'first' | 'second';
 
 export type NativeModel = {
 	parameters(): {name: string; rows: number; columns: number; decay: boolean}[];
-	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<void>;
+	/** Resolves to a fingerprint of the values read. */
+	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<string>;
 	write(part: ParameterPart, name: string, row: number, values: Float32Array): void;
 	read(part: ParameterPart, name: string, row: number, values: Float32Array): Promise<void>;
 	pack(): Promise<void>;
-	encode(batch: PackedBatch, embeddings: Float32Array, canceller?: Canceller): Promise<void>;
+	/** Fills `embeddings` (N × dimensions). */
+	encode(
+		batch: PackedBatch,
+		settings: {dimensions?: number | undefined; normalize?: boolean | undefined},
+		embeddings: Float32Array,
+		canceller?: Canceller,
+	): Promise<void>;
 	prepareTraining(frozen: readonly string[]): Promise<void>;
 	forward(batch: PackedBatch, settings: PassSettings, embeddings: Tensor): void;
 	backward(gradient: Tensor): void;

@@ -1,6 +1,7 @@
 // A model as JavaScript holds it. See model.h.
 #include "model.h"
 
+#include <cstdio>
 #include <cstring>
 #include <unordered_set>
 
@@ -147,7 +148,25 @@ Napi::Value ModelHandle::parameters(Info info) {
   });
 }
 
-// load(path, [{name, at, count, offset, type}]): fills elements of parameters from a file.
+// A hash of the values of a part; those of all parts are folded in order into the fingerprint.
+uint64_t hash_of(const float* values, int64_t count) {
+  uint64_t lanes[4] = {1, 2, 3, 4};
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, values + i, sizeof bits);
+    lanes[i & 3] = (lanes[i & 3] ^ bits) * 0x9e3779b97f4a7c15ull;
+  }
+  return mix64(mix64(lanes[0] ^ mix64(lanes[1])) ^ mix64(lanes[2] ^ mix64(lanes[3])));
+}
+
+std::string hex_of(uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+// load(path, [{name, at, count, offset, type}]): fills elements of parameters from a file; resolves to
+// a fingerprint of their values.
 Napi::Value ModelHandle::load(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     struct Part {
@@ -173,12 +192,19 @@ Napi::Value ModelHandle::load(Info info) {
     }
     auto job = std::make_unique<Job>();
     job->cancelled = flag_of(info[2]);
-    job->work = [model, path, parts = std::move(parts)](const Stream& stream) {
+    auto fingerprint = std::make_shared<uint64_t>(0);
+    job->work = [model, path, fingerprint, parts = std::move(parts)](const Stream& stream) {
       const WeightFile file(path);
+      std::vector<uint64_t> hashes(parts.size());
       stream.parallel_for(int64_t(parts.size()), [&](int64_t i, int) {
         const Part& part = parts[size_t(i)];
         file.read(part.offset, part.type, part.to, part.count);
+        hashes[size_t(i)] = hash_of(part.to, part.count);
       });
+      for (const uint64_t hash : hashes) *fingerprint = mix64(*fingerprint ^ hash);
+    };
+    job->result = [fingerprint](Napi::Env env) {
+      return Napi::String::New(env, hex_of(*fingerprint));
     };
     return await(info, std::move(job));
   });
@@ -229,19 +255,36 @@ Napi::Value ModelHandle::pack(Info info) {
   });
 }
 
-// encode({ids, offsets}, Float32Array, canceller): fills the array with embeddings (N, E).
+struct EncodeSettings {
+  int64_t dimensions = 0;  // 0: all
+  std::optional<bool> normalize;
+
+  static constexpr auto fields() {
+    using S = EncodeSettings;
+    return std::tuple{field("dimensions", &S::dimensions), field("normalize", &S::normalize)};
+  }
+};
+
+// encode({ids, offsets}, {dimensions, normalize}, Float32Array, canceller): fills the array with
+// embeddings (N, dimensions).
 Napi::Value ModelHandle::encode(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("encode");
     const auto batch = batch_of(model, info[0]);
+    EncodeSettings settings;
+    inbatch::read(Reading{"encode", nullptr}, info[1], settings);
     const int64_t rows = model->encoder.rows(batch->view()), width = model->encoder.width();
-    const Bytes bytes = bytes_of("encode", info[1], rows * width * int64_t(sizeof(float)));
+    const int64_t columns = settings.dimensions ? settings.dimensions : width;
+    expect(columns > 0 && columns <= width, "encode",
+           "expected at most " + std::to_string(width) + " dimensions, got " +
+               std::to_string(columns));
+    const Bytes bytes = bytes_of("encode", info[2], rows * columns * int64_t(sizeof(float)));
     auto job = std::make_unique<Job>();
-    job->cancelled = flag_of(info[2]);
-    job->held.push_back(Napi::Persistent(info[1].As<Napi::Object>()));
-    job->work = [model, batch, bytes, rows, width](const Stream& stream) {
-      const Tensor out{bytes.data, rows, width, Type::F32, Place::Cpu};
-      model->encoder.encode(stream, batch->view(), out);
+    job->cancelled = flag_of(info[3]);
+    job->held.push_back(Napi::Persistent(info[2].As<Napi::Object>()));
+    job->work = [model, batch, bytes, rows, columns, settings](const Stream& stream) {
+      const Tensor out{bytes.data, rows, columns, Type::F32, Place::Cpu};
+      model->encoder.encode(stream, batch->view(), out, settings.normalize);
     };
     return await(info, std::move(job));
   });

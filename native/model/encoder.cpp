@@ -2,6 +2,7 @@
 #include "encoder.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace inbatch {
@@ -101,14 +102,28 @@ void Encoder::check(const Batch& batch) const {
   }
 }
 
-void Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings) const {
+void Encoder::embed(Pass& pass, Tensor embeddings, bool normalize) const {
+  Saved saved;
+  if (embeddings.cols == width()) return forward(pass, embeddings, saved, normalize);
+  const Tensor whole = pass.temporary(embeddings.rows, width());
+  forward(pass, whole, saved, false);
+  for (int64_t row = 0; row < embeddings.rows; ++row) {
+    std::memcpy(embeddings.slice(row, 1).data, whole.slice(row, 1).data,
+                size_t(embeddings.cols) * sizeof(float));
+  }
+  if (!normalize) return;
+  pass.run(NormalizeForward{embeddings, embeddings, pass.temporary(embeddings.rows, 1)});
+}
+
+void Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings,
+                     std::optional<bool> normalize) const {
   const std::vector<Group> groups = groups_of(batch);
   const auto walk = [&](const Stream& self, Group group) {
     Scope scope(self.scratch());
     Pass pass{self, cut(batch, group, self.scratch()), nullptr, {}, {}};
-    Saved saved;
     const int64_t first = head_.spec.pooling ? group.first : batch.offsets.i32()[group.first];
-    forward(pass, embeddings.slice(first, head_.rows(pass.batch)), saved);
+    embed(pass, embeddings.slice(first, head_.rows(pass.batch)),
+          normalize.value_or(head_.spec.normalize));
   };
   if (int64_t(groups.size()) < stream.threads()) {
     for (const Group group : groups) walk(stream, group);
@@ -119,7 +134,7 @@ void Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings
   });
 }
 
-void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved) const {
+void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved, bool normalize) const {
   const int64_t tokens = pass.batch.tokens();
   if (pass.saved) saved.mark = pass.saved->mark();
   Scope scope(pass.scratch());
@@ -137,7 +152,7 @@ void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved) const {
     final_->forward(pass, x, {}, y, saved.final);
     x = y;
   }
-  head_.forward(pass, x, embeddings, saved.head);
+  head_.forward(pass, x, embeddings, saved.head, normalize);
 }
 
 void Encoder::backward(Pass& pass, Tensor dembeddings, Saved& saved) const {

@@ -43,12 +43,17 @@ class Encoder {
   // Refuses ids outside the vocabulary and texts longer than the positions.
   void check(const Batch& batch) const;
 
-  // embeddings (N, E) overwritten. The texts are cut into groups that one thread each walks through
-  // all layers, so activations stay in its cache; a batch of few groups uses all threads per op.
-  void encode(const Stream& stream, const Batch& batch, Tensor embeddings) const;
+  // embeddings (N, D), D at most E, overwritten with the first D columns, of unit length when
+  // normalize says so or, unsaid, when the head does. The texts are cut into groups that one thread
+  // each walks through all layers, so activations stay in its cache; a batch of few groups uses all
+  // threads per op.
+  void encode(const Stream& stream, const Batch& batch, Tensor embeddings,
+              std::optional<bool> normalize) const;
 
   // embeddings (N, E), or (T, E) without pooling; leaves in saved what backward reads.
-  void forward(Pass& pass, Tensor embeddings, Saved& saved) const;
+  void forward(Pass& pass, Tensor embeddings, Saved& saved) const {
+    forward(pass, embeddings, saved, head_.spec.normalize);
+  }
   // Adds the gradients of all parameters; pops what forward pushed.
   void backward(Pass& pass, Tensor dembeddings, Saved& saved) const;
 
@@ -59,6 +64,9 @@ class Encoder {
   std::vector<Block> blocks_;
   std::optional<Norm> final_;
   Head head_;
+
+  void forward(Pass& pass, Tensor embeddings, Saved& saved, bool normalize) const;
+  void embed(Pass& pass, Tensor embeddings, bool normalize) const;
 };
 
 }  // namespace inbatch

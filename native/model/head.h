@@ -34,7 +34,7 @@ struct Head {
 
   int64_t rows(const Batch& batch) const { return spec.pooling ? batch.size() : batch.tokens(); }
 
-  void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved) const {
+  void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved, bool normalize) const {
     Tensor h = x;
     if (spec.pooling) {
       h = dense.empty() ? y : pass.kept(y.rows, x.cols);
@@ -49,7 +49,7 @@ struct Head {
       dense[i].forward(pass, saved.inputs[i], h, activation, saved.pre[i]);
     }
     if (h.data != y.data) pass.run(ActivationForward{Activation::None, h, y});
-    if (!spec.normalize) return;
+    if (!normalize) return;
     saved.norm = pass.kept(y.rows, 1);
     pass.run(NormalizeForward{y, y, saved.norm});
     if (!pass.keeps()) return;
