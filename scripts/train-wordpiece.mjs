@@ -33,14 +33,16 @@ async function main() {
 	if (!values.output || positionals.length === 0) {
 		throw new Error('usage: train-wordpiece.mjs --vocab-size N --output FOLDER FILE…');
 	}
-	const counts = new Map();
-	for (const file of positionals) await countWords(file, counts);
-	const vocabulary = trainVocabulary(counts, {
+	const settings = {
 		size: positive('vocab-size', values),
 		alphabet: positive('alphabet', values),
 		minCount: positive('min-count', values),
-	});
-	await writeTokenizer(values.output, vocabulary, positive('max-length', values));
+		maxLength: positive('max-length', values),
+	};
+	const counts = new Map();
+	for (const file of positionals) await countWords(file, counts);
+	const vocabulary = trainVocabulary(counts, settings);
+	await writeTokenizer(values.output, vocabulary, settings.maxLength);
 	console.error(`${counts.size} words, ${vocabulary.length} pieces in ${values.output}`);
 }
 

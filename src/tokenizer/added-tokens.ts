@@ -2,6 +2,7 @@
 // between them is handed on.
 
 import type {AddedToken} from './definition.js';
+import {escapeRegExp} from './patterns.js';
 
 type OnText = (text: string, begin: number) => boolean;
 type OnToken = (id: number) => boolean;
@@ -42,10 +43,6 @@ export class AddedTokenSplitter {
 		}
 		return done >= text.length || onText(text.slice(done), done);
 	}
-}
-
-function escapeRegExp(text: string): string {
-	return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }
 
 const wordBefore = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;

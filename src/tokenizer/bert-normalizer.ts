@@ -2,6 +2,7 @@
 // apart, accents stripped, lower case, then words split at white space and around punctuation.
 // Lone surrogates count as U+FFFD, which cleaning removes.
 
+import {lowerCase, unicodeForm, withoutClasses} from './unicode-forms.js';
 import {charClass, charClasses} from './unicode-tables.js';
 
 export interface BertNormalizerOptions {
@@ -16,9 +17,9 @@ export function normalizeBert(text: string, options: BertNormalizerOptions): str
 	if (plainAscii.test(text)) return normalizeAscii(text, options);
 	let result = text.replace(loneSurrogates, '\uFFFD');
 	if (options.cleanText || options.handleChineseChars) result = cleanAndSpace(result, options);
-	if (options.stripAccents) result = stripAccents(result);
-	// Rust lowers characters one by one; a sigma at the end of a word is no exception there.
-	if (options.lowercase) result = result.replaceAll('Σ', 'σ').toLowerCase();
+	if (options.stripAccents)
+		result = withoutClasses(unicodeForm(result, 'NFD'), charClass.nonspacing);
+	if (options.lowercase) result = lowerCase(result);
 	return result;
 }
 
@@ -41,31 +42,6 @@ function cleanAndSpace(text: string, options: BertNormalizerOptions): string {
 		else result += char;
 	}
 	return result;
-}
-
-function stripAccents(text: string): string {
-	const classes = charClasses();
-	let result = '';
-	for (const char of decompose(text)) {
-		if (!(classes[char.codePointAt(0)!]! & charClass.nonspacing)) result += char;
-	}
-	return result;
-}
-
-/** Canonical decomposition with the older tables: what is later than they are stays and parts the text. */
-function decompose(text: string): string {
-	const classes = charClasses();
-	let result = '';
-	let piece = '';
-	for (const char of text) {
-		if (classes[char.codePointAt(0)!]! & charClass.later) {
-			result += piece.normalize('NFD') + char;
-			piece = '';
-		} else {
-			piece += char;
-		}
-	}
-	return result + piece.normalize('NFD');
 }
 
 /** Calls `word` with each word of a normalised text, in order; stops when it returns false. */

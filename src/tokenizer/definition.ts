@@ -5,7 +5,7 @@ import {EngineError} from '../errors.js';
 import type {TokenizerSource} from './files.js';
 import {asArray, asFlag, asId, asRecord, asString, invalid, type JsonRecord} from './json.js';
 import {readTemplate} from './template.js';
-import {tokenizerOfVocabulary} from './vocabulary-file.js';
+import {normalizerWithSettings, tokenizerOfVocabulary} from './vocabulary-file.js';
 
 export interface TokenizerDefinition {
 	readonly path: string;
@@ -42,7 +42,7 @@ export function readDefinition(source: TokenizerSource): TokenizerDefinition {
 	const text = decode(source);
 	const json =
 		source.kind === 'json'
-			? asRecord(parse(text, path), path)
+			? withSettings(asRecord(parse(text, path), path), source)
 			: tokenizerOfVocabulary(text, source.settings, path);
 	const model = asRecord(json.model, `${path}: model`);
 	const kind = kindOfModel(model, path);
@@ -52,6 +52,10 @@ export function readDefinition(source: TokenizerSource): TokenizerDefinition {
 	const {prefix, suffix} = readTemplate(json.post_processor, idOf, `${path}: post_processor`);
 	const largestId = largest([...vocabulary.values()], addedTokens, [...prefix, ...suffix]);
 	return {path, json, kind, model, vocabulary, addedTokens, prefix, suffix, largestId};
+}
+
+function withSettings(json: JsonRecord, {settings, path}: TokenizerSource): JsonRecord {
+	return {...json, normalizer: normalizerWithSettings(json.normalizer, settings, path)};
 }
 
 function decode({bytes, path}: TokenizerSource): string {

@@ -22,7 +22,7 @@ export interface TokenizerSource {
 	/** Path for messages. */
 	readonly path: string;
 	readonly bytes: Uint8Array;
-	/** For `vocab`: tokenizer_config.json with special_tokens_map.json and added_tokens.json. */
+	/** tokenizer_config.json; for `vocab` with special_tokens_map.json and added_tokens.json. */
 	readonly settings: JsonRecord;
 }
 
@@ -54,7 +54,10 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
 	const common = {folder, names, modelMaxLength: maxLengthOf(config, folder)};
 	if (names.includes('tokenizer.json')) {
 		const path = join(folder, 'tokenizer.json');
-		return {...common, source: {kind: 'json', path, bytes: await readShared(path), settings: {}}};
+		return {
+			...common,
+			source: {kind: 'json', path, bytes: await readShared(path), settings: config},
+		};
 	}
 	if (!names.includes('vocab.txt')) throw missing(folder, names);
 	const path = join(folder, 'vocab.txt');

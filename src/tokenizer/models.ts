@@ -1,9 +1,13 @@
-// The kinds of tokenizers, one line each: from a checked definition to a model of texts.
+// The kinds of tokenizers: from a checked definition to a model of texts.
 
-import type {TokenizerDefinition} from './definition.js';
+import {BertModel} from './bert-model.js';
+import type {ModelKind, TokenizerDefinition} from './definition.js';
 import type {IdBuffer} from './id-buffer.js';
-import {asFlag, asId, asRecord, asString, invalid, isRecord} from './json.js';
-import {openLibraryModel} from './library-model.js';
+import {asId, asString, invalid, isRecord} from './json.js';
+import {readBertOptions, readNormalizer} from './normalizers.js';
+import {PipelineModel} from './pipeline-model.js';
+import {readPreTokenizer} from './pre-tokenizers.js';
+import {openBpe, openUnigram} from './word-models.js';
 import {WordPiece} from './wordpiece.js';
 
 /** Turns text without added tokens into ids; each call answers false when the buffer is full. */
@@ -14,44 +18,45 @@ export interface TextModel {
 	encodeNormalized(text: string, isFirst: boolean, out: IdBuffer): boolean;
 }
 
-export function openModel(definition: TokenizerDefinition): TextModel {
-	return isBert(definition) ? openWordPiece(definition) : openLibraryModel(definition);
+/** Turns one word into ids. */
+export interface WordModel {
+	pieces(word: string): readonly number[];
 }
 
-function isBert({kind, json}: TokenizerDefinition): boolean {
-	return (
-		kind === 'WordPiece' &&
-		isRecord(json.normalizer) &&
-		json.normalizer.type === 'BertNormalizer' &&
-		isRecord(json.pre_tokenizer) &&
-		json.pre_tokenizer.type === 'BertPreTokenizer'
+const wordModels: {[kind in ModelKind]: (definition: TokenizerDefinition) => WordModel} = {
+	WordPiece: openWordPiece,
+	BPE: openBpe,
+	Unigram: openUnigram,
+};
+
+export function openModel(definition: TokenizerDefinition): TextModel {
+	const {json, kind, path} = definition;
+	const words = wordModels[kind](definition);
+	const {normalizer, pre_tokenizer: preTokenizer} = json;
+	if (isOfType(normalizer, 'BertNormalizer') && isOfType(preTokenizer, 'BertPreTokenizer')) {
+		return new BertModel(words, readBertOptions(normalizer, `${path}: normalizer`));
+	}
+	return new PipelineModel(
+		readNormalizer(normalizer, `${path}: normalizer`),
+		readPreTokenizer(preTokenizer, `${path}: pre_tokenizer`),
+		words,
 	);
 }
 
-function openWordPiece({json, model, vocabulary, path}: TokenizerDefinition): TextModel {
-	const unknown = asString(model.unk_token ?? '[UNK]', `${path}: model.unk_token`);
+function isOfType(value: unknown, type: string): value is {readonly type: string} {
+	return isRecord(value) && value.type === type;
+}
+
+function openWordPiece({model, vocabulary, path}: TokenizerDefinition): WordModel {
+	const where = `${path}: model`;
+	const unknown = asString(model.unk_token ?? '[UNK]', `${where}.unk_token`);
 	const unknownId = vocabulary.get(unknown);
-	if (unknownId === undefined) throw invalid(`${path}: model.vocab`, `${unknown} in it`, undefined);
-	const normalizer = asRecord(json.normalizer, `${path}: normalizer`);
-	const flag = (name: string, otherwise: boolean) =>
-		asFlag(normalizer[name], `${path}: normalizer.${name}`, otherwise);
-	const lowercase = flag('lowercase', true);
+	if (unknownId === undefined) throw invalid(`${where}.vocab`, `${unknown} in it`, undefined);
+	const prefix = model.continuing_subword_prefix ?? '##';
 	return new WordPiece({
 		vocabulary,
 		unknownId,
-		continuingPrefix: asString(
-			model.continuing_subword_prefix ?? '##',
-			`${path}: model.continuing_subword_prefix`,
-		),
-		longestWord: asId(
-			model.max_input_chars_per_word ?? 100,
-			`${path}: model.max_input_chars_per_word`,
-		),
-		normalizer: {
-			cleanText: flag('clean_text', true),
-			handleChineseChars: flag('handle_chinese_chars', true),
-			stripAccents: flag('strip_accents', lowercase),
-			lowercase,
-		},
+		continuingPrefix: asString(prefix, `${where}.continuing_subword_prefix`),
+		longestWord: asId(model.max_input_chars_per_word ?? 100, `${where}.max_input_chars_per_word`),
 	});
 }

@@ -27,7 +27,11 @@ export class TokenizerThread {
 		});
 		// Whoever encodes sees the failure; an unread promise must not end the process.
 		this.opened.catch(() => undefined);
-		this.#worker = new Worker(new URL('./worker.js', import.meta.url), {workerData: source});
+		// The flags of the process are not for the worker: with --input-type it would not start.
+		this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+			workerData: source,
+			execArgv: [],
+		});
 		this.#worker.on('message', (answer: WorkerAnswer) => this.#receive(answer));
 		this.#worker.on('error', error => this.#die(deathBy(error)));
 		this.#worker.on('exit', code => this.#die(deathBy(new Error(`it ended with code ${code}`))));

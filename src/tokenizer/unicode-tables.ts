@@ -40,11 +40,23 @@ const nonspacing =
 	'12+6 4+4 8v+5 2 5+1 2+1 6n+3 7+1 2+1 s+1 2e+7 3 2+1 2z 2 3+5 2 2u+2 3+3 2+4 gjp+4 ' +
 	'1o+6 ux+3 f7v+1 43t+2 i+7 3+6 v+3 45+2 1j0+1i 5+1d 9 f n+4 2+e 2sh+6 gzl6+6n';
 
-/** Characters whose decomposition or combining class is younger than the tables. */
+/** All other marks, which only the normaliser StripAccents drops. */
+const otherMarks =
+	'w8+1 uj+d y 1k 3+2 9+3 2+1 1f+1 1n+2 7+1 3+1 b 18 1n+2 1v 1n+2 9 2+1 1i+1 1n 2 7+1 ' +
+	'3+1 b 2v+1 2+1 4+2 2+2 b 16+2 1q+3 1q+1 1n 2+4 3+1 2+1 a+1 18+1 1n+2 6+2 2+2 b 17+1 ' +
+	'24+2 7+7 j+1 97+1 1s 4s+1 5 7 3+1 q+1 b+2 3+6 m+1 3+5 3 b+2 1ei 8+7 2+1 59+1 4d+3 ' +
+	'3+2 5+1 2+5 69+1 1n 2 a 2+1 9+5 24 1y 1d 6 2+4 2+1 1q v 5+1 3 1p 3+2 2 4+1 1d+7 9+1 ' +
+	'4s h+1 7c ki+3 2+2 30q+1 ncx+2 c1+1 3 2h+1 1f+f 2 3x+1 1c 1d+1 5+1 2+3 33+1 3+1 p 1a ' +
+	'2 32 3+1 6 6m+1 2+1 2+1 2 jro 2 3k 1a+2 5+1 38 2e 1d+2 a+1 30+2 4+1 2 9 4i+2 w+1 ' +
+	'1n+1 2+3 3+1 3+2 a b+1 5u+h 2y+2 7 2+3 3 6m+2 7+3 3 36+2 9+1 2 32 2+1 7 2y+1 5 zt+7 ' +
+	'2+7 2b+l 2+d gbf+19 jc7+1 7+5 2vi+6 2+g 3+6 2+1 2+4 1sq+6';
+
+/** Characters whose normal forms or combining class are younger than the tables. */
 const later =
-	'1kt 4a+8 17+9 8b fy 73+1 am 1nf q2+u 3+b ln+4 raq ihp r 1fk+3 1u+4 8u+1 26+1 2+2 ' +
-	'1z+a 1e+3 6j jv 20 2 9 3 1g 2+1 6+2 3y rf+1 72 5+1 5 4d 2c j 2a ix 2+1 2a bu+1 d0f+7 ' +
-	'7 2ex+2 hy+1 m8u 4h+6 ag 1q+3 e5+3 73+1 6s 3 8+1 6';
+	'1kt 4a+8 17+9 8b fy 73+1 am 1nf q2+u 3+b ln+4 45h n3m+3 1k n1 huo r bh+4 2+15 2+8 ' +
+	'12i+3 1u+4 8u+1 26+1 2+2 1z+a 1e+3 6j jv 20 2 9 3 1g 2+1 6+2 3y rf+1 72 5+1 5 4d 2c ' +
+	'j 2a ix 2+1 2a bu+1 d0f+7 7 2ex+2 hy+1 icl+z 3sn+1p y 4h+6 ag 1q+3 e5+3 73+1 6s 3 ' +
+	'8+1 6 22f 22s+9';
 
 /** What a code point is, one bit a class. */
 export const charClass = {
@@ -53,7 +65,8 @@ export const charClass = {
 	ideograph: 4,
 	punctuation: 8,
 	nonspacing: 16,
-	later: 32,
+	otherMark: 32,
+	later: 64,
 } as const;
 
 const codePoints = 0x110000;
@@ -73,6 +86,7 @@ function buildClasses(): Uint8Array {
 	mark(table, ideographs, charClass.ideograph);
 	mark(table, punctuation, charClass.punctuation);
 	mark(table, nonspacing, charClass.nonspacing);
+	mark(table, otherMarks, charClass.otherMark);
 	mark(table, later, charClass.later);
 	return table;
 }

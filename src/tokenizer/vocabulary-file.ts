@@ -13,7 +13,6 @@ const classes = [
 	'RetriBertTokenizer',
 	'DPRQuestionEncoderTokenizer',
 	'DPRContextEncoderTokenizer',
-	'PreTrainedTokenizer',
 ];
 
 const bertNames = {unk: '[UNK]', cls: '[CLS]', sep: '[SEP]', pad: '[PAD]', mask: '[MASK]'};
@@ -73,6 +72,31 @@ function readLines(text: string, path: string): Map<string, number> {
 	if (lines.length === 0) throw invalid(path, 'one piece a line', undefined);
 	return new Map(lines.map((line, id) => [line.replace(/\r$/, ''), id]));
 }
+
+/**
+The normaliser of a tokenizer.json with what tokenizer_config.json says of it: transformers builds the
+tokenizers of these classes anew from the settings, so where the two files differ the settings hold.
+*/
+export function normalizerWithSettings(
+	normalizer: unknown,
+	settings: JsonRecord,
+	path: string,
+): unknown {
+	const name = String(settings.tokenizer_class ?? 'BertTokenizer').replace(/Fast$/, '');
+	if (!classes.includes(name) || !isRecord(normalizer)) return normalizer;
+	if (normalizer.type !== 'BertNormalizer') return normalizer;
+	const changed: {[key: string]: unknown} = {...normalizer};
+	for (const [setting, key] of Object.entries(normalizerSettings)) {
+		if (settings[setting] !== undefined) changed[key] = flag(settings, setting, path);
+	}
+	return changed;
+}
+
+const normalizerSettings = {
+	do_lower_case: 'lowercase',
+	strip_accents: 'strip_accents',
+	tokenize_chinese_chars: 'handle_chinese_chars',
+};
 
 function checkClass(settings: JsonRecord, path: string): string {
 	const name = settings.tokenizer_class ?? 'BertTokenizer';

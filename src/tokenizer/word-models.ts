@@ -1,0 +1,81 @@
+// BPE and Unigram through the JavaScript library of Hugging Face. What it does not do is refused:
+// better no ids than wrong ones.
+
+import {EngineError} from '../errors.js';
+import type {TokenizerDefinition} from './definition.js';
+import {asArray, asFlag, asId, asString, invalid, type JsonRecord} from './json.js';
+import {BPE, type LibraryModel, Unigram} from './library.js';
+import type {WordModel} from './models.js';
+
+export function openBpe(definition: TokenizerDefinition): WordModel {
+	const {model, vocabulary, path} = definition;
+	const where = `${path}: model`;
+	refuse(model, where, 'dropout', [undefined, null, 0]);
+	refuse(model, where, 'continuing_subword_prefix', [undefined, null, '']);
+	const unknown = model.unk_token ?? null;
+	if (unknown !== null && !vocabulary.has(asString(unknown, `${where}.unk_token`))) {
+		throw invalid(`${where}.vocab`, `${unknown} in it`, undefined);
+	}
+	const merges = asArray(model.merges, `${where}.merges`).map((row, index) =>
+		readMerge(row, vocabulary, `${where}.merges[${index}]`),
+	);
+	return wordModel(new BPE({...model, merges}), definition);
+}
+
+function readMerge(
+	row: unknown,
+	vocabulary: ReadonlyMap<string, number>,
+	where: string,
+): [string, string] {
+	const parts = typeof row === 'string' ? row.split(' ') : asArray(row, where);
+	const [left, right] = parts.map(part => asString(part, where));
+	if (left === undefined || right === undefined || parts.length !== 2) {
+		throw invalid(where, 'two pieces', row);
+	}
+	for (const piece of [left, right, left + right]) {
+		if (!vocabulary.has(piece)) throw invalid(where, 'pieces of the vocabulary', piece);
+	}
+	return [left, right];
+}
+
+export function openUnigram(definition: TokenizerDefinition): WordModel {
+	const {model, path} = definition;
+	const vocab = asArray(model.vocab, `${path}: model.vocab`);
+	const unknown = asId(model.unk_id ?? 0, `${path}: model.unk_id`);
+	if (unknown >= vocab.length) throw invalid(`${path}: model.unk_id`, 'an id that exists', unknown);
+	return wordModel(new Unigram({...model, unk_id: unknown}, ''), definition);
+}
+
+function refuse(model: JsonRecord, where: string, name: string, allowed: readonly unknown[]): void {
+	if (allowed.includes(model[name])) return;
+	const message = `${where}.${name}: expected none, got ${JSON.stringify(model[name])}`;
+	throw new EngineError('TOKENIZER_KIND', message);
+}
+
+function wordModel(
+	library: LibraryModel,
+	{kind, model, vocabulary, path}: TokenizerDefinition,
+): WordModel {
+	const usesBytes =
+		kind === 'Unigram' && asFlag(model.byte_fallback, `${path}: model.byte_fallback`, false);
+	const ids = (piece: string): readonly number[] => {
+		const known = vocabulary.get(piece);
+		if (known !== undefined) return [known];
+		const bytes = usesBytes ? byteIds(piece, vocabulary) : undefined;
+		if (bytes !== undefined) return bytes;
+		if (library.unk_token_id !== undefined) return [library.unk_token_id];
+		throw new EngineError('TOKENIZER_INVALID', `${path}: expected an id of ${piece}, got none`);
+	};
+	return {pieces: word => (word === '' ? [] : library([word]).flatMap(ids))};
+}
+
+/** The ids of the bytes of a piece, if the vocabulary has all of them. */
+function byteIds(piece: string, vocabulary: ReadonlyMap<string, number>): number[] | undefined {
+	const ids: number[] = [];
+	for (const byte of Buffer.from(piece)) {
+		const id = vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+		if (id === undefined) return undefined;
+		ids.push(id);
+	}
+	return ids;
+}

@@ -1,0 +1,163 @@
+// The life of a tokenizer on the main thread: order, turns, abort, death, disposal.
+
+import {execFile} from 'node:child_process';
+import {promisify} from 'node:util';
+import {Worker} from 'node:worker_threads';
+import {afterEach, expect, test, vi} from 'vitest';
+import {readTokenizerFiles, type TokenizerFiles} from '../../dist/tokenizer/files.js';
+import {Tokenizer} from '../../dist/tokenizer/tokenizer.js';
+import {bertFamily, sourceOf} from './sources.js';
+
+const files = await readTokenizerFiles(bertFamily);
+const settings = {maxLength: 64};
+const texts = Array.from(
+	{length: 3000},
+	(_, n) => `the ${n} of a text ${'and so on '.repeat(n % 20)}`,
+);
+
+afterEach(() => {
+	vi.restoreAllMocks();
+});
+
+/** Ends the worker of the next message that is posted. */
+function killNextWorker() {
+	const post = Worker.prototype.postMessage;
+	vi.spyOn(Worker.prototype, 'postMessage').mockImplementationOnce(function (
+		this: Worker,
+		message,
+	) {
+		post.call(this, message);
+		void this.terminate();
+	});
+}
+
+test('the facts of a tokenizer are known once it is open', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	expect(tokenizer.specialTokens).toBe(2);
+	expect(tokenizer.largestId).toBeGreaterThan(100);
+	expect(files.modelMaxLength).toBe(130);
+});
+
+test('many messages give the same ids in the same order as single texts', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	const {ids, offsets, truncated} = await tokenizer.encode(texts, settings);
+	const some = [0, 255, 256, 257, 1500, 2999];
+	const single = await Promise.all(some.map(n => tokenizer.encode([texts[n] ?? ''], settings)));
+	expect(offsets).toHaveLength(texts.length + 1);
+	expect(ids).toHaveLength(offsets.at(-1) ?? 0);
+	expect(some.map(n => ids.slice(offsets[n], offsets[n + 1]))).toEqual(single.map(one => one.ids));
+	expect(some.map(n => truncated[n])).toEqual(single.map(one => one.truncated[0]));
+});
+
+test('no texts give no ids, and an empty text its special tokens', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	expect((await tokenizer.encode([], settings)).offsets).toEqual(Int32Array.of(0));
+	expect((await tokenizer.encode([''], settings)).ids).toHaveLength(2);
+});
+
+test('a short call is not kept waiting by a long one', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	const finished: string[] = [];
+	const long = tokenizer.encode([...texts, ...texts], settings).then(() => finished.push('long'));
+	const short = tokenizer.encode(['short'], settings).then(() => finished.push('short'));
+	await Promise.all([long, short]);
+	expect(finished).toEqual(['short', 'long']);
+});
+
+test('at most four messages of at most 256 texts are under way', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	const post = vi.spyOn(Worker.prototype, 'postMessage');
+	const call = tokenizer.encode(texts, settings);
+	expect(post).toHaveBeenCalledTimes(4);
+	await call;
+	expect(post).toHaveBeenCalledTimes(Math.ceil(texts.length / 256));
+});
+
+test('long texts are posted in messages of few characters', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	const post = vi.spyOn(Worker.prototype, 'postMessage');
+	const long = ['a '.repeat(100_000), 'b '.repeat(100_000), 'c', 'd '.repeat(1_000_000), 'e'];
+	await tokenizer.encode(long, settings);
+	const sizes = post.mock.calls.map(([message]) => (message as {texts: string[]}).texts.length);
+	expect(sizes).toEqual([1, 2, 1, 1]);
+});
+
+test('an aborted call rejects with the reason and others go on', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	const controller = new AbortController();
+	const reason = new Error('enough');
+	const aborted = tokenizer.encode(texts, {...settings, signal: controller.signal});
+	const other = tokenizer.encode(['other'], settings);
+	controller.abort(reason);
+	await expect(aborted).rejects.toBe(reason);
+	expect((await other).offsets).toHaveLength(2);
+	await expect(tokenizer.encode(['a'], {...settings, signal: controller.signal})).rejects.toBe(
+		reason,
+	);
+});
+
+test('opening can be aborted', async () => {
+	const controller = new AbortController();
+	const reason = new Error('enough');
+	const opening = Tokenizer.open(files, {signal: controller.signal});
+	controller.abort(reason);
+	await expect(opening).rejects.toBe(reason);
+});
+
+test('a worker that dies rejects the call, and the next call works', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	const before = await tokenizer.encode(['again'], settings);
+	killNextWorker();
+	await expect(tokenizer.encode(['again'], settings)).rejects.toMatchObject({
+		code: 'INTERNAL',
+		message: expect.stringContaining('worker died'),
+	});
+	expect(await tokenizer.encode(['again'], settings)).toEqual(before);
+});
+
+test('dispose waits for calls in flight and refuses later ones', async () => {
+	const tokenizer = await Tokenizer.open(files);
+	const call = tokenizer.encode(texts, settings);
+	const disposed = tokenizer.dispose();
+	await expect(tokenizer.encode(['late'], settings)).rejects.toMatchObject({code: 'DISPOSED'});
+	await disposed;
+	expect((await call).offsets).toHaveLength(texts.length + 1);
+	await tokenizer.dispose();
+});
+
+test('a length that leaves no room for the text is refused', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	const refused = {code: 'OPTION_RANGE'};
+	await expect(tokenizer.encode(['a'], {maxLength: 2})).rejects.toMatchObject(refused);
+	await expect(tokenizer.encode(['a'], {maxLength: 3.5})).rejects.toMatchObject(refused);
+	expect((await tokenizer.encode(['a'], {maxLength: 3})).ids).toHaveLength(3);
+	const bare = {maxLength: 1, addSpecialTokens: false};
+	expect((await tokenizer.encode(['a b'], bare)).ids).toHaveLength(1);
+});
+
+test('a text that is no string is refused by its index', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	const wrong = ['a', 7] as unknown as string[];
+	await expect(tokenizer.encode(wrong, settings)).rejects.toThrow(
+		'texts[1]: expected a string, got a number',
+	);
+});
+
+test('an invalid tokenizer rejects open with its code', async () => {
+	const broken: TokenizerFiles = {...files, source: sourceOf('{"model":')};
+	await expect(Tokenizer.open(broken)).rejects.toMatchObject({code: 'TOKENIZER_INVALID'});
+});
+
+test('an idle tokenizer does not keep the process alive', async () => {
+	const url = (name: string) => new URL(`../../dist/tokenizer/${name}.js`, import.meta.url).href;
+	const program = `
+		import {readTokenizerFiles} from '${url('files')}';
+		import {Tokenizer} from '${url('tokenizer')}';
+		const tokenizer = await Tokenizer.open(await readTokenizerFiles(${JSON.stringify(bertFamily)}));
+		console.log((await tokenizer.encode(['a'], {maxLength: 8})).ids.length);
+	`;
+	const node = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+		timeout: 30_000,
+	});
+	expect((await node).stdout).toBe('3\n');
+});
