@@ -47,6 +47,12 @@ export async function recognise(source: string | FileHandle, name?: string): Pro
 	return kind === 'delimited' ? delimited(source, label) : refuseText(source, label);
 }
 
+/** The format of a file known to hold one JSON value a line. */
+export function jsonLinesFormat(source: string | FileHandle, label: string): RecordFormat {
+	const slices = (options?: SliceOptions) => jsonLines(source, {name: label, ...options});
+	return {kind: 'json-lines', slices, parse: parseJson};
+}
+
 /**
 The rows of a file as values, in batches, each with where it stands.
 
