@@ -1,0 +1,251 @@
+// The model as a user holds it: load, encode, save, dispose.
+
+import {EngineError} from '../errors.js';
+import type {NativeModel} from '../native.js';
+import {Tokenizer} from '../tokenizer/tokenizer.js';
+import {type Device, type DeviceOptions, openDevice} from './device.js';
+import {type Encoded, encodeTexts, type Progress} from './encode.js';
+import {type FolderOptions, locateModel, type ModelFolder, readModelFolder} from './folder.js';
+import {loadWeights, type WeightFile} from './load.js';
+import {saveModel} from './save.js';
+
+export type LoadOptions = FolderOptions & DeviceOptions & {signal?: AbortSignal | undefined};
+
+export type EncodeOptions = {
+	/** A prompt saved with the model, by name. Default: the model's default prompt, if it has one. */
+	prompt?: string | undefined;
+	/** A literal prompt; `{}` in it is where the text goes, otherwise it is a prefix. */
+	promptText?: string | undefined;
+	/** Cut to the first columns, then made unit length again if the model normalises. */
+	dimensions?: number | undefined;
+	/** Unit length. Default: as the model. */
+	normalize?: boolean | undefined;
+	/** Longest text in tokens. Default: as the model. */
+	maxLength?: number | undefined;
+	/** Tokens of one native call; never changes a bit of the result. Default 16384. */
+	batchTokens?: number | undefined;
+	signal?: AbortSignal | undefined;
+	onProgress?: ((progress: Progress) => void) | undefined;
+};
+
+/** A text with a name of its own. */
+export type IdentifiedText = {id: string; text: string};
+
+export type StreamBatch = {ids: string[]; data: Float32Array; rows: number; width: number};
+
+const defaultBatchTokens = 16384;
+const streamTexts = 1024;
+
+/**
+A text-embedding model on a device.
+
+@example
+await using model = await EmbeddingModel.load('path/to/all-MiniLM-L6-v2');
+const {data, rows, width} = await model.encode(['one text', 'another']);
+*/
+export class EmbeddingModel {
+	/** Columns of an embedding. */
+	readonly width: number;
+	readonly maxLength: number;
+	/** Prompts saved with the model, by name. */
+	readonly prompts: Readonly<Record<string, string>>;
+	readonly family: string;
+	/** Of the weights as they were loaded. */
+	readonly fingerprint: string;
+	/** What was noticed while loading. */
+	readonly warnings: readonly string[];
+	/** For the other rooms of this package. */
+	readonly folder: ModelFolder;
+	readonly files: readonly WeightFile[];
+	readonly computing: Device;
+	readonly tokenizer: Tokenizer;
+	readonly core: NativeModel;
+	#calls = 0;
+	#idle: (() => void) | undefined;
+	#disposed: Promise<void> | undefined;
+
+	private constructor(parts: {
+		folder: ModelFolder;
+		computing: Device;
+		tokenizer: Tokenizer;
+		core: NativeModel;
+		files: readonly WeightFile[];
+		fingerprint: string;
+		warnings: readonly string[];
+	}) {
+		this.folder = parts.folder;
+		this.computing = parts.computing;
+		this.tokenizer = parts.tokenizer;
+		this.core = parts.core;
+		this.files = parts.files;
+		this.fingerprint = parts.fingerprint;
+		this.warnings = [...parts.folder.warnings, ...parts.warnings];
+		this.width = parts.folder.spec.head.dense.at(-1)?.width ?? parts.folder.spec.width;
+		this.maxLength = parts.folder.maxLength;
+		this.prompts = parts.folder.prompts;
+		this.family = parts.folder.family.name;
+	}
+
+	/** The device's name, as `cpu`. */
+	get device(): string {
+		return this.computing.name;
+	}
+
+	/** Loads a model from a folder, or the embedded one by the name `builtin`. */
+	static async load(source: string, options: LoadOptions = {}): Promise<EmbeddingModel> {
+		options.signal?.throwIfAborted();
+		const path = await locateModel(source);
+		const folder = await readModelFolder(path, options);
+		const computing = openDevice(options);
+		const tokenizing = Tokenizer.open(folder.tokenizerFiles, {signal: options.signal});
+		const loading = loadWeights(folder, computing, options.signal);
+		const [tokenized, loaded] = await Promise.allSettled([tokenizing, loading]);
+		if (tokenized.status === 'fulfilled' && loaded.status === 'fulfilled') {
+			const tokenizer = tokenized.value;
+			try {
+				checkIds(folder, tokenizer);
+				return new EmbeddingModel({folder, computing, tokenizer, ...loaded.value});
+			} catch (error) {
+				await Promise.all([tokenizer.dispose(), loaded.value.core.dispose()]);
+				throw error;
+			}
+		}
+		if (tokenized.status === 'fulfilled') await tokenized.value.dispose();
+		if (loaded.status === 'fulfilled') await loaded.value.core.dispose();
+		throw loaded.status === 'rejected'
+			? loaded.reason
+			: (tokenized as PromiseRejectedResult).reason;
+	}
+
+	/** Embeddings of one text or of many; the bits of a text depend on nothing but the text. */
+	async encode(texts: string | readonly string[], options: EncodeOptions = {}): Promise<Encoded> {
+		const list = typeof texts === 'string' ? [texts] : texts;
+		const {signal, onProgress} = options;
+		const settings = {...this.#settings(options), signal, onProgress};
+		return this.#working(() =>
+			encodeTexts(
+				{core: this.core, tokenizer: this.tokenizer, lowerCase: this.folder.lowerCase},
+				list,
+				settings,
+			),
+		);
+	}
+
+	/** The embedding of one text. */
+	async embed(text: string, options: EncodeOptions = {}): Promise<Float32Array> {
+		return (await this.encode([text], options)).data;
+	}
+
+	/** Embeddings of any (async) iterable, in order, batch by batch; the next is read when asked for. */
+	async *encodeStream(
+		texts: Iterable<string | IdentifiedText> | AsyncIterable<string | IdentifiedText>,
+		options: EncodeOptions = {},
+	): AsyncGenerator<StreamBatch, void, undefined> {
+		let batch: IdentifiedText[] = [];
+		let count = 0;
+		for await (const item of texts) {
+			options.signal?.throwIfAborted();
+			batch.push(typeof item === 'string' ? {id: String(count), text: item} : item);
+			count++;
+			if (batch.length < streamTexts) continue;
+			yield await this.#batch(batch, options);
+			batch = [];
+		}
+		if (batch.length > 0) yield await this.#batch(batch, options);
+	}
+
+	/** Writes the model as a sentence-transformers folder, read back and compared before it is renamed. */
+	async save(path: string, {overwrite = false}: {overwrite?: boolean} = {}): Promise<void> {
+		await this.#working(() => saveModel(this, path, {overwrite}));
+	}
+
+	/** Waits for the calls in flight, then frees everything. */
+	dispose(): Promise<void> {
+		this.#disposed ??= this.#close();
+		return this.#disposed;
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.dispose();
+	}
+
+	/** A prompt by name, or literal, or the model's default. */
+	promptOf({prompt, promptText}: Pick<EncodeOptions, 'prompt' | 'promptText'>): string {
+		if (prompt !== undefined && promptText !== undefined) {
+			throw new EngineError('OPTION_CONFLICT', 'prompt: expected a name or a text, got both');
+		}
+		const name = prompt ?? (promptText === undefined ? this.folder.defaultPrompt : null);
+		const found = promptText ?? (name === null ? '' : this.prompts[name]);
+		if (found === undefined) {
+			const known = Object.keys(this.prompts).join(', ') || 'none';
+			throw new EngineError(
+				'OPTION_RANGE',
+				`prompt: expected one of the model's (${known}), got ${name}`,
+			);
+		}
+		if (found && !this.folder.modules.includePrompt) {
+			throw new EngineError(
+				'MODEL_POOLING',
+				'prompt: expected a model that pools its prompt too, got one with include_prompt false',
+			);
+		}
+		return found;
+	}
+
+	#settings(options: EncodeOptions) {
+		const {dimensions = this.width, normalize = this.folder.spec.head.normalize} = options;
+		const {maxLength = this.maxLength, batchTokens = defaultBatchTokens} = options;
+		expectWhole('dimensions', dimensions, this.width);
+		expectWhole('batch-tokens', batchTokens, 2 ** 26);
+		const {positions, positionOffset} = this.folder.spec.embedding;
+		expectWhole('max-length', maxLength, positions > 0 ? positions - positionOffset : 2 ** 30);
+		const prompt = this.promptOf(options);
+		const {truncationSide} = this.folder;
+		return {dimensions, normalize, maxLength, batchTokens, prompt, truncationSide};
+	}
+
+	async #batch(batch: readonly IdentifiedText[], options: EncodeOptions): Promise<StreamBatch> {
+		const {data, rows, width} = await this.encode(
+			batch.map(item => item.text),
+			options,
+		);
+		return {ids: batch.map(item => item.id), data, rows, width};
+	}
+
+	async #working<T>(work: () => Promise<T>): Promise<T> {
+		if (this.#disposed) throw new EngineError('DISPOSED', 'model: used after dispose()');
+		this.#calls++;
+		try {
+			return await work();
+		} finally {
+			if (--this.#calls === 0) this.#idle?.();
+		}
+	}
+
+	async #close(): Promise<void> {
+		if (this.#calls > 0) {
+			await new Promise<void>(resolve => {
+				this.#idle = resolve;
+			});
+		}
+		await Promise.all([this.tokenizer.dispose(), this.core.dispose()]);
+	}
+}
+
+function expectWhole(name: string, value: number, most: number): void {
+	if (Number.isInteger(value) && value >= 1 && value <= most) return;
+	throw new EngineError(
+		'OPTION_RANGE',
+		`${name}: expected a whole number from 1 to ${most}, got ${value}`,
+	);
+}
+
+function checkIds(folder: ModelFolder, tokenizer: Tokenizer): void {
+	const {vocabulary} = folder.spec.embedding;
+	if (tokenizer.largestId < vocabulary) return;
+	throw new EngineError(
+		'TOKENIZER_INVALID',
+		`${folder.path}: expected ids below ${vocabulary}, the rows of the embedding, ` +
+			`got a tokenizer with ids up to ${tokenizer.largestId}`,
+	);
+}

@@ -1,0 +1,233 @@
+// Texts to embeddings: each distinct text once, tokenized in windows while the device computes, packed
+// into chunks of a token budget. The order of the texts is kept, so results land where they belong.
+
+import {EngineError, kindOf} from '../errors.js';
+import {type Canceller, type NativeModel, native, type PackedBatch} from '../native.js';
+import {pacer} from '../pace.js';
+import type {Tokenizer} from '../tokenizer/tokenizer.js';
+import type {TruncationSide} from './folder.js';
+
+/** What encoding needs of a model. */
+export type Encoding = {
+	core: NativeModel;
+	tokenizer: Tokenizer;
+	lowerCase: boolean;
+};
+
+export type EncodeSettings = {
+	/** Columns of the result. */
+	dimensions: number;
+	normalize: boolean;
+	maxLength: number;
+	truncationSide: TruncationSide;
+	/** Put before each text, or around it. */
+	prompt: string;
+	batchTokens: number;
+	signal?: AbortSignal | undefined;
+	onProgress?: ((progress: Progress) => void) | undefined;
+};
+
+export type Progress = {
+	/** Distinct texts done, and of how many. */
+	done: number;
+	total: number;
+	tokens: number;
+};
+
+export type Encoded = {
+	/** rows × width, row after row. */
+	data: Float32Array;
+	rows: number;
+	width: number;
+	/** Tokens of each text as computed. */
+	tokens: Int32Array;
+	/** Texts that were cut. */
+	truncated: number;
+};
+
+const windowTexts = 4096;
+const windowCharacters = 2 ** 21;
+const underWay = 2;
+
+/** A prompt around a text: `{}` is where the text goes, otherwise the prompt stands before it. */
+export function withPrompt(prompt: string, text: string): string {
+	const place = prompt.indexOf('{}');
+	return place < 0 ? prompt + text : prompt.slice(0, place) + text + prompt.slice(place + 2);
+}
+
+export async function encodeTexts(
+	model: Encoding,
+	texts: readonly string[],
+	settings: EncodeSettings,
+): Promise<Encoded> {
+	const {dimensions, signal} = settings;
+	const {distinct, place} = await distinctOf(texts, signal);
+	const data = new Float32Array(texts.length * dimensions);
+	const run = new EncodeRun(model, settings, {data, total: distinct.length});
+	await run.all(distinct);
+	return {
+		data: await spread(data, dimensions, place, distinct.length),
+		rows: texts.length,
+		width: dimensions,
+		tokens: place.map(at => run.tokens[at]!),
+		truncated: place.reduce((sum, at) => sum + run.truncated[at]!, 0),
+	};
+}
+
+/** The distinct texts in the order of their first places, and for each text the place of its like. */
+async function distinctOf(
+	texts: readonly string[],
+	signal?: AbortSignal,
+): Promise<{distinct: string[]; place: Int32Array}> {
+	const pace = pacer(signal);
+	const places = new Map<string, number>();
+	const place = new Int32Array(texts.length);
+	const distinct: string[] = [];
+	for (let n = 0; n < texts.length; n++) {
+		const text = texts[n];
+		if (typeof text !== 'string') {
+			throw new EngineError('OPTION_TYPE', `texts[${n}]: expected a string, got ${kindOf(text)}`);
+		}
+		let at = places.get(text);
+		if (at === undefined) {
+			at = distinct.push(text) - 1;
+			places.set(text, at);
+		}
+		place[n] = at;
+		if (n % 256 === 0) await pace();
+	}
+	return {distinct, place};
+}
+
+/** Copies rows of distinct texts to where their texts stand; from the end, since none moves forward. */
+async function spread(
+	data: Float32Array,
+	width: number,
+	place: Int32Array,
+	distinct: number,
+): Promise<Float32Array> {
+	if (distinct === place.length) return data;
+	const pace = pacer();
+	for (let n = place.length - 1; n >= 0; n--) {
+		const from = place[n]! * width;
+		data.copyWithin(n * width, from, from + width);
+		if (n % 64 === 0) await pace();
+	}
+	return data;
+}
+
+/** One call on its way: windows of texts become ids while the chunks before them are computed. */
+class EncodeRun {
+	readonly tokens: Int32Array;
+	readonly truncated: Uint8Array;
+	readonly #model: Encoding;
+	readonly #settings: EncodeSettings;
+	readonly #data: Float32Array;
+	readonly #total: number;
+	readonly #canceller: Canceller;
+	readonly #pending = new Set<Promise<void>>();
+	#failure: {error: unknown} | undefined;
+	#done = 0;
+	#tokensDone = 0;
+
+	constructor(
+		model: Encoding,
+		settings: EncodeSettings,
+		result: {data: Float32Array; total: number},
+	) {
+		this.#model = model;
+		this.#settings = settings;
+		this.#data = result.data;
+		this.#total = result.total;
+		this.tokens = new Int32Array(result.total);
+		this.truncated = new Uint8Array(result.total);
+		this.#canceller = new (native().Canceller)();
+	}
+
+	async all(texts: readonly string[]): Promise<void> {
+		const {signal} = this.#settings;
+		const stop = () => this.#canceller.cancel();
+		signal?.throwIfAborted();
+		signal?.addEventListener('abort', stop, {once: true});
+		try {
+			await this.#windows(texts);
+		} catch (error) {
+			this.#failure ??= {error};
+			stop();
+		}
+		await Promise.allSettled([...this.#pending]);
+		signal?.removeEventListener('abort', stop);
+		signal?.throwIfAborted();
+		if (this.#failure) throw this.#failure.error;
+	}
+
+	async #windows(texts: readonly string[]): Promise<void> {
+		for (let first = 0; first < texts.length; ) {
+			const window = windowFrom(texts, first);
+			const encoded = await this.#tokenize(window);
+			for (const [n, isCut] of encoded.truncated.entries()) this.truncated[first + n] = isCut;
+			await this.#chunks(first, encoded.ids, encoded.offsets);
+			first += window.length;
+		}
+	}
+
+	#tokenize(window: readonly string[]) {
+		const {prompt, maxLength, truncationSide, signal} = this.#settings;
+		const {lowerCase, tokenizer} = this.#model;
+		const prepared =
+			prompt || lowerCase
+				? window.map(text => withPrompt(prompt, lowerCase ? text.toLowerCase() : text))
+				: window;
+		return tokenizer.encode(prepared, {maxLength, truncationSide, signal});
+	}
+
+	/** Cuts a window into chunks of the token budget and hands them to the device. */
+	async #chunks(first: number, ids: Int32Array, offsets: Int32Array): Promise<void> {
+		const count = offsets.length - 1;
+		for (let begin = 0; begin < count; ) {
+			let end = begin + 1;
+			const budget = offsets[begin]! + this.#settings.batchTokens;
+			while (end < count && offsets[end + 1]! <= budget) end++;
+			for (let n = begin; n < end; n++) this.tokens[first + n] = offsets[n + 1]! - offsets[n]!;
+			await this.#room();
+			const start = offsets[begin]!;
+			this.#send(first + begin, {
+				ids: ids.subarray(start, offsets[end]),
+				offsets: offsets.slice(begin, end + 1).map(offset => offset - start),
+			});
+			begin = end;
+		}
+	}
+
+	async #room(): Promise<void> {
+		while (this.#pending.size >= underWay) await Promise.race(this.#pending);
+		if (this.#failure) throw this.#failure.error;
+	}
+
+	#send(row: number, batch: PackedBatch): void {
+		const {dimensions, normalize, onProgress} = this.#settings;
+		const rows = batch.offsets.length - 1;
+		const out = this.#data.subarray(row * dimensions, (row + rows) * dimensions);
+		const work = this.#model.core
+			.encode(batch, {dimensions, normalize}, out, this.#canceller)
+			.then(() => {
+				this.#done += rows;
+				this.#tokensDone += batch.ids.length;
+				onProgress?.({done: this.#done, total: this.#total, tokens: this.#tokensDone});
+			})
+			.catch(error => {
+				this.#failure ??= {error};
+			})
+			.finally(() => this.#pending.delete(work));
+		this.#pending.add(work);
+	}
+}
+
+function windowFrom(texts: readonly string[], first: number): readonly string[] {
+	let end = first;
+	let characters = 0;
+	while (end < texts.length && end - first < windowTexts && characters < windowCharacters) {
+		characters += texts[end++]!.length;
+	}
+	return texts.slice(first, end);
+}

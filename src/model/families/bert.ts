@@ -1,0 +1,84 @@
+// BERT (Devlin et al. 2019), MiniLM, BGE, E5, GTE-base: token types, learned positions, norm after.
+
+import type {Family, NormSpec} from '../spec.js';
+
+export const bert: Family = {
+	name: 'bert',
+	modelTypes: ['bert'],
+	spec(config) {
+		config.only('position_embedding_type', 'absolute');
+		config.only('is_decoder', false);
+		config.only('add_cross_attention', false);
+		const width = config.size('hidden_size');
+		const heads = config.size('num_attention_heads');
+		const norm: NormSpec = {
+			kind: 'layer',
+			epsilon: config.number('layer_norm_eps', 1e-12),
+			bias: true,
+		};
+		const block = {
+			attention: {heads, scale: 1 / Math.sqrt(width / heads), bias: true, norms: {after: norm}},
+			mlp: {
+				width: config.size('intermediate_size'),
+				activation: config.choice('hidden_act', {gelu: 'gelu', relu: 'relu'} as const, 'gelu'),
+				bias: true,
+				norms: {after: norm},
+			},
+		};
+		return {
+			width,
+			embedding: {
+				vocabulary: config.size('vocab_size'),
+				positions: config.size('max_position_embeddings'),
+				positionOffset: 0,
+				types: config.size('type_vocab_size'),
+				norm,
+			},
+			blocks: Array.from({length: config.size('num_hidden_layers')}, () => block),
+		};
+	},
+	dropout: config => ({
+		hidden: config.number('hidden_dropout_prob', 0.1),
+		attention: config.number('attention_probs_dropout_prob', 0.1),
+	}),
+	tensors: [
+		['embeddings.word_embeddings.weight', 'embedding.tokens'],
+		['embeddings.position_embeddings.weight', 'embedding.positions'],
+		['embeddings.token_type_embeddings.weight', 'embedding.types'],
+		['embeddings.LayerNorm.weight', 'embedding.norm.weight'],
+		['embeddings.LayerNorm.bias', 'embedding.norm.bias'],
+		...(['weight', 'bias'] as const).flatMap(
+			part =>
+				[
+					[
+						`encoder.layer.{i}.attention.self.query.${part}`,
+						`blocks.{i}.attention.qkv.${part}`,
+						[0, 3],
+					],
+					[
+						`encoder.layer.{i}.attention.self.key.${part}`,
+						`blocks.{i}.attention.qkv.${part}`,
+						[1, 3],
+					],
+					[
+						`encoder.layer.{i}.attention.self.value.${part}`,
+						`blocks.{i}.attention.qkv.${part}`,
+						[2, 3],
+					],
+					[
+						`encoder.layer.{i}.attention.output.dense.${part}`,
+						`blocks.{i}.attention.output.${part}`,
+					],
+					[
+						`encoder.layer.{i}.attention.output.LayerNorm.${part}`,
+						`blocks.{i}.attention.after.${part}`,
+					],
+					[`encoder.layer.{i}.intermediate.dense.${part}`, `blocks.{i}.mlp.up.${part}`],
+					[`encoder.layer.{i}.output.dense.${part}`, `blocks.{i}.mlp.down.${part}`],
+					[`encoder.layer.{i}.output.LayerNorm.${part}`, `blocks.{i}.mlp.after.${part}`],
+				] as const,
+		),
+	],
+	prefixes: ['bert.'],
+	unused: [/^pooler\./, /^embeddings\.position_ids$/, /^cls\./, /^classifier\./],
+};

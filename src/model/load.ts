@@ -1,0 +1,126 @@
+// From a model folder to weights on a device.
+
+import {access} from 'node:fs/promises';
+import {join} from 'node:path';
+import {EngineError} from '../errors.js';
+import {readSafetensorsHeader, type TensorEntry} from '../files/safetensors.js';
+import {cancellable, type NativeModel, native} from '../native.js';
+import type {Device} from './device.js';
+import type {ModelFolder} from './folder.js';
+import type {DenseModule} from './modules.js';
+import type {Family} from './spec.js';
+import {type MappedTensor, type ParameterShape, planWeights, type WeightPlan} from './weights.js';
+
+/** One weight file of a folder, and what of it goes where. */
+export type WeightFile = {
+	/** Where it lies, relative to the model folder. */
+	name: string;
+	path: string;
+	mapped: MappedTensor[];
+	carried: TensorEntry[];
+	metadata: Record<string, string>;
+};
+
+export type LoadedWeights = {
+	core: NativeModel;
+	files: WeightFile[];
+	/** Of the values read. */
+	fingerprint: string;
+	warnings: string[];
+};
+
+/** The layer of a Dense module, as a family of one tensor or two. */
+function denseFamily(index: number): Family {
+	return {
+		name: 'dense',
+		modelTypes: [],
+		prefixes: [],
+		unused: [],
+		spec: () => {
+			throw new EngineError('INTERNAL', 'dense: has no configuration of its own');
+		},
+		dropout: () => ({hidden: 0, attention: 0}),
+		tensors: [
+			['linear.weight', `head.${index}.weight`],
+			['linear.bias', `head.${index}.bias`],
+		],
+	};
+}
+
+/** Makes the model on the device and fills it from the folder's files. */
+export async function loadWeights(
+	folder: ModelFolder,
+	device: Device,
+	signal?: AbortSignal,
+): Promise<LoadedWeights> {
+	const core = new (native().Model)(device.native, folder.spec);
+	try {
+		const parameters = core.parameters();
+		const body = parameters.filter(p => !p.name.startsWith('head.'));
+		const sources = [
+			{name: 'model.safetensors', family: folder.family, parameters: body},
+			...folder.modules.dense.map((dense, index) =>
+				denseSource(dense, index, folder.path, parameters),
+			),
+		];
+		const loaded: LoadedWeights = {core, files: [], fingerprint: '', warnings: []};
+		const prints: string[] = [];
+		for (const source of sources) prints.push(await loadFile(loaded, folder.path, source, signal));
+		await core.pack();
+		return {...loaded, fingerprint: prints.join('')};
+	} catch (error) {
+		await core.dispose();
+		throw error;
+	}
+}
+
+type Source = {name: string; family: Family; parameters: ParameterShape[]};
+
+function denseSource(
+	dense: DenseModule,
+	index: number,
+	root: string,
+	all: ParameterShape[],
+): Source {
+	return {
+		name: join(dense.folder.slice(root.length + 1), 'model.safetensors'),
+		family: denseFamily(index),
+		parameters: all.filter(p => p.name.startsWith(`head.${index}.`)),
+	};
+}
+
+async function loadFile(
+	loaded: LoadedWeights,
+	root: string,
+	{name, family, parameters}: Source,
+	signal?: AbortSignal,
+): Promise<string> {
+	const path = join(root, name);
+	await expectFile(path);
+	const header = await readSafetensorsHeader(path);
+	const plan: WeightPlan = planWeights(family, parameters, header);
+	loaded.files.push({
+		name,
+		path,
+		mapped: plan.mapped,
+		carried: plan.carried,
+		metadata: header.metadata,
+	});
+	for (const tensor of plan.unknown) {
+		loaded.warnings.push(
+			`${path}: tensor "${tensor}" is not known and not used; it is kept in every save`,
+		);
+	}
+	return cancellable(signal, canceller => loaded.core.load(path, plan.parts, canceller));
+}
+
+async function expectFile(path: string): Promise<void> {
+	try {
+		await access(path);
+	} catch {
+		throw new EngineError(
+			'MODEL_NOT_FOUND',
+			`${path}: expected the weights of the model, got no such file; only safetensors are read`,
+		);
+	}
+}
