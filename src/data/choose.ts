@@ -1,5 +1,5 @@
-// Which texts of a record a row of training takes. A choice is a function of (seed, epoch, row) and of how many texts
-// there are, so it can be made without reading any text, and made again.
+// Which texts of a record a row of training takes. A choice is a function of (seed, epoch, row) and
+// of how many texts there are, so it can be made without reading any text, and made again.
 
 import {EngineError} from '../errors.js';
 import {below, type Random, randomOf, sample} from './random.js';
@@ -13,8 +13,8 @@ export interface ChoiceOptions {
 	/** Whether random choices are made anew in each epoch. */
 	resample?: 'epoch' | 'once' | undefined;
 	/**
-	What to do with a record of too few negatives: repeat the list, draw again from it, take what is there, leave the
-	record out, or refuse the data.
+	What to do with a record of too few negatives: repeat the list, draw again from it, take what is
+	there, leave the record out, or refuse the data.
 	*/
 	onShortage?: 'tile' | 'replace' | 'fewer' | 'drop' | 'error' | undefined;
 	seed?: number | undefined;
@@ -52,7 +52,9 @@ export function isShort(available: number, {negatives, onShortage}: ChoiceRule):
 	return onShortage === 'drop' || onShortage === 'error' || available === 0;
 }
 
-/** The texts of a row. With positives `each` the row itself decides on its positive, given as `own`. */
+/**
+The texts of a row. With positives `each` the row itself decides on its positive, given as `own`.
+*/
 export function choose(
 	rule: ChoiceRule,
 	{epoch, row}: {epoch: number; row: number},

@@ -1,5 +1,6 @@
-// Numbers of millions of rows, out of reach of the garbage collector: a column that grows without copying, and a table
-// from numbers to numbers that grows a small part at a time. Neither ever holds the event loop.
+// Numbers of millions of rows, out of reach of the garbage collector: a column that grows without
+// copying, and a table from numbers to numbers that grows a small part at a time. Neither ever
+// holds the event loop.
 
 const chunkLength = 2 ** 16;
 
@@ -42,8 +43,8 @@ const makeShard = (slots: number): Shard => ({
 });
 
 /**
-A table from hashes (whole numbers from 1 to 2^53) to numbers. Entries that `isNeeded` denies may be forgotten when room
-runs out.
+A table from hashes (whole numbers from 1 to 2^53) to numbers. Entries that `isNeeded` denies may be
+forgotten when room runs out.
 */
 export class HashTable {
 	readonly #shards: (Shard | undefined)[] = new Array(shardCount);

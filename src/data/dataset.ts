@@ -1,5 +1,5 @@
-// Training data of any size at hand by number: checked whole when opened, then read where needed. Memory holds an index,
-// never the texts.
+// Training data of any size at hand by number: checked whole when opened, then read where needed.
+// Memory holds an index, never the texts.
 
 import {EngineError} from '../errors.js';
 import {readInto} from '../files/open.js';
@@ -36,7 +36,8 @@ const longestSpan = 2 ** 20;
 const longestGap = 2 ** 14;
 
 /**
-Opens and checks data: every line is read once, and if any is no record, one error tells how many and quotes the first.
+Opens and checks data: every line is read once, and if any is no record, one error tells how many
+and quotes the first.
 
 @example
 const dataset = await openDataset(['pairs.jsonl', 'faq=faq.csv'], {signal});
@@ -104,7 +105,9 @@ export class Dataset {
 		return this.#index.texts(record) - 1 - this.positiveCount(record);
 	}
 
-	/** The hash of a text of a record: 0 is its query, then come its positives, then its negatives. */
+	/**
+	The hash of a text of a record: 0 is its query, then come its positives, then its negatives.
+	*/
 	textHash(record: number, text: number): number {
 		return this.#index.hashes.at(this.#index.hashStarts.at(record) + text);
 	}

@@ -8,8 +8,9 @@ const limit = 3;
 let begun = performance.now();
 
 /**
-To be called in every round, or every few hundred, of a long loop: comes back with a promise to await when a turn is
-due, otherwise with nothing. One clock serves all callers, since what one leaves of a turn is all that the next one has.
+To be called in every round, or every few hundred, of a long loop: comes back with a promise to
+await when a turn is due, otherwise with nothing. One clock serves all callers, since what one
+leaves of a turn is all that the next one has.
 */
 export function giveTurn(signal?: AbortSignal): Promise<void> | undefined {
 	return performance.now() - begun < limit ? undefined : nextTurn(signal);

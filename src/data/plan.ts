@@ -1,5 +1,6 @@
-// The batches of an epoch, planned before it begins. No text stands twice in a batch unless that is allowed: an equal
-// text would be a negative of its own query. The plan is a function of (data, seed, epoch).
+// The batches of an epoch, planned before it begins. No text stands twice in a batch unless that is
+// allowed: an equal text would be a negative of its own query. The plan is a function of (data,
+// seed, epoch).
 
 import {EngineError} from '../errors.js';
 import {HashTable} from './columns.js';
@@ -14,8 +15,8 @@ export interface PlanOptions {
 	/** The order of the file, or a random one. */
 	order?: 'shuffle' | 'file' | undefined;
 	/**
-	`refuse`: a row that would repeat a text of its batch waits for a later one; in the order of the file, where rows
-	cannot wait, it is an error.
+	`refuse`: a row that would repeat a text of its batch waits for a later one; in the order of the
+	file, where rows cannot wait, it is an error.
 	*/
 	duplicates?: 'refuse' | 'allow' | undefined;
 	signal?: AbortSignal | undefined;
@@ -24,7 +25,10 @@ export interface PlanOptions {
 export interface Plan {
 	/** Rows of each batch. */
 	batches: Uint32Array[];
-	/** Rows left out: alone in their batch and without negatives, there is nothing to tell their positive from. */
+	/**
+	Rows left out: alone in their batch and without negatives, there is nothing to tell their
+	positive from.
+	*/
 	dropped: number;
 }
 
@@ -93,8 +97,9 @@ async function divide(
 }
 
 /**
-Puts each row into the first batch that has room and lies behind the last one with any of its texts. The work is the
-same for a text that is everywhere as for one that is rare, which a queue of waiting rows could not promise.
+Puts each row into the first batch that has room and lies behind the last one with any of its texts.
+The work is the same for a text that is everywhere as for one that is rare, which a queue of waiting
+rows could not promise.
 */
 async function withoutRepeats(
 	rows: Rows,
@@ -118,7 +123,9 @@ async function withoutRepeats(
 	return {order: await gather(order, batchOf, {sizes: open.sizes, signal}), sizes: open.sizes};
 }
 
-/** Batches being filled; finds the next one with room in next to no time (union-find with halving). */
+/**
+Batches being filled; finds the next one with room in next to no time (union-find with halving).
+*/
 class OpenBatches {
 	readonly sizes: number[] = [];
 	readonly #batchSize: number;

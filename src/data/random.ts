@@ -1,5 +1,5 @@
-// Random numbers that are a function of their keys, so that any of them can be had again without its predecessors.
-// 32-bit arithmetic only: the same on every machine. Not for secrets.
+// Random numbers that are a function of their keys, so that any of them can be had again without
+// its predecessors. 32-bit arithmetic only: the same on every machine. Not for secrets.
 
 import {giveTurn} from './pace.js';
 
@@ -64,7 +64,9 @@ function mix(word: number): number {
 	return (x ^ (x >>> 15)) >>> 0;
 }
 
-/** Small fast counting generator of Chris Doty-Humphrey (PractRand), with its twelve rounds of warm-up. */
+/**
+Small fast counting generator of Chris Doty-Humphrey (PractRand), with its twelve rounds of warm-up.
+*/
 function sfc32(high: number, low: number): Random {
 	let a = high | 0;
 	let b = low | 0;

@@ -1,6 +1,6 @@
-// The one record that training sees, read from every layout people use: field names of five systems and of this
-// package, tuples by position, texts alone or in lists or with a title. Nothing is guessed: what does not fit is refused
-// by its place, and what is not used is named.
+// The one record that training sees, read from every layout people use: field names of five systems
+// and of this package, tuples by position, texts alone or in lists or with a title. Nothing is
+// guessed: what does not fit is refused by its place, and what is not used is named.
 
 import {EngineError, kindOf} from '../errors.js';
 

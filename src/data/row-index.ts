@@ -1,5 +1,5 @@
-// Where each record of the data stands and which texts it has, as numbers only: about 36 bytes for a pair. Built in one
-// pass over the files, which also finds every line that is no record.
+// Where each record of the data stands and which texts it has, as numbers only: 40 bytes for
+// a pair. Built in one pass over the files, which also finds every line that is no record.
 
 import {createHash} from 'node:crypto';
 import {EngineError} from '../errors.js';

@@ -1,5 +1,5 @@
-// The rows of an epoch: a row is one query with one positive and its negatives, as the loss sees it. It knows how to
-// find its record and its texts.
+// The rows of an epoch: a row is one query with one positive and its negatives, as the loss sees
+// it. It knows how to find its record and its texts.
 
 import {EngineError} from '../errors.js';
 import {
@@ -25,7 +25,9 @@ export interface RowTexts {
 
 const quotedRecords = 5;
 
-/** All rows that a data set has under a rule; the same in every epoch, but for what is chosen for them. */
+/**
+All rows that a data set has under a rule; the same in every epoch, but for what is chosen for them.
+*/
 export class Rows {
 	readonly #dataset: Dataset;
 	readonly #rule: ChoiceRule;

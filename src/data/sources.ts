@@ -126,7 +126,10 @@ async function splitName(source: string): Promise<{name: string; path: string}> 
 	return isPath ? {name: source, path: source} : {name, path};
 }
 
-/** The data files of a folder by name; what holds no records is named in a warning, hidden files are not looked at. */
+/**
+The data files of a folder by name; what holds no records is named in a warning, hidden files are
+not looked at.
+*/
 async function openFolder(name: string, folder: string, open: OpenSources): Promise<void> {
 	const before = open.files.length;
 	const entries = (await readdir(folder)).filter(entry => !entry.startsWith('.')).sort();
@@ -158,7 +161,10 @@ function refusalOf(error: unknown): undefined {
 	if (!isForeign) throw error;
 }
 
-/** A first row that cannot be read counts as a record gone wrong, but for the `{` of an indented document. */
+/**
+A first row that cannot be read counts as a record gone wrong, but for the `{` of an indented
+document.
+*/
 async function beginsWithRecord({slices, parse}: RecordFormat): Promise<boolean> {
 	for await (const [first] of slices()) {
 		if (first === undefined) continue;

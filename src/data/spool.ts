@@ -1,5 +1,6 @@
-// Records that come from memory or from a stream, written as JSON lines to a file without a name, so that they can be
-// read like any other data file and take no memory. The file is gone when it is closed, however the process ends.
+// Records that come from memory or from a stream, written as JSON lines to a file without a name,
+// so that they can be read like any other data file and take no memory. The file is gone when it is
+// closed, however the process ends.
 
 import type {FileHandle} from 'node:fs/promises';
 import {mkdtemp, open, rm} from 'node:fs/promises';

@@ -1,5 +1,6 @@
-// A hash of texts, for finding equal ones without keeping them. Two 32-bit lanes over UTF-16 units; the 53 bits of the
-// result make a collision within a batch of a thousand texts less likely than one in ten thousand million.
+// A hash of texts, for finding equal ones without keeping them. Two 32-bit lanes over UTF-16 units;
+// the 53 bits of the result make a collision within a batch of a thousand texts less likely than
+// one in ten thousand million.
 
 /** A whole number from 1 to 2^53 - 1; equal texts have equal ones. */
 export function textHash(text: string): number {

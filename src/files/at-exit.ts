@@ -6,7 +6,10 @@ function runPending(): void {
 	for (const work of pending) work();
 }
 
-/** Runs `work` (synchronous) when the process exits, unless the function that comes back was called before. */
+/**
+Runs `work` (synchronous) when the process exits, unless the function that comes back was called
+before.
+*/
 export function atExit(work: () => void): () => void {
 	if (pending.size === 0) process.on('exit', runPending);
 	pending.add(work);

@@ -1,5 +1,6 @@
-// CSV and TSV with a header. CSV follows RFC 4180: quoted cells, doubled quotes, newlines inside quotes. TSV has no
-// quoting, but for a header in quotes (then all as CSV) and for cells that a spreadsheet quoted because of a quote.
+// CSV and TSV with a header. CSV follows RFC 4180: quoted cells, doubled quotes, newlines inside
+// quotes. TSV has no quoting, but for a header in quotes (then all as CSV) and for cells that a
+// spreadsheet quoted because of a quote.
 
 import type {FileHandle} from 'node:fs/promises';
 import {EngineError} from '../errors.js';

@@ -1,4 +1,5 @@
-// Errors of the operating system as errors of this package: what was expected of a path, and the reason in words.
+// Errors of the operating system as errors of this package: what was expected of a path, and the
+// reason in words.
 
 import {EngineError} from '../errors.js';
 
@@ -33,7 +34,10 @@ function reasonOf(code: string): string {
 	return words === undefined ? code : `${code}, ${words}`;
 }
 
-/** What to throw when `path` could not be read. Anything but an error of the system comes back as it is. */
+/**
+What to throw when `path` could not be read. Anything but an error of the system comes back as it
+is.
+*/
 export function readFailure(path: string, error: unknown): unknown {
 	const code = systemCode(error);
 	if (code === undefined) return error;
@@ -47,7 +51,10 @@ export function readFailure(path: string, error: unknown): unknown {
 	return new EngineError('FILE_UNREADABLE', message, {cause: error});
 }
 
-/** What to throw when `path` could not be written. Anything but an error of the system comes back as it is. */
+/**
+What to throw when `path` could not be written. Anything but an error of the system comes back as it
+is.
+*/
 export function writeFailure(path: string, error: unknown): unknown {
 	const code = systemCode(error);
 	if (code === undefined) return error;

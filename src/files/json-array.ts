@@ -1,5 +1,6 @@
-// The elements of one big JSON array, without holding the array: brackets and strings are followed byte by byte and
-// each object (or inner array) comes out as its own text. Whether that text is valid JSON is for JSON.parse to say.
+// The elements of one big JSON array, without holding the array: brackets and strings are followed
+// byte by byte and each object (or inner array) comes out as its own text. Whether that text is
+// valid JSON is for JSON.parse to say.
 
 import {EngineError} from '../errors.js';
 import type {Line, LineOptions} from './lines.js';
@@ -10,7 +11,10 @@ export interface Element extends Line {
 	line: number;
 }
 
-/** The elements of the array that a source holds, in batches. Anything before, between or after is refused. */
+/**
+The elements of the array that a source holds, in batches. Anything before, between or after is
+refused.
+*/
 export async function* readJsonArray(
 	source: ByteSource,
 	options: Omit<LineOptions, 'start'> = {},

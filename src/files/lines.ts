@@ -1,5 +1,6 @@
-// Lines of a text file or stream. Only \n ends a line (a \r before it is dropped), so U+2028 inside a JSON string is
-// text; a byte order mark is dropped; the last line needs no newline; anything but UTF-8 is refused by its line.
+// Lines of a text file or stream. Only \n ends a line (a \r before it is dropped), so U+2028 inside
+// a JSON string is text; a byte order mark is dropped; the last line needs no newline; anything but
+// UTF-8 is refused by its line.
 
 import {
 	type ByteSource,

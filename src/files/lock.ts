@@ -1,5 +1,6 @@
-// A lock file beside an output, so that two processes never write the same one. It names its process by id and start
-// time, so neither a dead process nor another one with the same id holds it. For processes of one machine.
+// A lock file beside an output, so that two processes never write the same one. It names its
+// process by id and start time, so neither a dead process nor another one with the same id holds
+// it. For processes of one machine.
 
 import {linkSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
@@ -15,8 +16,8 @@ export interface Lock {
 let count = 0;
 
 /**
-Locks an output until `release`; throws OUTPUT_LOCKED when a running process (this one too) holds it. The calls are
-synchronous because they are few and tiny, and nothing may come between them.
+Locks an output until `release`; throws OUTPUT_LOCKED when a running process (this one too) holds
+it. The calls are synchronous because they are few and tiny, and nothing may come between them.
 */
 export function lockOutput(output: string): Lock {
 	const file = join(dirname(output), `.${basename(output)}.lock`);
@@ -121,8 +122,8 @@ function isRunning(pid: number, start: string): boolean {
 }
 
 /**
-When a process began, in ticks of the machine; empty for one that is gone or only waits to be reaped. Where there is no
-/proc, `running` for any process that exists.
+When a process began, in ticks of the machine; empty for one that is gone or only waits to be
+reaped. Where there is no /proc, `running` for any process that exists.
 */
 function startOf(pid: number): string {
 	try {

@@ -1,5 +1,6 @@
-// NumPy files: a writer that appends rows of f32 without knowing how many will come, and a reader of whole arrays that
-// checks the header before it believes it. Always little endian and in C order.
+// NumPy files: a writer that appends rows of f32 without knowing how many will come, and a reader
+// of whole arrays that checks the header before it believes it. Always little endian and in C
+// order.
 
 import type {FileHandle} from 'node:fs/promises';
 import {EngineError} from '../errors.js';
@@ -7,8 +8,8 @@ import {writeFailure} from './failures.js';
 import {openToWrite, readInto, withFile} from './open.js';
 
 /**
-Writes a matrix of f32 row by row, in the layout of NumPy 1.0. The row count is put into the header by `close`; without
-it the file says that it has no rows.
+Writes a matrix of f32 row by row, in the layout of NumPy 1.0. The row count is put into the header
+by `close`; without it the file says that it has no rows.
 */
 export class NpyWriter {
 	readonly #path: string;

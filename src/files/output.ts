@@ -1,5 +1,6 @@
-// Outputs that appear whole or not at all: written under a temporary name beside their place, flushed, renamed. An
-// output given up, by discard or by the end of the process, leaves nothing behind; what a killed one left is cleared.
+// Outputs that appear whole or not at all: written under a temporary name beside their place,
+// flushed, renamed. An output given up, by discard or by the end of the process, leaves nothing
+// behind; what a killed one left is cleared.
 
 import {renameSync, rmSync} from 'node:fs';
 import {lstat, mkdir, open, readdir, realpath, rename, rm, stat} from 'node:fs/promises';
@@ -18,14 +19,16 @@ export interface OutputOptions {
 
 let count = 0;
 
-/** A name beside `path` that only this process uses, of the kind that the next writer of `path` clears. */
+/**
+A name beside `path` that only this process uses, of the kind that the next writer of `path` clears.
+*/
 function sibling(path: string, ending: 'tmp' | 'old'): string {
 	return join(dirname(path), `.${basename(path)}.${process.pid}.${count++}.${ending}`);
 }
 
 /**
-One output being made. A folder is there under `temporary` at once, a file is for the caller to write there. It holds
-the lock of its place until `commit` or `discard`.
+One output being made. A folder is there under `temporary` at once, a file is for the caller to
+write there. It holds the lock of its place until `commit` or `discard`.
 
 @example
 const output = await Output.create('vectors.npy', {kind: 'file'});
@@ -188,7 +191,9 @@ async function exists(path: string): Promise<boolean> {
 	);
 }
 
-/** Removes what killed writers of `path` left; an old output that one had moved aside is put back. */
+/**
+Removes what killed writers of `path` left; an old output that one had moved aside is put back.
+*/
 async function clearLeftovers(path: string): Promise<void> {
 	const folder = dirname(path);
 	const begin = `.${basename(path)}.`;

@@ -1,5 +1,6 @@
-// The bytes of a file or a stream in pieces, for every reader of this folder. Memory stays flat, the event loop is
-// free between two pieces, and an abort ends the reading with the signal's own reason.
+// The bytes of a file or a stream in pieces, for every reader of this folder. Memory stays flat,
+// the event loop is free between two pieces, and an abort ends the reading with the signal's own
+// reason.
 
 import {isUtf8} from 'node:buffer';
 import type {FileHandle} from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// The rows of a data file as values, whatever its format: JSON lines, one JSON array, CSV or TSV with a header. The
-// format is recognised by content. What the fields mean is not known here.
+// The rows of a data file as values, whatever its format: JSON lines, one JSON array, CSV or TSV
+// with a header. The format is recognised by content. What the fields mean is not known here.
 
 import type {FileHandle} from 'node:fs/promises';
 import {EngineError} from '../errors.js';

@@ -1,5 +1,5 @@
-// The header of a safetensors file: what it claims is believed only after every claim was checked. Text in, entries
-// out; reading and writing files is not done here.
+// The header of a safetensors file: what it claims is believed only after every claim was checked.
+// Text in, entries out; reading and writing files is not done here.
 
 import {EngineError, kindOf} from '../errors.js';
 import {parseStrictJson} from './strict-json.js';
@@ -64,14 +64,16 @@ export function tensorBytes(dtype: TensorDtype, shape: readonly number[]): numbe
 	return bits % 8 === 0 ? bits / 8 : undefined;
 }
 
-/** Tensors by falling width of their type, so that each lies aligned; equal widths keep their order. */
+/**
+Tensors by falling width of their type, so that each lies aligned; equal widths keep their order.
+*/
 export function alignedOrder<T extends {dtype: TensorDtype}>(tensors: readonly T[]): T[] {
 	return tensors.toSorted((a, b) => bitsOf[b.dtype] - bitsOf[a.dtype]);
 }
 
 /**
-Reads the text of a header. The tensors of one that passes fill `data` (bytes of the file) exactly: no hole, no
-overlap, nothing cut.
+Reads the text of a header. The tensors of one that passes fill `data` (bytes of the file) exactly:
+no hole, no overlap, nothing cut.
 */
 export function parseHeader(
 	text: string,
@@ -146,7 +148,9 @@ function shorten(value: unknown): string {
 	return (JSON.stringify(value) ?? 'none').slice(0, 80);
 }
 
-/** Tensors end to end from the first to the last byte of the data: no hole, no overlap, nothing cut. */
+/**
+Tensors end to end from the first to the last byte of the data: no hole, no overlap, nothing cut.
+*/
 function checkTiling(
 	tensors: TensorEntry[],
 	data: {begin: number; end: number},

@@ -1,5 +1,6 @@
-// safetensors files: the header after every check, tensors read one by one, and a streamed writer that never holds more
-// than one tensor. Loading maps the data natively; this file only says where each tensor lies.
+// safetensors files: the header after every check, tensors read one by one, and a streamed writer
+// that never holds more than one tensor. Loading maps the data natively; this file only says where
+// each tensor lies.
 
 import {isUtf8} from 'node:buffer';
 import {createHash} from 'node:crypto';
@@ -38,7 +39,10 @@ const lengthBytes = 8;
 /** Bytes hashed or written without a pause. */
 const pieceSize = 2 ** 20;
 
-/** Reads and checks the header. The tensors of a file that passes fill its data exactly, without overlap. */
+/**
+Reads and checks the header. The tensors of a file that passes fill its data exactly, without
+overlap.
+*/
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
 	return withFile(path, async handle => {
 		const {size} = await handle.stat();
@@ -60,8 +64,9 @@ export async function readTensor(path: string, entry: TensorEntry): Promise<Uint
 }
 
 /**
-Writes a file and flushes it to the disk; returns its SHA-256. Tensors lie by falling width of their type, so that each
-is aligned, and in the order given among equals. The file appears under `path` at once: give a temporary name.
+Writes a file and flushes it to the disk; returns its SHA-256. Tensors lie by falling width of their
+type, so that each is aligned, and in the order given among equals. The file appears under `path` at
+once: give a temporary name.
 */
 export async function writeSafetensors(
 	path: string,

@@ -5,8 +5,8 @@ import {type Dialect, dialectOf} from './delimited.js';
 import {readHead} from './pieces.js';
 
 /**
-`json-lines`: one object or one array of texts a line. `json-array`: one array of objects or of arrays.
-`delimited`: CSV or TSV with a header. `text`: anything else.
+`json-lines`: one object or one array of texts a line. `json-array`: one array of objects or of
+arrays. `delimited`: CSV or TSV with a header. `text`: anything else.
 */
 export type ContentKind = 'json-array' | 'json-lines' | 'text' | 'delimited';
 
@@ -27,7 +27,10 @@ export function kindOfHead(head: Uint8Array): ContentKind {
 	return isDelimited(text, isCut) ? 'delimited' : 'text';
 }
 
-/** Whether a text that begins with `["` has a whole array as its first line (or a line too long to see). */
+/**
+Whether a text that begins with `["` has a whole array as its first line (or a line too long to
+see).
+*/
 function isListLine(text: string, isCut: boolean): boolean {
 	const end = text.indexOf('\n');
 	if (end < 0 && isCut) return true;
@@ -38,7 +41,10 @@ function isListLine(text: string, isCut: boolean): boolean {
 	}
 }
 
-/** Whether `[[…` or `[{…` is a line of its own with another array below, not the begin of one big array. */
+/**
+Whether `[[…` or `[{…` is a line of its own with another array below, not the begin of one big
+array.
+*/
 function isLineOfLists(text: string, isCut: boolean): boolean {
 	const end = text.indexOf('\n');
 	return end >= 0 && text.slice(end).trimStart().startsWith('[') && isListLine(text, isCut);

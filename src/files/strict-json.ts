@@ -1,5 +1,5 @@
-// JSON in which no object names a key twice. JSON.parse keeps the last of them in silence, so two readers of one file
-// could see two different things.
+// JSON in which no object names a key twice. JSON.parse keeps the last of them in silence, so two
+// readers of one file could see two different things.
 
 /** Parses JSON; throws a SyntaxError on anything that is not JSON and on a key given twice. */
 export function parseStrictJson(text: string): unknown {
