@@ -23,7 +23,7 @@ inline Lanes gelu_of(Lanes x) { return mul(x, normal_of(x).cumulative); }
 
 // 1 - 2 / (e^2x + 1): exact at both ends, absolute error about 1e-7 between.
 inline Lanes tanh_of(Lanes x) {
-  const Lanes e = exp_of(mul(smaller(magnitude(x), all(20.0f)), all(2.0f)));
+  const Lanes e = exp_of(mul(smaller(all(20.0f), magnitude(x)), all(2.0f)));
   return with_sign_of(sub(all(1.0f), div(all(2.0f), add(e, all(1.0f)))), x);
 }
 
@@ -31,7 +31,7 @@ inline Lanes activate(Activation kind, Lanes x) {
   switch (kind) {
     case Activation::Gelu: return gelu_of(x);
     case Activation::Tanh: return tanh_of(x);
-    case Activation::Relu: return larger(x, zero());
+    case Activation::Relu: return larger(zero(), x);
     default: return x;
   }
 }

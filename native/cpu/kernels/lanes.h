@@ -1,5 +1,8 @@
 // Sixteen floats side by side, for the instruction set that the including file names.
 //
+// larger and smaller give their second operand where either is no number: a limit goes first, so that
+// what is no number stays so.
+//
 // Included once per instruction set, inside namespace INBATCH_ISA, after the target pragma; so no
 // #pragma once. A sum folds lanes 8 apart, then 4, 2, 1, on every instruction set alike.
 
@@ -226,7 +229,7 @@ inline uint32_t greater(Lanes a, Lanes b) {
 // exp by 2^n e^r, r in [-ln2/2, ln2/2], polynomial of degree 6: about 1 ulp. Below -87.33 it stays at
 // the smallest normal number, above 88.37 at the largest power it can scale by.
 inline Lanes exp_of(Lanes x) {
-  x = smaller(larger(x, all(-87.33f)), all(88.37f));
+  x = smaller(all(88.37f), larger(all(-87.33f), x));
   const Lanes t = fma(x, all(1.44269504f), all(12582912.0f));
   const Lanes n = sub(t, all(12582912.0f));
   Lanes r = fnma(n, all(0.693145752f), x);

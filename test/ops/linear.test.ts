@@ -1,0 +1,228 @@
+// Products with weights: forward, and the gradients of input, weight and bias.
+
+import {describe, expect, test} from 'vitest';
+import type {NativeDevice} from '../../dist/native.js';
+import {activations} from '../support/activations.js';
+import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {
+	blank,
+	grid,
+	lazy,
+	type Matrix,
+	matrixOf,
+	normals,
+	randomMatrix,
+	rowsOf,
+} from '../support/matrix.js';
+import {
+	addColumns,
+	type LinearGradient,
+	linearBackwardInput,
+	linearBackwardWeight,
+	linearForward,
+} from '../support/oracle.js';
+import {runOp} from '../support/run-op.js';
+import {expectClose, expectSameBits, once, type Round} from '../support/tolerance.js';
+
+const panel = 16;
+const widths = [1, 7, 16, 26, 33, 384];
+const shapes = grid({rows: [0, 1, 5, 13, 97, 130], inputs: widths, outputs: widths});
+
+type Shape = (typeof shapes)[number];
+
+function operands({rows, inputs, outputs}: Shape) {
+	const random = normals(rows + 1000 * inputs + outputs);
+	return {
+		x: randomMatrix(rows, inputs, random),
+		weight: randomMatrix(outputs, inputs, random),
+		bias: randomMatrix(1, outputs, random),
+		dy: randomMatrix(rows, outputs, random),
+		pre: randomMatrix(rows, inputs, random),
+		dx: randomMatrix(rows, inputs, random),
+		dweight: randomMatrix(outputs, inputs, random),
+		dbias: randomMatrix(1, outputs, random),
+	};
+}
+
+/** How large the sum of the terms of one element is, typically. */
+function sizeOfTerms(a: Matrix, b: Matrix, count: number): number {
+	const mean = ({values}: Matrix) =>
+		Math.sqrt(values.reduce((total, value) => total + value * value, 0) / (values.length || 1));
+	return Math.sqrt(count) * mean(a) * mean(b);
+}
+
+async function pack(device: NativeDevice, weight: Matrix, transposed: boolean): Promise<Matrix> {
+	const [rows, depth] = transposed ? [weight.columns, weight.rows] : [weight.rows, weight.columns];
+	const packed = blank(Math.ceil(rows / panel), depth * panel);
+	return (await runOp(device, 'linearPack', {weight, transposed}, {packed})).packed;
+}
+
+async function forward(device: NativeDevice, x: Matrix, weight: Matrix, more = {}) {
+	const packed = await pack(device, weight, false);
+	return runOp(device, 'linearForward', {x, packed, ...more}, {y: blank(x.rows, weight.rows)});
+}
+
+async function backwardInput(device: NativeDevice, given: LinearGradient) {
+	const {dy, weight, activation, pre, before} = given;
+	const packed = await pack(device, weight, true);
+	const dx = before ?? blank(dy.rows, weight.columns);
+	const inputs = {dy, packed, activation, pre, accumulate: before !== undefined};
+	return (await runOp(device, 'linearBackwardInput', inputs, {dx})).dx;
+}
+
+type WeightGradient = {x: Matrix; dy: Matrix; dweight: Matrix; dbias: Matrix};
+
+function backwardWeight(device: NativeDevice, {x, dy, dweight, dbias}: WeightGradient) {
+	return runOp(device, 'linearBackwardWeight', {x, dy}, {dweight, dbias});
+}
+
+const cases = shapes.map(shape => {
+	const given = lazy(() => operands(shape));
+	const none = 'none' as const;
+	return {
+		...shape,
+		given,
+		y: once(round => linearForward({...given(), activation: none}, round).y),
+		dx: once(round => linearBackwardInput({...given(), activation: none, pre: undefined}, round)),
+		dweight: once(round => linearBackwardWeight({...given(), before: given().dweight}, round)),
+		dbias: once(round => addColumns(given().dy, given().dbias, round)),
+	};
+});
+
+onEveryPath('linear', device => {
+	test.each(cases)('multiplies $rows rows of $inputs by a weight of $outputs', async one => {
+		const {x, weight, bias} = one.given();
+		const {y} = await forward(device, x, weight, {bias});
+		expectClose(y, one.y, {scale: sizeOfTerms(x, weight, one.inputs)});
+	});
+
+	test.each(cases)('sends $rows gradients of $outputs back to $inputs', async one => {
+		const {dy, weight} = one.given();
+		const dx = await backwardInput(device, {dy, weight, activation: 'none'});
+		expectClose(dx, one.dx, {scale: sizeOfTerms(dy, weight, one.outputs)});
+	});
+
+	test.each(cases)('adds the gradient of $outputs by $inputs over $rows rows', async one => {
+		const {x, dy} = one.given();
+		const {dweight, dbias} = await backwardWeight(device, one.given());
+		expectClose(dweight, one.dweight, {scale: sizeOfTerms(x, dy, one.rows)});
+		expectClose(dbias, one.dbias);
+	});
+
+	const shape = {rows: 13, inputs: 33, outputs: 26};
+	const given = operands(shape);
+
+	test.each(grid({activation: activations, hasBias: [true, false], keepsPre: [true, false]}))(
+		'finishes rows with $activation, a bias: $hasBias, what came before it: $keepsPre',
+		async ({activation, hasBias, keepsPre}) => {
+			const bias = [given.bias].filter(() => hasBias)[0];
+			const packed = await pack(device, given.weight, false);
+			const y = blank(shape.rows, shape.outputs);
+			const inputs = {x: given.x, packed, bias, activation};
+			const outputs = {y, ...(keepsPre && {pre: y})} as {y: Matrix; pre: Matrix};
+			const results = await runOp(device, 'linearForward', inputs, outputs);
+			for (const name of Object.keys(outputs) as ('y' | 'pre')[]) {
+				const oracle = (round: Round) => linearForward({...given, bias, activation}, round)[name];
+				expectClose(results[name], oracle);
+			}
+		},
+	);
+
+	test.each(activations.slice(1).map(activation => ({activation})))(
+		'passes the gradient through the slope of $activation',
+		async ({activation}) => {
+			const full = {dy: given.dy, weight: given.weight, activation, pre: given.pre};
+			const dx = await backwardInput(device, full);
+			expectClose(dx, round => linearBackwardInput(full, round));
+		},
+	);
+
+	test('adds the gradient to what its input has when it accumulates', async () => {
+		const full = {
+			dy: given.dy,
+			weight: given.weight,
+			activation: 'none',
+			before: given.dx,
+		} as const;
+		const dx = await backwardInput(device, full);
+		expectClose(dx, round => linearBackwardInput(full, round));
+	});
+
+	test('computes a row alone to the bits that it has in a batch', async () => {
+		const {x, weight, bias, dy} = operands({rows: 130, inputs: 33, outputs: 384});
+		const {y} = await forward(device, x, weight, {bias, activation: 'gelu'});
+		const dx = await backwardInput(device, {dy, weight, activation: 'none'});
+		for (const row of [0, 1, 11, 12, 95, 96, 129]) {
+			const one = rowsOf(x, row, row + 1);
+			const alone = await forward(device, one, weight, {bias, activation: 'gelu'});
+			expectSameBits(alone.y, rowsOf(y, row, row + 1));
+			const back = rowsOf(dy, row, row + 1);
+			const below = await backwardInput(device, {dy: back, weight, activation: 'none'});
+			expectSameBits(below, rowsOf(dx, row, row + 1));
+		}
+	});
+
+	test.each([1, 12, 255, 256, 300].map(cut => ({cut})))(
+		'adds the rows before and after $cut to the bits of all rows at once',
+		async ({cut}) => {
+			const all = operands({rows: 523, inputs: 33, outputs: 26});
+			const part = (begin: number, end: number) => ({
+				x: rowsOf(all.x, begin, end),
+				dy: rowsOf(all.dy, begin, end),
+			});
+			const whole = await backwardWeight(device, all);
+			const first = await backwardWeight(device, {...all, ...part(0, cut)});
+			const both = await backwardWeight(device, {...first, ...part(cut, 523)});
+			expectSameBits(both.dweight, whole.dweight);
+			expectSameBits(both.dbias, whole.dbias);
+		},
+	);
+
+	test.each(grid({rows: [1, 16, 26], columns: [1, 7, 33], transposed: [false, true]}))(
+		'packs $rows by $columns into panels, transposed: $transposed',
+		async ({rows, columns, transposed}) => {
+			const weight = randomMatrix(rows, columns, normals(rows + columns));
+			const [outer, depth] = transposed ? [columns, rows] : [rows, columns];
+			const expected = matrixOf(Math.ceil(outer / panel), depth * panel, index => {
+				const [strip, inner] = [Math.floor(index / depth / panel), index % (depth * panel)];
+				const [k, n] = [Math.floor(inner / panel), strip * panel + (inner % panel)];
+				const at = transposed ? k * columns + n : n * columns + k;
+				return n < outer ? weight.values[at]! : 0;
+			});
+			expectSameBits(await pack(device, weight, transposed), expected);
+		},
+	);
+});
+
+describe('linear', () => {
+	const given = operands({rows: 523, inputs: 33, outputs: 384});
+	const wide = operands({rows: 97, inputs: 384, outputs: 26});
+
+	sameBitsEverywhere('the forward product', async device => [
+		(await forward(device, given.x, given.weight, {bias: given.bias, activation: 'gelu'})).y,
+		(await forward(device, wide.x, wide.weight, {activation: 'tanh'})).y,
+	]);
+
+	sameBitsEverywhere('the gradient of the input', async device => [
+		await backwardInput(device, {...given, activation: 'gelu', before: undefined}),
+		await backwardInput(device, {...wide, activation: 'none', before: wide.dx, pre: undefined}),
+	]);
+
+	sameBitsEverywhere('the gradient of the weight', async device => [
+		...Object.values(await backwardWeight(device, given)),
+		...Object.values(await backwardWeight(device, wide)),
+	]);
+
+	onEveryPath('a wrong operand', device => {
+		test('is refused at the call, with what was expected', () => {
+			const fields = {x: device.tensor(2, 3, 'f32'), y: device.tensor(2, 5, 'f32')};
+			const packed = device.tensor(1, 4 * panel, 'f32');
+			expect(() => device.run('linearForward', {...fields, packed})).toThrow(
+				expect.objectContaining({
+					code: 'OP_INVALID',
+					message: 'linearForward: expected packed of 48 columns, got 64',
+				}),
+			);
+		});
+	});
+});

@@ -1,0 +1,85 @@
+// Matrices of the tests: rows end to end in float64, made of values that float32 holds, so that the
+// engine and the oracles start from the same numbers.
+
+export type Matrix = {
+	readonly rows: number;
+	readonly columns: number;
+	readonly values: Float64Array;
+};
+
+export type Random = () => number;
+
+export function zeros(rows: number, columns: number): Matrix {
+	return {rows, columns, values: new Float64Array(rows * columns)};
+}
+
+/** What an output holds before an op that must overwrite it. */
+export function blank(rows: number, columns: number): Matrix {
+	return {rows, columns, values: new Float64Array(rows * columns).fill(Number.NaN)};
+}
+
+export function matrixOf(rows: number, columns: number, value: (index: number) => number): Matrix {
+	return {rows, columns, values: Float64Array.from({length: rows * columns}, (_, i) => value(i))};
+}
+
+export function rowsOf({columns, values}: Matrix, begin: number, end: number): Matrix {
+	return {rows: end - begin, columns, values: values.slice(begin * columns, end * columns)};
+}
+
+/** Numbers in [0, 1), always the same for a seed. */
+export function uniforms(seed: number): Random {
+	let state = Math.imul(seed, 0x9e3779b1);
+	return () => {
+		state = (state + 0x6d2b79f5) | 0;
+		let bits = Math.imul(state ^ (state >>> 15), state | 1);
+		bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+		return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+	};
+}
+
+/** Normal numbers rounded to float32. */
+export function normals(seed: number): Random {
+	const uniform = uniforms(seed);
+	return () => {
+		const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+		return Math.fround(radius * Math.cos(2 * Math.PI * uniform()));
+	};
+}
+
+export function randomMatrix(rows: number, columns: number, random: Random, spread = 1): Matrix {
+	return matrixOf(rows, columns, () => Math.fround(spread * random()));
+}
+
+export function largest({values}: {values: Float64Array}): number {
+	return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
+
+/** Every combination of one value of each axis. */
+export function grid<Point extends object>(
+	axes: {[Key in keyof Point]: readonly Point[Key][]},
+): Point[] {
+	let points = [{}] as Partial<Point>[];
+	for (const key of Object.keys(axes) as (keyof Point)[]) {
+		points = points.flatMap(point => axes[key].map(value => ({...point, [key]: value})));
+	}
+	return points as Point[];
+}
+
+/** Where each text begins, and where the last ends. */
+export function offsetsOf(lengths: readonly number[]): Int32Array {
+	let end = 0;
+	return Int32Array.from([0, ...lengths.map(length => (end += length))]);
+}
+
+export function sum(values: readonly number[]): number {
+	return values.reduce((total, value) => total + value, 0);
+}
+
+/** A value that is computed when it is first asked for. */
+export function lazy<Value>(compute: () => Value): () => Value {
+	let found: {value: Value} | undefined;
+	return () => {
+		found ??= {value: compute()};
+		return found.value;
+	};
+}
