@@ -206,3 +206,35 @@ export function normalizeBackward(
 		return round(across / norm.values[row]!);
 	});
 }
+
+export type AdamW = {
+	rate: number;
+	beta1: number;
+	beta2: number;
+	epsilon: number;
+	decay: number;
+	gradientScale: number;
+	step: number;
+};
+
+export type Moments = {weight: Matrix; first: Matrix; second: Matrix};
+
+/** One step; what it leaves of the weight and of both moments. */
+export function adamW(
+	{weight, first, second}: Moments,
+	gradient: Matrix,
+	{rate, beta1, beta2, epsilon, decay, gradientScale, step}: AdamW,
+	round: Round = exact,
+): Moments {
+	const scaled = mapped(gradient, value => round(value * gradientScale));
+	const blend = (beta: number, old: number, fresh: number) =>
+		round(round(beta * old) + round(round(1 - beta) * fresh));
+	const m = mapped(scaled, (g, at) => blend(beta1, first.values[at]!, g));
+	const v = mapped(scaled, (g, at) => blend(beta2, second.values[at]!, round(g * g)));
+	const w = mapped(weight, (value, at) => {
+		const length = round(Math.sqrt(round(v.values[at]! / (1 - beta2 ** step))));
+		const direction = round(round(m.values[at]! / (1 - beta1 ** step)) / round(length + epsilon));
+		return round(round(value * round(1 - rate * decay)) - round(rate * direction));
+	});
+	return {weight: w, first: m, second: v};
+}

@@ -1,0 +1,129 @@
+// AdamW against the oracle and against torch, and sums of squares.
+
+import {readFileSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {expect, test} from 'vitest';
+import {readNpy} from '../../dist/files/npy.js';
+import type {NativeDevice} from '../../dist/native.js';
+import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {type Matrix, matrixOf, normals, randomMatrix, zeros} from '../support/matrix.js';
+import {type AdamW, adamW, type Moments, mapped} from '../support/oracle.js';
+import {runOp, tensorOf} from '../support/run-op.js';
+import {expectClose, type Round, worstError} from '../support/tolerance.js';
+
+const fixture = fileURLToPath(new URL('../fixtures/optimizer/', import.meta.url));
+const settings = {rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.1};
+const sizes = [1, 7, 16, 33, 4096];
+const beyondOneItem = 70_001;
+const steps = [1, 2, 3];
+
+function update(device: NativeDevice, moments: Moments, gradient: Matrix, options: AdamW) {
+	return runOp(device, 'adamW', {...options, gradient}, moments);
+}
+
+function operands(size: number) {
+	const random = normals(size);
+	const weight = randomMatrix(1, size, random);
+	const start = {weight, first: zeros(1, size), second: zeros(1, size)};
+	return {start, gradients: steps.map(() => randomMatrix(1, size, random))};
+}
+
+type Operands = ReturnType<typeof operands>;
+
+const optionsOf = (step: number): AdamW => ({...settings, gradientScale: 1 / step, step});
+
+async function train(device: NativeDevice, {start, gradients}: Operands): Promise<Moments> {
+	let moments: Moments = start;
+	for (const [index, gradient] of gradients.entries()) {
+		moments = await update(device, moments, gradient, optionsOf(index + 1));
+	}
+	return moments;
+}
+
+function trainPlainly({start, gradients}: Operands, round: Round): Moments {
+	const one = (moments: Moments, gradient: Matrix, index: number) =>
+		adamW(moments, gradient, optionsOf(index + 1), round);
+	return gradients.reduce(one, start as Moments);
+}
+
+async function sumSquares(device: NativeDevice, x: Matrix, before: number): Promise<number> {
+	const result = device.tensor(1, 1, 'f64');
+	device.write(result, Float64Array.of(before));
+	device.run('sumSquares', {x: tensorOf(device, x), result});
+	const total = new Float64Array(1);
+	await device.read(result, total);
+	return total[0]!;
+}
+
+async function readMatrix(name: string): Promise<Matrix> {
+	const {data, shape} = await readNpy(`${fixture}${name}.npy`);
+	const [columns = 1, rows = 1] = shape.toReversed();
+	return {rows, columns, values: Float64Array.from(data as Float64Array)};
+}
+
+onEveryPath('optimize', device => {
+	test.each(sizes)('takes three steps over %d weights', async size => {
+		const given = operands(size);
+		const moments = await train(device, given);
+		for (const part of ['weight', 'first', 'second'] as const) {
+			expectClose(moments[part], round => trainPlainly(given, round)[part]);
+		}
+	});
+
+	// The README of the fixture allows 1e-5 in float32.
+	test('takes the forty clipped steps that torch takes', async () => {
+		const known = JSON.parse(readFileSync(`${fixture}adamw.json`, 'utf8')) as {
+			lr: number[];
+			gradient_norm: number[];
+		};
+		const [start, gradients, after] = await Promise.all(
+			['start', 'gradients', 'after'].map(name => readMatrix(name)),
+		);
+		const size = start!.columns;
+		const rowOf = (all: Matrix, step: number, [begin, end]: number[]) =>
+			matrixOf(1, end! - begin!, at => Math.fround(all.values[step * size + begin! + at]!));
+		for (const [range, decay] of [[[0, 60], 0.1] as const, [[60, 100], 0] as const]) {
+			const count = range[1]! - range[0]!;
+			let moments: Moments = {
+				weight: rowOf(start!, 0, [...range]),
+				first: zeros(1, count),
+				second: zeros(1, count),
+			};
+			for (const [step, rate] of known.lr.entries()) {
+				const gradientScale = Math.min(1, 1 / (known.gradient_norm[step]! + 1e-6));
+				const options = {...settings, rate, decay, gradientScale, step: step + 1};
+				moments = await update(device, moments, rowOf(gradients!, step, [...range]), options);
+				const expected = rowOf(after!, step, [...range]);
+				expect(worstError(moments.weight, expected).error).toBeLessThan(1e-5);
+			}
+		}
+	});
+
+	test('refuses to begin with step 0', () => {
+		const row = () => device.tensor(1, 4, 'f32');
+		const fields = {weight: row(), gradient: row(), first: row(), second: row(), step: 0};
+		expect(() => device.run('adamW', fields)).toThrow(
+			expect.objectContaining({
+				code: 'OP_INVALID',
+				message: 'adamW: expected a step from 1, got 0',
+			}),
+		);
+	});
+
+	test.each([0, ...sizes, beyondOneItem])('adds the squares of %d elements', async size => {
+		const x = randomMatrix(1, size, normals(size));
+		const squares = (round: Round) =>
+			matrixOf(1, 1, () => x.values.reduce((total, value) => round(total + round(value ** 2)), 2));
+		const total = await sumSquares(device, x, 2);
+		expectClose(
+			matrixOf(1, 1, () => total),
+			squares,
+		);
+	});
+});
+
+sameBitsEverywhere('an update', async device => {
+	const given = operands(beyondOneItem);
+	const total = await sumSquares(device, given.gradients[0]!, 0);
+	return [...Object.values(await train(device, given)), mapped(zeros(1, 1), () => total)];
+});
