@@ -3,6 +3,7 @@
 
 #include "../cpu/kernels.h"
 #include "classes.h"
+#include "convert.h"
 #include "device.h"
 #include "model.h"
 #include "tensor.h"
@@ -12,8 +13,11 @@ namespace {
 
 // setErrorClass(EngineError): how errors of native code are made.
 Napi::Value set_error_class(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env()).error_class = Napi::Persistent(info[0].As<Napi::Function>());
-  return info.Env().Undefined();
+  return guarded(info.Env(), [&] {
+    if (!info[0].IsFunction()) refuse("setErrorClass", "expected a class");
+    Environment::of(info.Env()).error_class = Napi::Persistent(info[0].As<Napi::Function>());
+    return info.Env().Undefined();
+  });
 }
 
 // kernels(): the name of the kernels in use.
@@ -24,7 +28,10 @@ Napi::Value kernels(const Napi::CallbackInfo& info) {
 
 // useKernels(name): for tests and figures; false when this CPU cannot run them.
 Napi::Value use_kernels(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), cpu::use_kernels(info[0].ToString().Utf8Value().c_str()));
+  return guarded(info.Env(), [&] {
+    const auto name = argument<std::string>("useKernels", info[0]);
+    return Napi::Boolean::New(info.Env(), cpu::use_kernels(name.c_str()));
+  });
 }
 
 Napi::Object start(Napi::Env env, Napi::Object exports) {

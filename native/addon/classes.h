@@ -9,7 +9,7 @@ namespace inbatch {
 
 // What a class of the add-on looks like to napi: kept per environment, never static.
 struct Classes {
-  Napi::FunctionReference tensor, canceller, file;
+  Napi::FunctionReference tensor;
 };
 
 // The instance data of an environment: its jobs and its classes.

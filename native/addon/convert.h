@@ -122,4 +122,12 @@ void read(const Reading& reading, Napi::Value value, S& out) {
       S::fields());
 }
 
+// An argument of the method `where`.
+template <class T>
+T argument(const char* where, Napi::Value value) {
+  T out{};
+  read(Reading{where, nullptr}, value, out);
+  return out;
+}
+
 }  // namespace inbatch

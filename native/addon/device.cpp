@@ -7,16 +7,22 @@
 #include "../cpu/kernels.h"
 #include "../cpu/peak.h"
 #include "classes.h"
+#include "convert.h"
 #include "operations.h"
 #include "tensor.h"
 
 namespace inbatch {
 namespace {
 
+const napi_type_tag kDeviceTag = {0x6e6261746368746eull, 0x696e62617463681bull};
+const napi_type_tag kCancellerTag = {0x6e6261746368746eull, 0x696e62617463681cull};
+
 class Canceller : public Napi::ObjectWrap<Canceller> {
  public:
   explicit Canceller(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<Canceller>(info), flag(std::make_shared<std::atomic<bool>>(false)) {}
+      : Napi::ObjectWrap<Canceller>(info), flag(std::make_shared<std::atomic<bool>>(false)) {
+    info.This().As<Napi::Object>().TypeTag(&kCancellerTag);
+  }
   void cancel(const Napi::CallbackInfo&) { flag->store(true); }
   Flag flag;
 };
@@ -26,16 +32,15 @@ class Canceller : public Napi::ObjectWrap<Canceller> {
 void define_canceller(Napi::Env env, Napi::Object exports) {
   const auto type = Canceller::DefineClass(
       env, "Canceller", {Canceller::InstanceMethod<&Canceller::cancel>("cancel")});
-  AddonData::of(env).classes.canceller = Napi::Persistent(type);
   exports.Set("Canceller", type);
 }
 
 Flag flag_of(Napi::Value value) {
-  if (!value.IsObject()) return std::make_shared<std::atomic<bool>>(false);
-  const auto object = value.As<Napi::Object>();
-  const auto type = AddonData::of(value.Env()).classes.canceller.Value();
-  if (!object.InstanceOf(type)) return std::make_shared<std::atomic<bool>>(false);
-  return Canceller::Unwrap(object)->flag;
+  if (value.IsUndefined()) return std::make_shared<std::atomic<bool>>(false);
+  const bool is_canceller =
+      value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kCancellerTag);
+  if (!is_canceller) refuse("canceller", "expected a Canceller, or nothing");
+  return Canceller::Unwrap(value.As<Napi::Object>())->flag;
 }
 
 Bytes bytes_of(const char* where, Napi::Value value, int64_t expected) {
@@ -61,29 +66,33 @@ void DeviceHandle::define(Napi::Env env, Napi::Object exports) {
 // new Device(threads)
 DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceHandle>(info) {
   guarded(info.Env(), [&]() -> Napi::Value {
-    const int64_t threads = info[0].ToNumber().Int64Value();
+    const auto threads = argument<int64_t>("device", info[0]);
     expect(threads >= 1 && threads <= 1024, "device",
            "expected 1 to 1024 threads, got " + std::to_string(threads));
     cpu::kernels();
     engine_ = &Engine::of(int(threads));
+    info.This().As<Napi::Object>().TypeTag(&kDeviceTag);
     return info.Env().Undefined();
   });
 }
 
 DeviceHandle* DeviceHandle::from(Napi::Value value) {
-  if (!value.IsObject()) refuse("device", "expected a device");
+  const bool is_device =
+      value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kDeviceTag);
+  if (!is_device) refuse("device", "expected a device");
   return Unwrap(value.As<Napi::Object>());
 }
 
 // tensor(rows, columns, type): memory of undefined contents.
 Napi::Value DeviceHandle::tensor(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const int64_t rows = info[0].ToNumber().Int64Value(), cols = info[1].ToNumber().Int64Value();
+    const auto rows = argument<int64_t>("tensor", info[0]);
+    const auto cols = argument<int64_t>("tensor", info[1]);
     constexpr int64_t kMost = int64_t(1) << 40;
     expect(rows >= 0 && cols >= 0 && (cols == 0 || rows <= kMost / cols), "tensor",
            "expected extents whose product fits, got " + std::to_string(rows) + " x " +
                std::to_string(cols));
-    Held held{{nullptr, rows, cols, type_of(info[2].ToString()), Place::Cpu}, nullptr};
+    Held held{{nullptr, rows, cols, type_of(argument<std::string>("tensor", info[2])), Place::Cpu}, nullptr};
     held.block = engine_->memory().take(size_t(held.tensor.bytes()));
     held.tensor.data = held.block->data;
     return TensorHandle::make(info.Env(), std::move(held));
@@ -94,7 +103,7 @@ Napi::Value DeviceHandle::tensor(const Napi::CallbackInfo& info) {
 Napi::Value DeviceHandle::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto job = std::make_unique<Job>();
-    job->work = operation(info[0].ToString(), info[1]);
+    job->work = operation(argument<std::string>("run", info[0]), info[1]);
     Environment::of(info.Env()).queue(*engine_, std::move(job));
     return info.Env().Undefined();
   });

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "classes.h"
+#include "convert.h"
 
 namespace inbatch {
 namespace {
@@ -60,10 +61,12 @@ Napi::Value TensorHandle::columns(const Napi::CallbackInfo& info) {
 // slice(begin, count): rows as a view of the same memory.
 Napi::Value TensorHandle::slice(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const int64_t begin = info[0].ToNumber().Int64Value(), count = info[1].ToNumber().Int64Value();
-    expect(held.block && begin >= 0 && count >= 0 && begin + count <= held.tensor.rows, "slice",
+    const auto begin = argument<int64_t>("slice", info[0]);
+    const auto count = argument<int64_t>("slice", info[1]);
+    expect(held.block && begin >= 0 && begin <= held.tensor.rows && count >= 0 &&
+               count <= held.tensor.rows - begin, "slice",
            "expected rows within " + std::to_string(held.tensor.rows) + ", got " +
-               std::to_string(begin) + " to " + std::to_string(begin + count));
+               std::to_string(count) + " from " + std::to_string(begin));
     return make(info.Env(), {held.tensor.slice(begin, count), held.block});
   });
 }
@@ -71,8 +74,10 @@ Napi::Value TensorHandle::slice(const Napi::CallbackInfo& info) {
 // reshape(rows, columns): the same elements seen as another matrix.
 Napi::Value TensorHandle::reshape(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const int64_t rows = info[0].ToNumber().Int64Value(), cols = info[1].ToNumber().Int64Value();
-    expect(held.block && rows >= 0 && cols >= 0 && rows * cols == held.tensor.size(), "reshape",
+    const auto rows = argument<int64_t>("reshape", info[0]);
+    const auto cols = argument<int64_t>("reshape", info[1]);
+    expect(held.block && rows >= 0 && cols >= 0 &&
+               (cols == 0 || rows <= held.tensor.size() / cols) && rows * cols == held.tensor.size(), "reshape",
            "expected " + std::to_string(held.tensor.size()) + " elements, got " +
                std::to_string(rows) + " x " + std::to_string(cols));
     Tensor view = held.tensor;
