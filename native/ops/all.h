@@ -4,7 +4,9 @@
 #include "activation.h"
 #include "attention.h"
 #include "embed.h"
+#include "layout.h"
 #include "linear.h"
+#include "matrix.h"
 #include "norm.h"
 #include "optimize.h"
 #include "pool.h"
@@ -18,6 +20,9 @@ using AllOps = OpList<LinearPack, LinearForward, LinearBackwardInput, LinearBack
                       ActivationForward, ActivationBackward, Add, Dropout, NormForward,
                       NormBackward, EmbedForward, EmbedBackward, AttentionForward,
                       AttentionBackward, PoolForward, PoolBackward, NormalizeForward,
-                      NormalizeBackward, AdamW, SumSquares>;
+                      NormalizeBackward, AdamW, SumSquares, MapForward, MapBackward,
+                      CombineForward, CombineBackward, Reduce, Spread, RowDots, LogSumExpForward,
+                      LogSumExpBackward, Cut, Paste, Transpose, PickForward, PickBackward,
+                      GatherForward, GatherBackward>;
 
 }  // namespace inbatch
