@@ -79,7 +79,8 @@ export type WeightPart = {
 export type ParameterPart = 'weight' | 'gradient' | 'first' | 'second';
 
 export type NativeModel = {
-	parameters(): {name: string; rows: number; columns: number; decay: boolean}[];
+	/** `trained`: has a gradient and moments. */
+	parameters(): {name: string; rows: number; columns: number; decay: boolean; trained: boolean}[];
 	/** Resolves to a fingerprint of the values read. */
 	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<string>;
 	write(part: ParameterPart, name: string, row: number, values: Float32Array): void;
@@ -93,11 +94,20 @@ export type NativeModel = {
 		canceller?: Canceller,
 	): Promise<void>;
 	prepareTraining(frozen: readonly string[]): Promise<void>;
-	forward(batch: PackedBatch, settings: PassSettings, embeddings: Tensor): void;
-	backward(gradient: Tensor): void;
+	forward(
+		batch: PackedBatch,
+		settings: PassSettings,
+		embeddings: Tensor,
+		canceller?: Canceller,
+	): void;
+	backward(gradient: Tensor, canceller?: Canceller): void;
 	zeroGradients(): void;
 	/** The norm of all gradients before clipping; when it is not finite nothing was changed. */
-	update(settings: UpdateSettings, extras: readonly ExtraParameter[]): Promise<number>;
+	update(
+		settings: UpdateSettings,
+		extras: readonly ExtraParameter[],
+		canceller?: Canceller,
+	): Promise<number>;
 	statistics(): {parameterBytes: number; savedPeak: number; allocations: number};
 	dispose(): Promise<void>;
 };

@@ -1,18 +1,23 @@
-// Long loops that give the event loop its turn, so that nothing holds it for more than 5 ms.
+// Long loops that give the event loop its turn.
 
 import {setImmediate} from 'node:timers/promises';
 
-/**
-Returns a function to call once per round of a long loop. When the loop has run for `limit` milliseconds
-without a pause it comes back with a promise to await, otherwise with nothing.
-*/
-export function pacer(signal?: AbortSignal, limit = 2): () => Promise<void> | undefined {
-	let begun = performance.now();
-	const pause = async () => {
-		await setImmediate();
-		signal?.throwIfAborted();
-		begun = performance.now();
-	};
+/** Milliseconds that all loops together may run in one turn of the event loop. */
+const limit = 3;
 
-	return () => (performance.now() - begun < limit ? undefined : pause());
+let begun = performance.now();
+
+/**
+To be called in every round, or every few hundred, of a long loop: comes back with a promise to
+await when a turn is due, otherwise with nothing. One clock serves all callers, since what one
+leaves of a turn is all that the next one has.
+*/
+export function giveTurn(signal?: AbortSignal): Promise<void> | undefined {
+	return performance.now() - begun < limit ? undefined : nextTurn(signal);
+}
+
+async function nextTurn(signal?: AbortSignal): Promise<void> {
+	await setImmediate();
+	begun = performance.now();
+	signal?.throwIfAborted();
 }

@@ -25,6 +25,22 @@ struct ModelCore {
   Encoder::Saved saved;
   Pass pass;
   std::shared_ptr<OwnedBatch> batch;
+
+  // A pass that fails or is cancelled leaves the saved stack as it was.
+  void forward(Pass& next, std::shared_ptr<OwnedBatch> owned, Tensor embeddings) {
+    const Arena::Mark mark = saved_memory.mark();
+    Encoder::Saved kept;
+    try {
+      encoder.forward(next, embeddings, kept);
+    } catch (...) {
+      saved_memory.release(mark);
+      throw;
+    }
+    if (!next.keeps()) return;
+    saved = std::move(kept);
+    pass = next;
+    batch = std::move(owned);
+  }
 };
 
 namespace {
@@ -124,13 +140,15 @@ Napi::Value ModelHandle::await(Info info, std::unique_ptr<Job> job) {
   return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
 }
 
-void ModelHandle::queue(Info info, std::function<void(const Stream&)> work) {
+void ModelHandle::queue(Info info, std::function<void(const Stream&)> work,
+                        Napi::Value canceller) {
   auto job = std::make_unique<Job>();
   job->work = std::move(work);
+  if (!canceller.IsEmpty()) job->cancelled = flag_of(canceller);
   Environment::of(info.Env()).queue(*engine_, std::move(job));
 }
 
-// parameters(): [{name, rows, columns, decay}]
+// parameters(): [{name, rows, columns, decay, trained}]
 Napi::Value ModelHandle::parameters(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto& all = core("parameters")->parameters.all();
@@ -142,6 +160,7 @@ Napi::Value ModelHandle::parameters(Info info) {
       entry.Set("rows", double(p.rows));
       entry.Set("columns", double(p.cols));
       entry.Set("decay", p.decay);
+      entry.Set("trained", !p.gradient.empty());
       list.Set(index++, entry);
     }
     return list;
@@ -304,8 +323,8 @@ Napi::Value ModelHandle::prepare_training(Info info) {
   });
 }
 
-// forward({ids, offsets, texts}, {seed, step, hidden, attention, keep}, Tensor): queued. With keep,
-// the pass waits for backward().
+// forward({ids, offsets, texts}, {seed, step, hidden, attention, keep}, Tensor, canceller): queued.
+// With keep, the pass waits for backward().
 Napi::Value ModelHandle::forward(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("forward");
@@ -316,33 +335,36 @@ Napi::Value ModelHandle::forward(Info info) {
     if (!out) refuse("forward", "expected a tensor for the embeddings");
     expect_shape("forward", "embeddings", out->tensor, model->encoder.rows(batch->view()),
                  model->encoder.width());
-    queue(info, [model, batch, settings, held = *out](const Stream& stream) {
-      const RandomKey key{uint32_t(settings.seed), uint32_t(settings.step)};
-      Pass pass{stream, batch->view(), settings.keep ? &model->saved_memory : nullptr, key,
-                {settings.hidden, settings.attention}};
-      Encoder::Saved saved;
-      model->encoder.forward(pass, held.tensor, saved);
-      if (!settings.keep) return;
-      model->saved = std::move(saved);
-      model->pass = pass;
-      model->batch = batch;
-    });
+    queue(
+        info,
+        [model, batch, settings, held = *out](const Stream& stream) {
+          const RandomKey key{uint32_t(settings.seed), uint32_t(settings.step)};
+          Pass pass{stream, batch->view(), settings.keep ? &model->saved_memory : nullptr, key,
+                    {settings.hidden, settings.attention}};
+          model->forward(pass, batch, held.tensor);
+        },
+        info[3]);
     return info.Env().Undefined();
   });
 }
 
-// backward(Tensor): the gradient of the embeddings of the pass that waits; queued.
+// backward(Tensor, canceller): the gradient of the embeddings of the pass that waits; queued.
 Napi::Value ModelHandle::backward(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("backward");
     const Held* gradient = held_of(info[0]);
     if (!gradient) refuse("backward", "expected a tensor of gradients");
-    queue(info, [model, held = *gradient](const Stream& stream) {
-      if (!model->batch) throw Error("INTERNAL", "backward: expected a forward pass that was kept");
-      model->pass.stream = stream;
-      model->encoder.backward(model->pass, held.tensor, model->saved);
-      model->batch.reset();
-    });
+    queue(
+        info,
+        [model, held = *gradient](const Stream& stream) {
+          if (!model->batch) {
+            throw Error("INTERNAL", "backward: expected a forward pass that was kept");
+          }
+          model->pass.stream = stream;
+          model->encoder.backward(model->pass, held.tensor, model->saved);
+          model->batch.reset();
+        },
+        info[1]);
     return info.Env().Undefined();
   });
 }
@@ -359,7 +381,8 @@ Napi::Value ModelHandle::zero_gradients(Info info) {
   });
 }
 
-// update({rate, beta1, …, clip, step}, [{value, gradient, first, second}]): the norm of all gradients.
+// update({rate, beta1, …, clip, step}, [{value, gradient, first, second}], canceller): the norm of all
+// gradients. Once begun it is not cancelled: half an update would be a broken model.
 Napi::Value ModelHandle::update(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     struct Extra {
@@ -379,7 +402,9 @@ Napi::Value ModelHandle::update(Info info) {
     for (const Extra& e : given) extras.push_back({e.value, e.gradient, e.first, e.second});
     auto job = std::make_unique<Job>();
     auto norm = std::make_shared<double>(0);
-    job->work = [model, settings, extras, blocks, norm](const Stream& stream) {
+    job->cancelled = flag_of(info[2]);
+    job->work = [model, settings, extras, blocks, norm](Stream stream) {
+      stream.cancelled = nullptr;
       *norm = inbatch::update(stream, model->parameters, settings, extras);
     };
     job->result = [norm](Napi::Env env) { return Napi::Number::New(env, *norm); };

@@ -34,7 +34,7 @@ class ModelHandle : public Napi::ObjectWrap<ModelHandle> {
 
   std::shared_ptr<ModelCore> core(const char* where) const;
   Napi::Value await(Info info, std::unique_ptr<Job> job);
-  void queue(Info info, std::function<void(const Stream&)> work);
+  void queue(Info info, std::function<void(const Stream&)> work, Napi::Value canceller = {});
 
   std::shared_ptr<ModelCore> core_;
   Engine* engine_ = nullptr;

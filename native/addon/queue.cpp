@@ -1,11 +1,25 @@
 // The device thread and its jobs. See queue.h.
 #include "queue.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <map>
 #include <new>
 
 namespace inbatch {
+namespace {
+
+// Node unloads an add-on with the last worker that loaded it; the code that our threads run must stay.
+void stay_loaded() {
+  Dl_info self;
+  if (!dladdr(reinterpret_cast<void*>(&stay_loaded), &self) ||
+      !dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE)) {
+    throw Error("INTERNAL", "add-on: expected to find its own file");
+  }
+}
+
+}  // namespace
 
 Engine& Engine::of(int threads) {
   static std::mutex mutex;
@@ -13,6 +27,7 @@ Engine& Engine::of(int threads) {
   const std::lock_guard lock(mutex);
   Engine*& engine = (*engines)[threads];
   if (!engine) {
+    stay_loaded();
     engine = new Engine(threads);
     std::thread([self = engine] { self->loop(); }).detach();
   }

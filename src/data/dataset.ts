@@ -4,7 +4,7 @@
 import {EngineError} from '../errors.js';
 import {readInto} from '../files/open.js';
 import {readPieces} from '../files/pieces.js';
-import {giveTurn} from './pace.js';
+import {giveTurn} from '../pace.js';
 import {parseRecord, type TrainingRecord} from './record.js';
 import {BadLines, RowIndex, scanFile} from './row-index.js';
 import {closeAll, type DataSource, openSources, refuseChanged, type SourceFile} from './sources.js';

@@ -4,7 +4,7 @@
 
 import {EngineError} from '../errors.js';
 import {HashTable} from './columns.js';
-import {giveTurn} from './pace.js';
+import {giveTurn} from '../pace.js';
 import {shuffled} from './random.js';
 import type {Rows, RowTexts} from './rows.js';
 

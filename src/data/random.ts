@@ -1,7 +1,7 @@
 // Random numbers that are a function of their keys, so that any of them can be had again without
 // its predecessors. 32-bit arithmetic only: the same on every machine. Not for secrets.
 
-import {giveTurn} from './pace.js';
+import {giveTurn} from '../pace.js';
 
 /** Gives whole numbers from 0 to 2^32 - 1, each as likely as any other. */
 export type Random = () => number;

@@ -5,7 +5,7 @@ import {createHash} from 'node:crypto';
 import {EngineError} from '../errors.js';
 import type {Slice} from '../files/records.js';
 import {Column, HashTable} from './columns.js';
-import {giveTurn} from './pace.js';
+import {giveTurn} from '../pace.js';
 import {parseRecord, type TrainingRecord} from './record.js';
 import type {SourceFile} from './sources.js';
 import {textHash} from './text-hash.js';

@@ -11,7 +11,7 @@ import {
 	isShort,
 } from './choose.js';
 import type {Dataset} from './dataset.js';
-import {giveTurn} from './pace.js';
+import {giveTurn} from '../pace.js';
 import type {TrainingRecord} from './record.js';
 
 /** The texts of one row. */
@@ -21,6 +21,9 @@ export interface RowTexts {
 	negatives: string[];
 	/** The prompt that the record brings for its query. */
 	prompt?: string;
+	/** What the record says of its query and positive together. */
+	label?: number;
+	score?: number;
 }
 
 const quotedRecords = 5;
@@ -115,6 +118,8 @@ function textsOf(record: TrainingRecord, {positive, negatives}: Choice): RowText
 		negatives: negatives.map(negative => record.negatives[negative]!),
 	};
 	if (record.prompt !== undefined) texts.prompt = record.prompt;
+	if (record.label !== undefined) texts.label = record.label;
+	if (record.score !== undefined) texts.score = record.score;
 	return texts;
 }
 

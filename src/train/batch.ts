@@ -1,0 +1,112 @@
+// Rows of texts to packed tokens: all queries, then all positives, then all hard negatives, cut into
+// chunks of a token budget.
+
+import type {RowTexts} from '../data/rows.js';
+import type {EmbeddingModel} from '../model/embedding-model.js';
+import {withPrompt} from '../model/encode.js';
+import type {PackedBatch} from '../native.js';
+
+export type BatchRules = {
+	queryMaxLength: number;
+	documentMaxLength: number;
+	queryPrompt: string;
+	documentPrompt: string;
+	/** Tokens of one forward and backward pass. */
+	chunkTokens: number;
+};
+
+/** A part of a batch: consecutive texts. */
+export type Chunk = {first: number; count: number; packed: Required<PackedBatch>};
+
+export type TrainingBatch = {
+	rows: number;
+	/** Where the negatives of each row begin, and one more: rows + 1. */
+	negativeOffsets: Int32Array;
+	texts: number;
+	tokens: number;
+	chunks: Chunk[];
+	truncatedQueries: number;
+	truncatedDocuments: number;
+};
+
+/** Tokenizes and packs the texts of the rows of one step. */
+export async function packBatch(
+	model: EmbeddingModel,
+	rows: readonly RowTexts[],
+	rules: BatchRules,
+	signal?: AbortSignal,
+): Promise<TrainingBatch> {
+	const {tokenizer, folder} = model;
+	const prepare = (prompt: string, text: string) =>
+		withPrompt(prompt, folder.lowerCase ? text.toLowerCase() : text);
+	const queries = rows.map(row => prepare(row.prompt ?? rules.queryPrompt, row.query));
+	const documents = [...rows.map(row => row.positive), ...rows.flatMap(row => row.negatives)].map(
+		text => prepare(rules.documentPrompt, text),
+	);
+	const {truncationSide} = folder;
+	const [left, right] = await Promise.all([
+		tokenizer.encode(queries, {maxLength: rules.queryMaxLength, truncationSide, signal}),
+		tokenizer.encode(documents, {maxLength: rules.documentMaxLength, truncationSide, signal}),
+	]);
+	const ids = new Int32Array(left.ids.length + right.ids.length);
+	ids.set(left.ids);
+	ids.set(right.ids, left.ids.length);
+	const offsets = new Int32Array(queries.length + documents.length + 1);
+	offsets.set(left.offsets);
+	offsets.set(
+		right.offsets.map(offset => offset + left.ids.length),
+		queries.length,
+	);
+	return {
+		rows: rows.length,
+		negativeOffsets: negativeOffsetsOf(rows),
+		texts: queries.length + documents.length,
+		tokens: ids.length,
+		chunks: chunksOf(ids, offsets, rules.chunkTokens),
+		truncatedQueries: count(left.truncated),
+		truncatedDocuments: count(right.truncated),
+	};
+}
+
+function negativeOffsetsOf(rows: readonly RowTexts[]): Int32Array {
+	const offsets = new Int32Array(rows.length + 1);
+	for (const [n, row] of rows.entries()) offsets[n + 1] = offsets[n]! + row.negatives.length;
+	return offsets;
+}
+
+function count(flags: Uint8Array): number {
+	return flags.reduce((sum, flag) => sum + flag, 0);
+}
+
+function chunksOf(ids: Int32Array, offsets: Int32Array, budget: number): Chunk[] {
+	const chunks: Chunk[] = [];
+	const texts = offsets.length - 1;
+	for (let first = 0; first < texts; ) {
+		let end = first + 1;
+		while (end < texts && offsets[end + 1]! - offsets[first]! <= budget) end++;
+		const begin = offsets[first]!;
+		const packed = {
+			ids: ids.subarray(begin, offsets[end]),
+			offsets: offsets.slice(first, end + 1).map(offset => offset - begin),
+			texts: Int32Array.from({length: end - first}, (_, n) => first + n),
+		};
+		chunks.push({first, count: end - first, packed});
+		first = end;
+	}
+	return chunks;
+}
+
+const savedBytes = 4 * 2 ** 30;
+
+/**
+Tokens whose activations take 4 GiB: a function of the model alone, so that a run is cut alike on every
+machine.
+*/
+export function automaticChunkTokens({folder}: EmbeddingModel): number {
+	const {width, blocks} = folder.spec;
+	const floats = blocks.reduce(
+		(sum, {attention, mlp}) => sum + 8 * width + mlp.width + attention.heads + 4,
+		2 * width,
+	);
+	return Math.max(512, Math.floor(savedBytes / (4 * floats) / 256) * 256);
+}

@@ -1,0 +1,223 @@
+// Checkpoints: a complete model folder plus trainer/, with which a run goes on to the same bits.
+//
+// trainer/state.json names every file by its SHA-256 and itself by a checksum, so a torn or altered
+// checkpoint is known as such; the one before it is then used.
+
+import {createHash} from 'node:crypto';
+import {mkdir, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {EngineError} from '../errors.js';
+import {sha256File} from '../files/hash.js';
+import {Output} from '../files/output.js';
+import {
+	readSafetensorsHeader,
+	readTensor,
+	type TensorSource,
+	writeSafetensors,
+} from '../files/safetensors.js';
+import type {EmbeddingModel} from '../model/embedding-model.js';
+import {writeModelFolder} from '../model/save.js';
+import type {ParameterPart, WeightPart} from '../native.js';
+import type {LossParameters} from './loss-parameters.js';
+
+/** What a run must remember beside its tensors. */
+export type RunState = {
+	step: number;
+	/** The options and data of the run: resuming under others is refused. */
+	identity: Record<string, unknown>;
+	/** Where it was computed: another place gives other bits, which is said. */
+	device: string;
+	kernels: string;
+	/** Numbers that the summary needs. */
+	totals: {rows: number; tokens: number; seconds: number};
+	lastLoss: number;
+	evaluationBefore: Record<string, Record<string, number>>;
+	best: {value: number; step: number} | null;
+};
+
+type StateFile = {version: 1; state: RunState; files: Record<string, string>; checksum: string};
+
+const momentsName = 'trainer/moments.safetensors';
+const stateName = join('trainer', 'state.json');
+
+export type Checkpoint = {folder: string; state: RunState};
+
+/** Writes checkpoints/step-<n>, whole or not at all, and drops the oldest beyond `keep`. */
+export async function writeCheckpoint(
+	model: EmbeddingModel,
+	extras: LossParameters,
+	{
+		output,
+		state,
+		keep,
+		spare,
+	}: {output: string; state: RunState; keep: number; spare?: number | undefined},
+): Promise<void> {
+	const folder = join(output, 'checkpoints');
+	await mkdir(folder, {recursive: true});
+	const target = await Output.create(join(folder, `step-${state.step}`), {
+		kind: 'folder',
+		overwrite: true,
+	});
+	try {
+		const files = await writeModelFolder(model, target.temporary);
+		await mkdir(join(target.temporary, 'trainer'));
+		files[momentsName] = await writeMoments(model, extras, join(target.temporary, momentsName));
+		const content = {version: 1 as const, state, files};
+		const text = JSON.stringify({...content, checksum: checksumOf(content)}, null, '\t');
+		await writeFile(join(target.temporary, stateName), `${text}\n`);
+		await target.commit();
+	} finally {
+		await target.discard();
+	}
+	const old = (await stepsIn(folder)).filter(step => step !== spare).slice(keep);
+	for (const step of old) await rm(join(folder, `step-${step}`), {recursive: true, force: true});
+}
+
+function checksumOf(content: Omit<StateFile, 'checksum'>): string {
+	return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+}
+
+/** The steps of the checkpoints in a folder, newest first. */
+async function stepsIn(folder: string): Promise<number[]> {
+	const names = await readdir(folder).catch(() => []);
+	return names
+		.flatMap(name => /^step-(\d+)$/.exec(name)?.[1] ?? [])
+		.map(Number)
+		.sort((a, b) => b - a);
+}
+
+/** The newest checkpoint that is whole; each that is not is told to `warn`. */
+export async function newestCheckpoint(
+	output: string,
+	warn: (message: string) => void,
+): Promise<Checkpoint | undefined> {
+	const root = join(output, 'checkpoints');
+	for (const step of await stepsIn(root)) {
+		const folder = join(root, `step-${step}`);
+		try {
+			return {folder, state: await readState(folder, step)};
+		} catch (error) {
+			warn(`${error instanceof Error ? error.message : error}; the checkpoint before it is used`);
+		}
+	}
+	return undefined;
+}
+
+async function readState(folder: string, step: number): Promise<RunState> {
+	const refuse = (expected: string, got: string): never => {
+		throw new EngineError('CHECKPOINT_INVALID', `${folder}: expected ${expected}, got ${got}`);
+	};
+	const text = await readFile(join(folder, stateName), 'utf8').catch(() =>
+		refuse(stateName, 'none'),
+	);
+	let file: StateFile;
+	try {
+		file = JSON.parse(text) as StateFile;
+	} catch {
+		return refuse(`${stateName} to be JSON`, 'a torn file');
+	}
+	const {checksum, ...content} = file;
+	if (content.version !== 1 || checksum !== checksumOf(content))
+		refuse(`${stateName} as it was written`, 'another');
+	if (content.state.step !== step)
+		refuse(`the state of step ${step}`, `that of step ${content.state.step}`);
+	for (const [name, expected] of Object.entries(content.files)) {
+		const found = await sha256File(join(folder, name)).catch(() => 'none');
+		if (found !== expected)
+			refuse(`${name} as it was written`, found === 'none' ? 'none' : 'other bytes');
+	}
+	return content.state;
+}
+
+/** Puts the weights and moments of a checkpoint on the device. */
+export async function restoreCheckpoint(
+	model: EmbeddingModel,
+	extras: LossParameters,
+	{folder}: Checkpoint,
+): Promise<void> {
+	await restoreWeights(model, folder);
+	const path = join(folder, momentsName);
+	const {tensors} = await readSafetensorsHeader(path);
+	const read = async (name: string): Promise<Float32Array> => {
+		const entry = tensors.get(name);
+		if (!entry)
+			throw new EngineError('CHECKPOINT_INVALID', `${path}: expected tensor "${name}", got none`);
+		const bytes = await readTensor(path, entry);
+		return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+	};
+	for (const {part, name} of momentsOf(model)) {
+		model.core.write(part, name, 0, await read(`${part}.${name}`));
+	}
+	for (const {key, tensor} of extras.tensors())
+		model.computing.native.write(tensor, await read(key));
+}
+
+/** Fills the model's weights from another folder of the same model. */
+export async function restoreWeights(model: EmbeddingModel, folder: string): Promise<void> {
+	for (const file of model.files) {
+		const path = join(folder, file.name);
+		const {tensors} = await readSafetensorsHeader(path);
+		const parts = file.mapped.map((tensor): WeightPart => {
+			const entry = tensors.get(tensor.file);
+			if (!entry || entry.shape.join() !== tensor.shape.join() || entry.dtype !== 'F32') {
+				throw new EngineError(
+					'CHECKPOINT_INVALID',
+					`${path}: expected tensor "${tensor.file}" of this model`,
+				);
+			}
+			const {parameter: name, at, count} = tensor;
+			return {name, at, count, offset: entry.begin, type: 'f32'};
+		});
+		await model.core.load(path, parts);
+	}
+	await model.core.pack();
+}
+
+/** Moments of the parameters that are trained. */
+function momentsOf(
+	model: EmbeddingModel,
+): {part: ParameterPart; name: string; shape: [number, number]}[] {
+	return model.core
+		.parameters()
+		.filter(({trained}) => trained)
+		.flatMap(({name, rows, columns}) =>
+			(['first', 'second'] as const).map(part => ({
+				part,
+				name,
+				shape: [rows, columns] as [number, number],
+			})),
+		);
+}
+
+async function writeMoments(
+	model: EmbeddingModel,
+	extras: LossParameters,
+	path: string,
+): Promise<string> {
+	const moments = momentsOf(model).map(
+		({part, name, shape}): TensorSource => ({
+			name: `${part}.${name}`,
+			dtype: 'F32',
+			shape,
+			bytes: async () => {
+				const values = new Float32Array(shape[0] * shape[1]);
+				await model.core.read(part, name, 0, values);
+				return new Uint8Array(values.buffer);
+			},
+		}),
+	);
+	const learned = extras.tensors().map(
+		({key, tensor}): TensorSource => ({
+			name: key,
+			dtype: 'F32',
+			shape: [tensor.rows, tensor.columns],
+			bytes: async () => {
+				const values = new Float32Array(tensor.rows * tensor.columns);
+				await model.computing.native.read(tensor, values);
+				return new Uint8Array(values.buffer);
+			},
+		}),
+	);
+	return writeSafetensors(path, [...moments, ...learned]);
+}

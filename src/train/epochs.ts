@@ -1,0 +1,74 @@
+// The batches of a run in order, epoch after epoch, from any step on.
+
+import {planEpoch} from '../data/plan.js';
+import type {Rows} from '../data/rows.js';
+import type {TrainSettings} from './options.js';
+
+export type StepRows = {
+	/** From 1. */
+	step: number;
+	/** Epochs done when this step is done, as a fraction. */
+	epoch: number;
+	/** Whether this is the last step of its epoch. */
+	endsEpoch: boolean;
+	rows: Uint32Array;
+	/** Number of the epoch, from 0: which random choices of texts hold. */
+	pass: number;
+};
+
+export type Course = {
+	steps: number;
+	/** Rows left out in the whole run: alone in their batch and without negatives. */
+	dropped: number;
+	/** The steps from `from` (counted from 1) to the end. */
+	from(from: number): AsyncGenerator<StepRows, void, undefined>;
+};
+
+/** Plans the run. Every epoch is planned once to count it, and again when its turn comes. */
+export async function planCourse(
+	rows: Rows,
+	settings: TrainSettings,
+	signal?: AbortSignal,
+): Promise<Course> {
+	const {batchSize, seed, order, duplicates} = settings;
+	const plan = (epoch: number) =>
+		planEpoch(rows, {
+			epoch,
+			batchSize,
+			seed,
+			order,
+			duplicates: duplicates ? 'allow' : 'refuse',
+			signal,
+		});
+	const sizes: number[] = [];
+	let total = 0;
+	let dropped = 0;
+	const isEnough = () =>
+		settings.steps === undefined ? sizes.length >= settings.epochs : total >= settings.steps;
+	while (!isEnough()) {
+		const planned = await plan(sizes.length);
+		const left = settings.steps === undefined ? settings.epochs - sizes.length : 1;
+		const size = Math.max(1, Math.ceil(planned.batches.length * Math.min(1, left)));
+		sizes.push(size);
+		total += size;
+		dropped += planned.dropped;
+	}
+	const steps = settings.steps ?? total;
+
+	async function* from(first: number): AsyncGenerator<StepRows, void, undefined> {
+		let done = 0;
+		for (const [pass, size] of sizes.entries()) {
+			if (done + size >= first) {
+				const {batches} = await plan(pass);
+				for (let n = Math.max(0, first - 1 - done); n < size && done + n < steps; n++) {
+					const endsEpoch = n + 1 === size;
+					const epoch = pass + (n + 1) / batches.length;
+					yield {step: done + n + 1, epoch, endsEpoch, rows: batches[n]!, pass};
+				}
+			}
+			done += size;
+		}
+	}
+
+	return {steps, dropped, from};
+}

@@ -1,0 +1,48 @@
+// Which parameters stay as they are.
+
+import {EngineError} from '../errors.js';
+
+/**
+The names of the parameters that `--freeze` means: `embeddings` (all tables and their norm), `positions`,
+`blocks`, `blocks:<i>`, `blocks:<i>-<j>`, `head`.
+*/
+export function frozenParameters(parts: readonly string[], names: readonly string[]): string[] {
+	const frozen = new Set<string>();
+	for (const part of parts) {
+		const isMeant = matcherOf(part);
+		const found = names.filter(isMeant);
+		if (found.length === 0) {
+			throw new EngineError(
+				'OPTION_RANGE',
+				`freeze: expected a part of this model, got ${part}, which it has not`,
+			);
+		}
+		for (const name of found) frozen.add(name);
+	}
+	if (frozen.size > 0 && frozen.size === names.length) {
+		throw new EngineError(
+			'OPTION_RANGE',
+			'freeze: expected something left to train, got every part',
+		);
+	}
+	return [...frozen];
+}
+
+function matcherOf(part: string): (name: string) => boolean {
+	if (part === 'embeddings') return name => name.startsWith('embedding.');
+	if (part === 'positions') return name => name === 'embedding.positions';
+	if (part === 'head') return name => name.startsWith('head.');
+	const blocks = /^blocks(?::(\d+)(?:-(\d+))?)?$/.exec(part);
+	if (!blocks) {
+		throw new EngineError(
+			'OPTION_RANGE',
+			`freeze: expected embeddings, positions, blocks, blocks:<i>, blocks:<i>-<j> or head, got ${part}`,
+		);
+	}
+	const first = blocks[1] === undefined ? 0 : Number(blocks[1]);
+	const last = Number(blocks[2] ?? blocks[1] ?? Number.POSITIVE_INFINITY);
+	return name => {
+		const block = /^blocks\.(\d+)\./.exec(name)?.[1];
+		return block !== undefined && Number(block) >= first && Number(block) <= last;
+	};
+}

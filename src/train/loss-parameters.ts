@@ -1,0 +1,66 @@
+// Parameters that belong to a loss, such as a learned temperature: they are updated with the model,
+// without decay, and live in the checkpoints of the run.
+
+import type {Tape, Variable} from '../autograd/tape.js';
+import type {Loss} from '../loss/loss.js';
+import type {ExtraParameter, NativeDevice, Tensor} from '../native.js';
+
+type Held = {name: string; value: Tensor; first: Tensor; second: Tensor};
+
+export class LossParameters {
+	readonly #device: NativeDevice;
+	readonly #held: Held[];
+	#variables: Record<string, Variable> = {};
+
+	constructor(device: NativeDevice, loss: Loss) {
+		this.#device = device;
+		this.#held = (loss.parameters ?? []).map(({name, value}) => {
+			const scalar = (start: number) => {
+				const tensor = device.tensor(1, 1, 'f32');
+				device.write(tensor, Float32Array.of(start));
+				return tensor;
+			};
+			return {name, value: scalar(value), first: scalar(0), second: scalar(0)};
+		});
+	}
+
+	/** The parameters as variables of a tape, by name. */
+	on(tape: Tape): Record<string, Variable> {
+		this.#variables = Object.fromEntries(
+			this.#held.map(({name, value}) => [name, tape.variable(value)]),
+		);
+		return this.#variables;
+	}
+
+	/** What the optimizer updates, with the gradients that the tape left. */
+	updates(): ExtraParameter[] {
+		return this.#held.flatMap(({name, value, first, second}) => {
+			const gradient = this.#variables[name]?.gradient;
+			return gradient ? [{value, gradient, first, second}] : [];
+		});
+	}
+
+	/** Everything that a checkpoint keeps. */
+	tensors(): {key: string; tensor: Tensor}[] {
+		return this.#held.flatMap(({name, value, first, second}) => [
+			{key: `loss.${name}`, tensor: value},
+			{key: `loss.${name}.first`, tensor: first},
+			{key: `loss.${name}.second`, tensor: second},
+		]);
+	}
+
+	/** The value of a parameter, when the loss has one of that name. */
+	async read(name: string): Promise<number | undefined> {
+		const held = this.#held.find(one => one.name === name);
+		if (!held) return undefined;
+		const value = new Float32Array(1);
+		await this.#device.read(held.value, value);
+		return value[0];
+	}
+
+	dispose(): void {
+		for (const {value, first, second} of this.#held) {
+			for (const tensor of [value, first, second]) tensor.dispose();
+		}
+	}
+}

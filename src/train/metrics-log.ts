@@ -1,0 +1,67 @@
+// metrics.jsonl: one object per logged step and per evaluation, appended as they come.
+
+import {appendFile, readFile} from 'node:fs/promises';
+import {writeFailure} from '../files/failures.js';
+import {writeFileAtomic} from '../files/output.js';
+
+export type StepMetrics = {
+	/** From 1. */
+	step: number;
+	epoch: number;
+	loss: number;
+	/** The one used. */
+	learningRate: number;
+	/** Before clipping. */
+	gradientNorm: number;
+	temperature: number | null;
+	rows: number;
+	/** Columns per query. */
+	candidates: number | null;
+	tokens: number;
+	truncatedQueries: number;
+	truncatedDocuments: number;
+	rowsPerSecond: number;
+	tokensPerSecond: number;
+	/** Mean over own positives. */
+	positiveCosine: number;
+	/** Mean over own hard negatives, null without. */
+	negativeCosine: number | null;
+};
+
+export type EvaluationMetrics = {step: number; evaluation: Record<string, Record<string, number>>};
+
+export class MetricsLog {
+	readonly #path: string | undefined;
+
+	/** Without a path nothing is written. */
+	constructor(path: string | undefined) {
+		this.#path = path;
+	}
+
+	/** Begins anew, or keeps what was logged up to the step that a run goes on from. */
+	async start(resumedFrom: number | null): Promise<void> {
+		if (this.#path === undefined) return;
+		const before = resumedFrom === null ? '' : await readFile(this.#path, 'utf8').catch(() => '');
+		const kept = before.split('\n').filter(line => stepOf(line) <= (resumedFrom ?? -1));
+		await writeFileAtomic(this.#path, kept.map(line => `${line}\n`).join(''));
+	}
+
+	async append(metrics: StepMetrics | EvaluationMetrics): Promise<void> {
+		if (this.#path === undefined) return;
+		try {
+			await appendFile(this.#path, `${JSON.stringify(metrics)}\n`);
+		} catch (error) {
+			throw writeFailure(this.#path, error);
+		}
+	}
+}
+
+/** The step of a line; a torn last line counts as of no step. */
+function stepOf(line: string): number {
+	try {
+		const value = JSON.parse(line) as {step?: unknown};
+		return typeof value.step === 'number' ? value.step : Number.POSITIVE_INFINITY;
+	} catch {
+		return Number.POSITIVE_INFINITY;
+	}
+}

@@ -1,0 +1,102 @@
+// The options of training: one schema for the library and the command line.
+
+import {z} from 'zod';
+import {schedules} from './schedule.js';
+
+const count = z.number().int().positive();
+const share = z.number().min(0).max(1);
+
+/** Options that a file, the environment or the command line can give. */
+export const trainSchema = z.object({
+	batchSize: count.default(64).describe('rows of one optimizer step: the batch the loss sees'),
+	chunkTokens: z
+		.union([z.literal('auto'), count])
+		.default('auto')
+		.describe('tokens of one forward and backward pass; never changes the mathematics'),
+	epochs: z.number().positive().default(1).describe('passes over the data'),
+	steps: count.optional().describe('optimizer steps, instead of epochs'),
+	learningRate: z.number().positive().default(2e-5).describe('largest learning rate'),
+	weightDecay: z.number().min(0).default(0.01).describe('AdamW decay of matrices'),
+	beta1: share.default(0.9).describe('AdamW decay of the first moment'),
+	beta2: share.default(0.999).describe('AdamW decay of the second moment'),
+	epsilon: z.number().positive().default(1e-8).describe('AdamW epsilon'),
+	clip: z.number().min(0).default(1).describe('largest norm of all gradients together; 0: off'),
+	schedule: z.enum(schedules).default('linear').describe('learning rate over the steps'),
+	warmupRatio: share.default(0.1).describe('share of the steps that warm up'),
+	warmupSteps: z
+		.number()
+		.int()
+		.min(0)
+		.optional()
+		.describe('steps that warm up, instead of a share'),
+	order: z.enum(['shuffle', 'file']).default('shuffle').describe('order of the rows'),
+	duplicates: z
+		.boolean()
+		.default(false)
+		.describe('whether a text may stand twice in a batch (--allow-duplicates)'),
+	negatives: z
+		.union([z.literal('all'), z.number().int().min(0)])
+		.default('all')
+		.describe('hard negatives of a row'),
+	negativeChoice: z.enum(['first', 'random']).default('first').describe('which negatives'),
+	positives: z.enum(['first', 'random', 'each']).default('first').describe('which positives'),
+	resample: z
+		.enum(['epoch', 'once'])
+		.default('epoch')
+		.describe('when random choices are made anew'),
+	onShortage: z
+		.enum(['tile', 'replace', 'fewer', 'drop', 'error'])
+		.default('fewer')
+		.describe('what to do with a row of too few negatives'),
+	queryMaxLength: count.optional().describe('longest query in tokens'),
+	documentMaxLength: count.optional().describe('longest document in tokens'),
+	queryPrompt: z.string().optional().describe("literal prompt of queries (default: the model's)"),
+	documentPrompt: z
+		.string()
+		.optional()
+		.describe("literal prompt of documents (default: the model's)"),
+	dropout: z.number().min(0).max(0.999).optional().describe("dropout rate (default: the model's)"),
+	freeze: z
+		.array(z.string())
+		.default([])
+		.describe('parts that stay as they are: embeddings, positions, blocks:0-3'),
+	evalSteps: count.optional().describe('steps between evaluations'),
+	metric: z.string().optional().describe('what --save-best looks at, as name/ndcg@10'),
+	saveSteps: count.optional().describe('steps between checkpoints (default: each epoch)'),
+	keep: count.default(2).describe('checkpoints that are kept'),
+	saveBest: z.boolean().default(false).describe('whether the best checkpoint becomes the model'),
+	loggingSteps: count.default(1).describe('steps between lines of metrics.jsonl'),
+	seed: z.number().int().min(0).max(0xffffffff).default(0).describe('of every random choice'),
+});
+
+export type TrainSettings = z.output<typeof trainSchema>;
+
+/** Options of the in-batch loss, by which the command line names it. */
+export const lossSchema = z.object({
+	loss: z.string().default('infonce').describe('name of the loss'),
+	temperature: z.number().positive().default(0.05).describe('of the softmax'),
+	learnTemperature: z.boolean().default(false).describe('whether the temperature is trained'),
+	similarity: z.enum(['cosine', 'dot']).default('cosine').describe('score of two embeddings'),
+	labelSmoothing: z
+		.number()
+		.min(0)
+		.max(0.999)
+		.default(0)
+		.describe('share spread over all candidates'),
+	candidates: z
+		.array(z.enum(['inBatchPositives', 'ownHard', 'otherHard']))
+		.default(['inBatchPositives', 'ownHard', 'otherHard'])
+		.describe('what a query meets beside its own positive'),
+	directions: z
+		.array(z.enum(['qd', 'dq', 'qq', 'dd']))
+		.min(1)
+		.default(['qd'])
+		.describe('one softmax each, and their mean'),
+	partition: z
+		.enum(['separate', 'joint'])
+		.default('separate')
+		.describe('a softmax per direction, or one over all'),
+	lossOption: z.array(z.string()).default([]).describe('further options of the loss, as key=value'),
+});
+
+export type LossSettings = z.output<typeof lossSchema>;

@@ -1,0 +1,241 @@
+// Everything that a run is made of, put together once and checked before the first step.
+
+import {readFileSync} from 'node:fs';
+import {type Dataset, openDataset} from '../data/dataset.js';
+import {Rows} from '../data/rows.js';
+import {sourcesOf} from '../data/sources.js';
+import {EngineError} from '../errors.js';
+import type {Loss} from '../loss/loss.js';
+import type {EmbeddingModel} from '../model/embedding-model.js';
+import {automaticChunkTokens, type BatchRules} from './batch.js';
+import {newestCheckpoint, type RunState, restoreCheckpoint} from './checkpoint.js';
+import {type Course, planCourse} from './epochs.js';
+import {
+	decidingMetric,
+	type EvaluationSource,
+	evaluationSources,
+	type Scores,
+} from './evaluations.js';
+import {frozenParameters} from './freeze.js';
+import {LossParameters} from './loss-parameters.js';
+import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-log.js';
+import type {TrainSettings} from './options.js';
+import type {RunFolder} from './run-folder.js';
+import {scheduleOf} from './schedule.js';
+import type {StepSettings} from './step.js';
+
+/** What a run is asked for, beside its settings. */
+export type RunRequest = {
+	data: unknown;
+	loss: Loss;
+	/** The loss as it is recorded. */
+	lossRecord: unknown;
+	evaluate: readonly string[];
+	signal?: AbortSignal | undefined;
+	onStep?: ((metrics: StepMetrics) => void) | undefined;
+	onEvaluate?: ((metrics: EvaluationMetrics) => void) | undefined;
+	/** What a person should know: warnings, what was resumed. */
+	onMessage?: ((message: string) => void) | undefined;
+};
+
+export type Run = {
+	model: EmbeddingModel;
+	settings: TrainSettings;
+	folder: RunFolder | undefined;
+	dataset: Dataset;
+	rows: Rows;
+	course: Course;
+	rules: BatchRules;
+	schedule: (update: number) => number;
+	sources: readonly EvaluationSource[];
+	deciding: {name: string; metric: string} | undefined;
+	stepSettings: StepSettings;
+	log: MetricsLog;
+	state: RunState;
+	/** The step of the newest checkpoint. */
+	savedStep: number | null;
+	resumedFrom: number | null;
+	/** Of the newest evaluation. */
+	scores: Scores;
+	signal: AbortSignal | undefined;
+	onStep: RunRequest['onStep'];
+	onEvaluate: RunRequest['onEvaluate'];
+};
+
+/** Checks data, options and evaluations, and makes the model ready to train. */
+export async function prepareRun(
+	model: EmbeddingModel,
+	settings: TrainSettings,
+	request: RunRequest,
+	folder: RunFolder | undefined,
+): Promise<Run> {
+	const {signal, loss, onMessage} = request;
+	const sources = await evaluationSources(request.evaluate);
+	const deciding = decidingMetric(settings.metric, sources);
+	if (settings.saveBest && !deciding) {
+		throw new EngineError(
+			'OPTION_CONFLICT',
+			'save-best: expected --eval to say what is best, got none',
+		);
+	}
+	const rules = rulesOf(model, settings);
+	const dataset = await openDataset(sourcesOf(request.data), {signal});
+	try {
+		for (const warning of dataset.warnings) onMessage?.(warning);
+		const rows = await Rows.select(dataset, settings, {signal});
+		const course = await planCourse(rows, settings, signal);
+		if (course.dropped > 0) {
+			onMessage?.(`${course.dropped} rows left out: alone in their batch and without negatives`);
+		}
+		const schedule = scheduleOf({...settings, steps: course.steps});
+		const names = model.core.parameters().map(({name}) => name);
+		await model.core.prepareTraining(frozenParameters(settings.freeze, names));
+		const {dropout} = model.folder;
+		const rates = settings.dropout === undefined ? dropout : both(settings.dropout);
+		const parameters = new LossParameters(model.computing.native, loss);
+		const {device, computing} = model;
+		return {
+			model,
+			settings,
+			folder,
+			dataset,
+			rows,
+			course,
+			rules,
+			schedule,
+			sources,
+			deciding,
+			stepSettings: {model, loss, parameters, dropout: rates, seed: settings.seed},
+			log: new MetricsLog(folder && `${folder.path}/metrics.jsonl`),
+			state: {
+				step: 0,
+				identity: identityOf(model, settings, request, dataset),
+				device,
+				kernels: computing.kernels,
+				totals: {rows: 0, tokens: 0, seconds: 0},
+				lastLoss: 0,
+				evaluationBefore: {},
+				best: null,
+			},
+			savedStep: null,
+			resumedFrom: null,
+			scores: {},
+			signal,
+			onStep: request.onStep,
+			onEvaluate: request.onEvaluate,
+		};
+	} catch (error) {
+		await dataset.close();
+		throw error;
+	}
+}
+
+function both(rate: number) {
+	return {hidden: rate, attention: rate};
+}
+
+function rulesOf(model: EmbeddingModel, settings: TrainSettings): BatchRules {
+	const {maxLength, prompts, folder} = model;
+	const {positions, positionOffset} = folder.spec.embedding;
+	const most = positions > 0 ? positions - positionOffset : Number.MAX_SAFE_INTEGER;
+	const {queryMaxLength = maxLength, documentMaxLength = maxLength, chunkTokens} = settings;
+	for (const [name, length] of Object.entries({queryMaxLength, documentMaxLength})) {
+		if (length <= most) continue;
+		throw new EngineError(
+			'OPTION_RANGE',
+			`${name}: expected at most ${most}, the positions of the model, got ${length}`,
+		);
+	}
+	return {
+		queryMaxLength,
+		documentMaxLength,
+		queryPrompt: settings.queryPrompt ?? prompts['query'] ?? '',
+		documentPrompt:
+			settings.documentPrompt ??
+			(prompts['document'] || prompts['passage'] || prompts['corpus'] || ''),
+		chunkTokens: chunkTokens === 'auto' ? automaticChunkTokens(model) : chunkTokens,
+	};
+}
+
+/** What a run is: under anything else it cannot be gone on with. */
+function identityOf(
+	model: EmbeddingModel,
+	settings: TrainSettings,
+	request: RunRequest,
+	dataset: Dataset,
+): Record<string, unknown> {
+	const {maxLength, fingerprint, folder} = model;
+	const {pooling, normalize} = folder.spec.head;
+	const identity = {
+		...settings,
+		loss: request.lossRecord,
+		eval: request.evaluate,
+		model: fingerprint,
+		maxLength,
+		truncationSide: folder.truncationSide,
+		pooling,
+		normalize,
+		data: dataset.files.map(({sha256, rows}) => ({sha256, rows})),
+	};
+	return JSON.parse(JSON.stringify(identity)) as Record<string, unknown>;
+}
+
+/** Goes on from the newest whole checkpoint of the folder, if there is one. */
+export async function resume(run: Run, onMessage?: (message: string) => void): Promise<void> {
+	const {folder, state, model, stepSettings} = run;
+	if (!folder) return;
+	const found = await newestCheckpoint(folder.path, message => onMessage?.(message));
+	if (!found) {
+		onMessage?.('no checkpoint to go on from; the run starts anew');
+		return;
+	}
+	expectSame(found.state.identity, state.identity);
+	for (const place of ['device', 'kernels'] as const) {
+		if (found.state[place] === state[place]) continue;
+		onMessage?.(
+			`the checkpoint was computed with ${place} ${found.state[place]}, this run uses ${state[place]}: ` +
+				'it will not end in the same bits',
+		);
+	}
+	await restoreCheckpoint(model, stepSettings.parameters, found);
+	run.state = {...found.state, device: state.device, kernels: state.kernels};
+	run.savedStep = found.state.step;
+	run.resumedFrom = found.state.step;
+	onMessage?.(`goes on from step ${found.state.step} of ${run.course.steps}`);
+}
+
+function expectSame(before: Record<string, unknown>, now: Record<string, unknown>): void {
+	const text = (value: unknown) => JSON.stringify(value) ?? 'nothing';
+	for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+		if (text(before[key]) === text(now[key])) continue;
+		throw new EngineError(
+			'RESUME_CHANGED',
+			`${key}: expected ${text(before[key])} as when the run began, got ${text(now[key])}; ` +
+				'give what it was, or start anew with --overwrite',
+		);
+	}
+}
+
+/** What run.json says from the beginning on. */
+export function runRecord(run: Run, options: unknown): Record<string, unknown> {
+	const {model, dataset, course, rules} = run;
+	const {device, computing, fingerprint, folder} = model;
+	return {
+		options,
+		data: dataset.files,
+		model: {path: folder.path, fingerprint, family: model.family},
+		versions: {inbatch: packageVersion(), node: process.versions.node},
+		device,
+		kernels: computing.kernels,
+		threads: computing.threads,
+		seed: run.settings.seed,
+		steps: course.steps,
+		chunkTokens: rules.chunkTokens,
+		resumedFrom: run.resumedFrom,
+	};
+}
+
+function packageVersion(): string {
+	const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+	return (JSON.parse(text) as {version: string}).version;
+}

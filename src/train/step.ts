@@ -1,0 +1,191 @@
+// One optimizer step: forward, loss on the whole batch, backward, update.
+//
+// A batch of one chunk is computed once. Of a larger one all chunks but the first run without keeping
+// anything, then the first, kept; the loss sees all embeddings; backward takes the first chunk and
+// repeats the forward of each other one. So a text is forwarded at most twice, one chunk's activations
+// exist at a time, and since every sum over tokens is a chain in the order of the texts, the gradient of
+// the parameters has the same bits for every chunk size.
+
+import {operationsOf} from '../autograd/operations.js';
+import {Tape, type Variable} from '../autograd/tape.js';
+import {applyLoss, type Column, columnOf, type Loss, ownersOf} from '../loss/loss.js';
+import type {EmbeddingModel} from '../model/embedding-model.js';
+import type {DropoutRates} from '../model/spec.js';
+import {
+	type Canceller,
+	native,
+	type PassSettings,
+	type Tensor,
+	type UpdateSettings,
+} from '../native.js';
+import type {Chunk, TrainingBatch} from './batch.js';
+import type {LossParameters} from './loss-parameters.js';
+
+export type StepSettings = {
+	model: EmbeddingModel;
+	loss: Loss;
+	parameters: LossParameters;
+	dropout: DropoutRates;
+	seed: number;
+};
+
+/** What a loss may be given beside embeddings, per row. */
+export type RowFacts = {labels?: Float32Array; scores?: Float32Array};
+
+export type StepResult = {
+	loss: number;
+	/** Before clipping. */
+	gradientNorm: number;
+	/** Columns that a query meets, when the loss says so. */
+	candidates: number | null;
+	positiveCosine: number;
+	/** Over the rows' own hard negatives; null without any. */
+	negativeCosine: number | null;
+	temperature: number | null;
+};
+
+/** Runs one step; `update.step` counts from 1. Nothing is changed when the loss is not finite. */
+export async function runStep(
+	settings: StepSettings,
+	batch: TrainingBatch,
+	update: UpdateSettings,
+	{signal, facts = {}}: {signal?: AbortSignal | undefined; facts?: RowFacts} = {},
+): Promise<StepResult> {
+	signal?.throwIfAborted();
+	const canceller = new (native().Canceller)();
+	const stop = () => canceller.cancel();
+	signal?.addEventListener('abort', stop, {once: true});
+	const step = new Step(settings, batch, {update, canceller});
+	try {
+		return await step.run(facts);
+	} catch (error) {
+		signal?.throwIfAborted();
+		throw error;
+	} finally {
+		signal?.removeEventListener('abort', stop);
+		step.dispose();
+	}
+}
+
+class Step {
+	readonly #settings: StepSettings;
+	readonly #batch: TrainingBatch;
+	readonly #update: UpdateSettings;
+	readonly #canceller: Canceller;
+	readonly #tape: Tape;
+	readonly #embeddings: Tensor;
+
+	constructor(
+		settings: StepSettings,
+		batch: TrainingBatch,
+		{update, canceller}: {update: UpdateSettings; canceller: Canceller},
+	) {
+		this.#settings = settings;
+		this.#batch = batch;
+		this.#update = update;
+		this.#canceller = canceller;
+		this.#tape = new Tape(settings.model.computing.native);
+		this.#embeddings = this.#tape.empty(batch.texts, settings.model.width);
+	}
+
+	async run(facts: RowFacts): Promise<StepResult> {
+		const {model, loss, parameters} = this.#settings;
+		model.core.zeroGradients();
+		this.#forward();
+		const columns = this.#columns();
+		const inputs = {columns, ...facts, parameters: parameters.on(this.#tape)};
+		const value = applyLoss(this.#tape, loss, inputs);
+		this.#tape.backward(value);
+		const cosines = this.#cosines(columns);
+		this.#backward(columns);
+		const results = await Promise.all([
+			this.#tape.read(value),
+			model.core.update(this.#update, parameters.updates(), this.#canceller),
+			cosines,
+			parameters.read('temperature'),
+		]);
+		const [[lossValue], gradientNorm, {positiveCosine, negativeCosine}, temperature] = results;
+		const candidates = this.#tape.reports.get('candidates');
+		return {
+			loss: lossValue!,
+			gradientNorm,
+			candidates: typeof candidates === 'number' ? candidates : null,
+			positiveCosine,
+			negativeCosine,
+			temperature: temperature ?? null,
+		};
+	}
+
+	dispose(): void {
+		this.#tape.dispose();
+	}
+
+	#pass(chunk: Chunk, keep: boolean, into: Tensor): void {
+		const {model, dropout, seed} = this.#settings;
+		const settings: PassSettings = {seed, step: this.#update.step, ...dropout, keep};
+		model.core.forward(chunk.packed, settings, into, this.#canceller);
+	}
+
+	#forward(): void {
+		const [first, ...others] = this.#batch.chunks;
+		for (const chunk of others) this.#pass(chunk, false, this.#rows(chunk));
+		this.#pass(first!, true, this.#rows(first!));
+	}
+
+	#rows({first, count}: Chunk): Tensor {
+		return this.#tape.own(this.#embeddings.slice(first, count));
+	}
+
+	/** Query, positive and, when there are any, the ragged negatives. */
+	#columns(): Column[] {
+		const {rows, texts, negativeOffsets} = this.#batch;
+		const slice = (begin: number, count: number): Variable =>
+			this.#tape.variable(this.#tape.own(this.#embeddings.slice(begin, count)));
+		const columns: Column[] = [slice(0, rows), slice(rows, rows)];
+		if (texts > 2 * rows) {
+			columns.push(columnOf(slice(2 * rows, texts - 2 * rows), rows, negativeOffsets));
+		}
+		return columns;
+	}
+
+	#backward(columns: readonly Column[]): void {
+		const {core} = this.#settings.model;
+		for (const [n, chunk] of this.#batch.chunks.entries()) {
+			if (n > 0) this.#pass(chunk, true, this.#tape.empty(chunk.count, this.#embeddings.columns));
+			core.backward(this.#gradient(columns, chunk), this.#canceller);
+		}
+	}
+
+	/** The rows of the embeddings' gradient that belong to a chunk, put together from the columns'. */
+	#gradient(columns: readonly Column[], {first, count}: Chunk): Tensor {
+		const {device} = this.#tape;
+		const whole = this.#tape.zeros({rows: count, columns: this.#embeddings.columns});
+		let at = 0;
+		for (const {gradient, rows} of columns) {
+			const begin = Math.max(first, at);
+			const end = Math.min(first + count, at + rows);
+			if (gradient && begin < end) {
+				const x = this.#tape.own(gradient.slice(begin - at, end - begin));
+				device.run('paste', {row: begin - first, x, y: whole});
+			}
+			at += rows;
+		}
+		return whole;
+	}
+
+	/** How near a query is to its positive and to its own negatives. */
+	async #cosines(columns: readonly Column[]) {
+		const [query, positive, negative] = columns.map(({tensor}) => this.#tape.constant(tensor));
+		const ops = operationsOf(this.#tape);
+		const unit = ops.normalizeRows(query!);
+		const near = ops.mean(ops.rowDots(unit, ops.normalizeRows(positive!)));
+		if (!negative) return {positiveCosine: (await this.#tape.read(near))[0]!, negativeCosine: null};
+		const own = ops.gatherRows(unit, ownersOf(columns[2]!));
+		const far = ops.mean(ops.rowDots(own, ops.normalizeRows(negative)));
+		const [[positiveCosine], [negativeCosine]] = await Promise.all([
+			this.#tape.read(near),
+			this.#tape.read(far),
+		]);
+		return {positiveCosine: positiveCosine!, negativeCosine: negativeCosine!};
+	}
+}

@@ -1,0 +1,153 @@
+// train(): from options to a trained model, in a folder when one is asked for.
+
+import type {z} from 'zod';
+import {EngineError} from '../errors.js';
+import {infoNce} from '../loss/infonce.js';
+import type {Loss} from '../loss/loss.js';
+import {modelCard} from '../model/card.js';
+import type {EmbeddingModel} from '../model/embedding-model.js';
+import {writeModelFolder} from '../model/save.js';
+import {parseOptions} from '../options.js';
+import {type TrainSettings, trainSchema} from './options.js';
+import {prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
+import {installModel, RunFolder} from './run-folder.js';
+import {evaluateNow, saveNow, type TrainResult, trainSteps} from './trainer.js';
+
+export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
+	/** A path, `name=path`, a folder, a list of these, or records as an array or (async) iterable. */
+	data: unknown;
+	/** Default `infoNce()`. */
+	loss?: Loss | undefined;
+	/** How the loss is recorded in run.json. */
+	lossRecord?: unknown;
+	/** The folder of the run; without it nothing is written. */
+	output?: string | undefined;
+	overwrite?: boolean | undefined;
+	/** Goes on from the newest checkpoint of `output`. */
+	resume?: boolean | undefined;
+	/** Evaluations before, during and after: `[name=]folder` or `[name=]file`. */
+	eval?: string | readonly string[] | undefined;
+	/** Ends the run after a checkpoint; the promise rejects with the signal's reason. */
+	signal?: AbortSignal | undefined;
+	onStep?: RunRequest['onStep'];
+	onEvaluate?: RunRequest['onEvaluate'];
+	onMessage?: RunRequest['onMessage'];
+};
+
+/**
+Fine-tunes the model in place.
+
+@example
+const run = await train(model, {data: 'pairs.jsonl', loss: infoNce({temperature: 0.05}), output: 'out'});
+*/
+export async function train(model: EmbeddingModel, options: TrainOptions): Promise<TrainResult> {
+	const {
+		data,
+		loss = infoNce(),
+		lossRecord,
+		output,
+		overwrite = false,
+		signal,
+		...others
+	} = options;
+	const {
+		resume: goesOn = false,
+		eval: evaluations = [],
+		onStep,
+		onEvaluate,
+		onMessage,
+		...rest
+	} = others;
+	if (data === undefined) throw new EngineError('OPTION_MISSING', 'train: expected data, got none');
+	if (goesOn && output === undefined) {
+		throw new EngineError(
+			'OPTION_MISSING',
+			'resume: expected the output of the run to go on with, got none',
+		);
+	}
+	const settings = parseOptions(trainSchema, rest, 'train');
+	const evaluate = [evaluations].flat();
+	const record = lossRecord ?? loss.name ?? 'custom';
+	const request = {data, loss, lossRecord: record, evaluate, signal, onStep, onEvaluate, onMessage};
+	const folder =
+		output === undefined ? undefined : await RunFolder.open(output, {overwrite, resume: goesOn});
+	try {
+		return await runIn(folder, {model, settings, request, goesOn});
+	} catch (error) {
+		await folder?.abandon();
+		throw error;
+	} finally {
+		folder?.release();
+	}
+}
+
+type Asked = {model: EmbeddingModel; settings: TrainSettings; request: RunRequest; goesOn: boolean};
+
+async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<TrainResult> {
+	const {model, settings, request, goesOn} = asked;
+	const run = await prepareRun(model, settings, request, folder);
+	try {
+		if (goesOn) await resume(run, request.onMessage);
+		const finished =
+			goesOn && run.state.step === run.course.steps && (await folder?.readJson('run.json'));
+		if (finished && finished['result']) {
+			return {...(finished['result'] as TrainResult), resumedFrom: run.resumedFrom};
+		}
+		await folder?.begin(run.resumedFrom !== null);
+		await run.log.start(run.resumedFrom);
+		const options = {...settings, loss: request.lossRecord, eval: request.evaluate};
+		const record = runRecord(run, options);
+		await folder?.writeJson('run.json', record);
+		await work(run);
+		const result = resultOf(run);
+		if (folder) await finish(run, folder, {...record, result});
+		return result;
+	} finally {
+		run.stepSettings.parameters.dispose();
+		await run.dataset.close();
+	}
+}
+
+/** Evaluates before, trains, evaluates after; on an abort the state reached is kept. */
+async function work(run: Run): Promise<void> {
+	try {
+		if (run.state.step === 0) {
+			await evaluateNow(run);
+			run.state.evaluationBefore = run.scores;
+		}
+		await trainSteps(run);
+		await evaluateNow(run);
+	} catch (error) {
+		if (run.signal?.aborted && run.state.step > 0) await saveNow(run);
+		throw error;
+	}
+}
+
+async function finish(run: Run, folder: RunFolder, record: Record<string, unknown>): Promise<void> {
+	const {model, course, dataset, settings} = run;
+	const files = dataset.files.map(({name, rows}) => `${name} (${rows} records)`).join(', ');
+	const training =
+		`${course.steps} steps of ${settings.batchSize} rows over ${files}, ` +
+		`AdamW at ${settings.learningRate}, seed ${settings.seed}. Everything else stands in run.json.`;
+	const card = modelCard(model.folder, model.width, {training});
+	await installModel(folder.path, staged => writeModelFolder(model, staged, card));
+	await folder.writeJson('run.json', record);
+}
+
+function resultOf(run: Run): TrainResult {
+	const {state, course, settings, folder, resumedFrom, scores} = run;
+	const {rows, tokens, seconds} = state.totals;
+	return {
+		steps: course.steps,
+		epochs: settings.steps === undefined ? settings.epochs : rows / Math.max(1, run.rows.length),
+		rows,
+		loss: state.lastLoss,
+		seconds,
+		rowsPerSecond: rows / seconds,
+		tokensPerSecond: tokens / seconds,
+		peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+		resumedFrom,
+		output: folder?.path ?? null,
+		evaluation: {before: state.evaluationBefore, after: scores},
+	};
+}

@@ -1,0 +1,180 @@
+// The training loop: data to batches to steps, with checkpoints, evaluations and a log.
+
+import {join} from 'node:path';
+import type {RowTexts} from '../data/rows.js';
+import {EngineError} from '../errors.js';
+import type {UpdateSettings} from '../native.js';
+import {packBatch, type TrainingBatch} from './batch.js';
+import {restoreWeights, writeCheckpoint} from './checkpoint.js';
+import type {StepRows} from './epochs.js';
+import {evaluateAll, type Scores} from './evaluations.js';
+import type {StepMetrics} from './metrics-log.js';
+import type {Run} from './run.js';
+import {type RowFacts, runStep, type StepResult} from './step.js';
+
+/** What a run did. */
+export type TrainResult = {
+	steps: number;
+	epochs: number;
+	rows: number;
+	/** Of the last step. */
+	loss: number;
+	/** Without loading and evaluation. */
+	seconds: number;
+	rowsPerSecond: number;
+	tokensPerSecond: number;
+	peakMemoryBytes: number;
+	/** The step of the checkpoint that was gone on from. */
+	resumedFrom: number | null;
+	output: string | null;
+	evaluation: {before: Scores; after: Scores};
+};
+
+type Prepared = {course: StepRows; batch: TrainingBatch; facts: RowFacts};
+
+/** Runs all steps that are left, and leaves the trained weights in the model. */
+export async function trainSteps(run: Run): Promise<void> {
+	const {course, state, signal} = run;
+	const upcoming = course.from(state.step + 1);
+	let next = prepare(run, await upcoming.next());
+	for (let prepared = await next; prepared; prepared = await next) {
+		next = prepare(run, await upcoming.next());
+		next.catch(() => undefined); // looked at when its turn comes; until then it is nobody's
+		await takeStep(run, prepared);
+		signal?.throwIfAborted();
+	}
+	if (run.settings.saveBest && state.best && run.folder && state.best.step !== state.step) {
+		await restoreWeights(
+			run.model,
+			join(run.folder.path, 'checkpoints', `step-${state.best.step}`),
+		);
+	}
+}
+
+/** The texts of a step as packed tokens; made while the step before it computes. */
+async function prepare(
+	{rows, model, rules, signal}: Run,
+	upcoming: IteratorResult<StepRows, void>,
+): Promise<Prepared | undefined> {
+	if (upcoming.done) return undefined;
+	const course = upcoming.value;
+	const texts = await rows.read(course.rows, course.pass, {signal});
+	return {course, batch: await packBatch(model, texts, rules, signal), facts: factsOf(texts)};
+}
+
+/** Labels and scores of the rows, where every one of them has one. */
+function factsOf(texts: readonly RowTexts[]): RowFacts {
+	const facts: RowFacts = {};
+	if (texts.every(row => row.label !== undefined))
+		facts.labels = Float32Array.from(texts, row => row.label!);
+	if (texts.every(row => row.score !== undefined))
+		facts.scores = Float32Array.from(texts, row => row.score!);
+	return facts;
+}
+
+async function takeStep(run: Run, {course, batch, facts}: Prepared): Promise<void> {
+	const {state, settings, signal} = run;
+	const begun = performance.now();
+	const update = updateOf(run, course.step);
+	const result = await runStep(run.stepSettings, batch, update, {signal, facts});
+	if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm)) {
+		throw await notFinite(run, course, result);
+	}
+	const seconds = (performance.now() - begun) / 1000;
+	state.step = course.step;
+	state.lastLoss = result.loss;
+	state.totals.rows += batch.rows;
+	state.totals.tokens += batch.tokens;
+	state.totals.seconds += seconds;
+	const metrics = metricsOf(course, batch, {result, seconds, rate: update.rate});
+	run.onStep?.(metrics);
+	if (course.step % settings.loggingSteps === 0 || course.step === run.course.steps) {
+		await run.log.append(metrics);
+	}
+	await afterStep(run, course);
+}
+
+function updateOf({settings, schedule}: Run, step: number): UpdateSettings {
+	const {beta1, beta2, epsilon, weightDecay, clip, learningRate} = settings;
+	const rate = learningRate * schedule(step - 1);
+	return {rate, beta1, beta2, epsilon, decay: weightDecay, clip, step};
+}
+
+function metricsOf(
+	{step, epoch}: StepRows,
+	batch: TrainingBatch,
+	{result, seconds, rate}: {result: StepResult; seconds: number; rate: number},
+): StepMetrics {
+	return {
+		step,
+		epoch,
+		loss: result.loss,
+		learningRate: rate,
+		gradientNorm: result.gradientNorm,
+		temperature: result.temperature,
+		rows: batch.rows,
+		candidates: result.candidates,
+		tokens: batch.tokens,
+		truncatedQueries: batch.truncatedQueries,
+		truncatedDocuments: batch.truncatedDocuments,
+		rowsPerSecond: batch.rows / seconds,
+		tokensPerSecond: batch.tokens / seconds,
+		positiveCosine: result.positiveCosine,
+		negativeCosine: result.negativeCosine,
+	};
+}
+
+/** Names the step and the first rows of the batch whose loss is not finite. */
+async function notFinite(
+	{rows}: Run,
+	{step, rows: numbers}: StepRows,
+	{loss}: StepResult,
+): Promise<EngineError> {
+	const quoted = await rows.locate(Array.from(numbers.slice(0, 5)));
+	const more = numbers.length > quoted.length ? ` and ${numbers.length - quoted.length} more` : '';
+	return new EngineError(
+		'LOSS_NOT_FINITE',
+		`step ${step}: expected a finite loss and gradient, got loss ${loss} from the rows ${quoted.join(', ')}${more}; ` +
+			'lower --learning-rate or look at these rows; the last checkpoint stays as it is',
+	);
+}
+
+/** Evaluates and saves when it is time for it; at the end there is always a checkpoint. */
+async function afterStep(run: Run, {step, endsEpoch}: StepRows): Promise<void> {
+	const {settings, course} = run;
+	const {evalSteps, saveSteps} = settings;
+	const isLast = step === course.steps;
+	const isEvaluated = !isLast && evalSteps !== undefined && step % evalSteps === 0;
+	const isBest = isEvaluated && (await evaluateNow(run));
+	const isDue = saveSteps === undefined ? endsEpoch : step % saveSteps === 0;
+	if (isBest || isDue || isLast) await saveNow(run);
+}
+
+/** Evaluates the model as it is; says whether it is the best so far. */
+export async function evaluateNow(run: Run): Promise<boolean> {
+	const {model, sources, settings, state, deciding, signal} = run;
+	if (sources.length === 0) return false;
+	const {queryPrompt, documentPrompt} = settings;
+	const scores = await evaluateAll(model, sources, {queryPrompt, documentPrompt, signal});
+	run.scores = scores;
+	run.onEvaluate?.({step: state.step, evaluation: scores});
+	await run.log.append({step: state.step, evaluation: scores});
+	const value = deciding && scores[deciding.name]?.[deciding.metric];
+	if (value === undefined || !settings.saveBest || (state.best && state.best.value >= value))
+		return false;
+	state.best = {value, step: state.step};
+	return state.step > 0;
+}
+
+/** Writes a checkpoint of the run as it is after its last step. */
+export async function saveNow(run: Run): Promise<void> {
+	const {folder, model, stepSettings, state, settings} = run;
+	if (!folder || run.savedStep === state.step) return;
+	await writeCheckpoint(model, stepSettings.parameters, {
+		output: folder.path,
+		state,
+		keep: settings.keep,
+		spare: settings.saveBest ? state.best?.step : undefined,
+	});
+	run.savedStep = state.step;
+}
