@@ -4,7 +4,7 @@ import {type Matrix, zeros} from './matrix.js';
 import type {Pooling} from './oracle.js';
 import {exact, type Round} from './tolerance.js';
 
-export type Tables = {tokens: Matrix; positions?: Matrix; types?: Matrix};
+export type Tables = {tokens: Matrix; positions?: Matrix | undefined; types?: Matrix | undefined};
 
 /** For every token the rows of the tables that it reads. */
 function rowsRead(ids: Int32Array, offsets: Int32Array, positionOffset: number) {
@@ -38,9 +38,9 @@ export function embedForward(
 /** The tables with the rows of dx added where they were read. */
 export function embedBackward(
 	{ids, offsets, positionOffset}: Texts,
-	{dx, before}: {dx: Matrix; before: Required<Tables>},
+	{dx, before}: {dx: Matrix; before: Record<keyof Tables, Matrix>},
 	round: Round = exact,
-): Required<Tables> {
+): Record<keyof Tables, Matrix> {
 	const [tokens, positions, types] = [before.tokens, before.positions, before.types].map(table => ({
 		...table,
 		values: table.values.slice(),

@@ -61,3 +61,15 @@ export function worstError(actual: Matrix, expected: Matrix): {error: number; wh
 	const where = `row ${Math.floor(at / columns)}, column ${at % columns}`;
 	return {error, where: `${where}: ${actual.values[at]} for ${expected.values[at]}`};
 }
+
+/** What the README of the golden files allows: a share of the tensor's largest gradient. */
+const gradientShare = 1e-4;
+
+/**
+How far an element of a gradient of the engine may be from the derivative; a tensor whose gradient
+vanishes is measured by a hundredth of the largest of all.
+*/
+export function gradientLimit(gradient: Matrix, all: Iterable<Matrix>): number {
+	const most = Math.max(...[...all].map(largest));
+	return gradientShare * Math.max(largest(gradient), most / 100);
+}

@@ -1,0 +1,240 @@
+// Whole models against the float64 model: their embeddings, and their gradients against its central
+// differences.
+
+import {expect, test} from 'vitest';
+import type {DenseSpec, ModelSpec, NormPlaces, NormSpec, Pooling} from '../../dist/model/spec.js';
+import {grid, largest, type Matrix, normals, randomMatrix} from '../support/matrix.js';
+import {type Batch, type Dropout, forward64, noDropout} from '../support/model64.js';
+import {
+	batchOf,
+	embeddingsOf,
+	encode,
+	forward,
+	gradients,
+	layerNorm,
+	type Shape,
+	specOf,
+	type TinyModel,
+	tinyModel,
+} from '../support/tiny-model.js';
+import {expectClose, expectSameBits, gradientLimit} from '../support/tolerance.js';
+
+const lengths = [1, 5, 3];
+const reach = 1e-5;
+
+type Case = {model: TinyModel; batch: Batch; gradient: Matrix; dropout: Dropout};
+
+async function prepare(spec: ModelSpec, dropout = noDropout): Promise<Case> {
+	const model = await tinyModel(spec);
+	const batch = batchOf(lengths);
+	const {rows, columns} = embeddingsOf(model, batch);
+	return {model, batch, dropout, gradient: randomMatrix(rows, columns, normals(2))};
+}
+
+/** Every op rounds what the one below made; a block has seven. */
+function expectSameEmbeddings(embeddings: Matrix, {model, batch, dropout}: Case): void {
+	const {spec, weights} = model;
+	const ops = 3 + 7 * spec.blocks.length + spec.head.dense.length;
+	expectClose(embeddings, round => forward64(spec, weights, batch, {dropout, round}), {
+		scale: ops * largest(embeddings),
+	});
+}
+
+type Directions = ReadonlyMap<string, Float64Array>;
+
+/** Of sum(embeddings * gradient), as parameters move along directions. */
+function derivative({model, batch, gradient, dropout}: Case, directions: Directions): number {
+	const most = Math.max(...[...directions.values()].map(values => largest({values})));
+	const [above, below] = [reach / most, -reach / most].map(step => {
+		const moved = new Map(model.weights);
+		for (const [name, direction] of directions) {
+			const weight = model.weights.get(name)!;
+			const values = weight.values.map((value, at) => value + step * direction[at]!);
+			moved.set(name, {...weight, values});
+		}
+		return dotOf(forward64(model.spec, moved, batch, {dropout}).values, gradient.values);
+	});
+	return (above! - below!) / (2 * (reach / most));
+}
+
+function dotOf(a: Float64Array, b: Float64Array): number {
+	return a.reduce((total, value, at) => total + value * b[at]!, 0);
+}
+
+/** One direction through all parameters, in which each counts by its number of elements. */
+async function expectGradient(one: Case): Promise<void> {
+	const found = await gradients(one.model, [one], one.dropout);
+	const random = normals(3);
+	const directions = new Map<string, Float64Array>();
+	let actual = 0;
+	let allowed = 0;
+	for (const [name, gradient] of found) {
+		const limit = gradientLimit(gradient, found.values());
+		const direction = gradient.values.map(() => random() / limit);
+		directions.set(name, direction);
+		actual += dotOf(gradient.values, direction);
+		allowed += direction.length;
+	}
+	const error = Math.abs(actual - derivative(one, directions));
+	expect(error, `in units of the limit of ${allowed} elements`).toBeLessThan(Math.sqrt(allowed));
+}
+
+/** Each parameter's gradient along a direction of its own. */
+async function expectGradients(one: Case): Promise<void> {
+	const found = await gradients(one.model, [one], one.dropout);
+	const random = normals(3);
+	for (const [name, gradient] of found) {
+		const direction = gradient.values.map(random);
+		const expected = derivative(one, new Map([[name, direction]]));
+		const error = Math.abs(dotOf(gradient.values, direction) - expected);
+		const limit = gradientLimit(gradient, found.values()) * Math.sqrt(direction.length);
+		expect(error, `${name}: ${expected} along a direction`).toBeLessThan(limit);
+	}
+}
+
+/** Some elements of each parameter's gradient, all of them where they are few. */
+async function expectElements(one: Case): Promise<void> {
+	const found = await gradients(one.model, [one], one.dropout);
+	for (const [name, gradient] of found) {
+		const limit = gradientLimit(gradient, found.values());
+		const stride = Math.ceil(gradient.values.length / 24);
+		for (let at = 0; at < gradient.values.length; at += stride) {
+			const direction = gradient.values.map((_, index) => Number(index === at));
+			const error = Math.abs(gradient.values[at]! - derivative(one, new Map([[name, direction]])));
+			expect(error, `${name}, element ${at}`).toBeLessThan(limit);
+		}
+	}
+}
+
+const places = {
+	after: (norm: NormSpec): NormPlaces => ({after: norm}),
+	before: (norm: NormSpec): NormPlaces => ({before: norm}),
+	'before and inside': (norm: NormSpec): NormPlaces => ({before: norm, inside: norm}),
+	'all places': (norm: NormSpec): NormPlaces => ({before: norm, inside: norm, after: norm}),
+	'no place': (): NormPlaces => ({}),
+};
+
+const heads = {
+	nothing: [],
+	tanh: [{width: 5, bias: true, activation: 'tanh'}],
+	'two layers': [
+		{width: 11, bias: false, activation: 'gelu'},
+		{width: 6, bias: true, activation: 'none'},
+	],
+} satisfies Record<string, DenseSpec[]>;
+
+type Parts = {
+	place: keyof typeof places;
+	kind: NormSpec['kind'];
+	bias: boolean;
+	pooling: Pooling | 'none';
+	dense: keyof typeof heads;
+	normalize: boolean;
+	isFinal: boolean;
+};
+
+function specOfParts({place, kind, bias, pooling, dense, normalize, isFinal}: Parts): ModelSpec {
+	const norm = {kind, bias, epsilon: 1e-6};
+	const shape = {width: 8, heads: 2, norms: places[place](norm), bias, activation: 'gelu'} as const;
+	const [chosen] = [pooling].filter(name => name !== 'none');
+	return specOf(shape, {
+		...(isFinal && {finalNorm: norm}),
+		head: {...(chosen && {pooling: chosen}), dense: heads[dense], normalize},
+	});
+}
+
+const parts = grid<Parts>({
+	place: Object.keys(places) as Parts['place'][],
+	kind: ['layer', 'rms'],
+	bias: [true, false],
+	pooling: ['cls', 'mean', 'last', 'none'],
+	dense: Object.keys(heads) as Parts['dense'][],
+	normalize: [true, false],
+	isFinal: [true, false],
+});
+
+test.each(parts.filter(({place}) => place !== 'all places'))(
+	'$kind norms at $place, final: $isFinal; biases: $bias; pooling $pooling, then $dense, unit length: $normalize',
+	async one => {
+		const given = await prepare(specOfParts(one));
+		expectSameEmbeddings(await encode(given.model, given.batch), given);
+		await expectGradient(given);
+	},
+);
+
+const some = parts.filter(
+	({pooling, dense, normalize, isFinal}) =>
+		dense === 'tanh' && normalize && pooling === 'mean' && isFinal,
+);
+
+test.each(some)('every parameter by itself: $kind norms at $place; biases: $bias', async one => {
+	await expectGradients(await prepare(specOfParts(one)));
+});
+
+test.each(some.filter(({kind, bias}) => kind === 'layer' && bias))(
+	'single elements: norms at $place',
+	async one => {
+		await expectElements(await prepare(specOfParts(one)));
+	},
+);
+
+const shape: Shape = {
+	...{width: 24, heads: 3, norms: {after: layerNorm}, bias: true, activation: 'gelu'},
+};
+
+const bodies: Record<string, ModelSpec> = {
+	'a width of 24 and 3 heads': specOf(shape),
+	'1 head of an odd width': specOf({...shape, width: 13, heads: 1}),
+	'heads of width 1': specOf({...shape, width: 8, heads: 8}),
+	relu: specOf({...shape, activation: 'relu'}),
+	tanh: specOf({...shape, activation: 'tanh'}),
+	'no blocks': specOf(shape, {blocks: []}),
+	'positions from 2': embeddingOf({positionOffset: 2}),
+	'no positions': embeddingOf({positions: 0}),
+	'no types': embeddingOf({types: 0}),
+	'no norm of the embedding': specOf(shape, {embedding: withoutNorm()}),
+};
+
+function embeddingOf(change: Partial<ModelSpec['embedding']>): ModelSpec {
+	const spec = specOf(shape);
+	return {...spec, embedding: {...spec.embedding, ...change}};
+}
+
+function withoutNorm(): ModelSpec['embedding'] {
+	const {norm: _, ...embedding} = specOf(shape).embedding;
+	return embedding;
+}
+
+test.each(Object.keys(bodies))('every parameter by itself: %s', async name => {
+	await expectGradients(await prepare(bodies[name]!));
+});
+
+const drops = grid<{place: Parts['place']; hidden: number; attention: number}>({
+	place: Object.keys(places) as Parts['place'][],
+	hidden: [0, 0.2],
+	attention: [0, 0.3],
+});
+
+test.each(drops)(
+	'dropping $hidden of the rows and $attention of the attention, norms at $place',
+	async ({place, ...rates}) => {
+		const dropout = {seed: 9, step: 4, ...rates};
+		const given = await prepare(specOf({...shape, norms: places[place](layerNorm)}), dropout);
+		expectSameEmbeddings(await forward(given.model, given.batch, {dropout}), given);
+		await expectGradients(given);
+	},
+);
+
+test('a frozen parameter has no gradient, and all others have theirs to the bit', async () => {
+	const one = await prepare(specOf(shape));
+	const all = await gradients(one.model, [one]);
+	const frozen = [...all.keys()].filter(name => /^(embedding|blocks\.0)\./.test(name));
+	await one.model.core.prepareTraining(frozen);
+	const rest = await gradients(one.model, [one]);
+	expect([...rest.keys()]).toEqual([...all.keys()].filter(name => !frozen.includes(name)));
+	for (const [name, gradient] of rest) expectSameBits(gradient, all.get(name)!);
+	const values = new Float32Array(24);
+	expect(() => one.model.core.read('gradient', 'embedding.tokens', 0, values)).toThrow(
+		expect.objectContaining({code: 'OP_INVALID'}),
+	);
+});
