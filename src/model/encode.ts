@@ -3,7 +3,7 @@
 
 import {EngineError, kindOf} from '../errors.js';
 import {type Canceller, type NativeModel, native, type PackedBatch} from '../native.js';
-import {pacer} from '../pace.js';
+import {giveTurn} from '../pace.js';
 import type {Tokenizer} from '../tokenizer/tokenizer.js';
 import type {TruncationSide} from './folder.js';
 
@@ -65,13 +65,8 @@ export async function encodeTexts(
 	const data = new Float32Array(texts.length * dimensions);
 	const run = new EncodeRun(model, settings, {data, total: distinct.length});
 	await run.all(distinct);
-	return {
-		data: await spread(data, dimensions, place, distinct.length),
-		rows: texts.length,
-		width: dimensions,
-		tokens: place.map(at => run.tokens[at]!),
-		truncated: place.reduce((sum, at) => sum + run.truncated[at]!, 0),
-	};
+	if (distinct.length < place.length) await spread(data, dimensions, place);
+	return {data, rows: texts.length, width: dimensions, ...(await countsOf(run, place))};
 }
 
 /** The distinct texts in the order of their first places, and for each text the place of its like. */
@@ -79,7 +74,6 @@ async function distinctOf(
 	texts: readonly string[],
 	signal?: AbortSignal,
 ): Promise<{distinct: string[]; place: Int32Array}> {
-	const pace = pacer(signal);
 	const places = new Map<string, number>();
 	const place = new Int32Array(texts.length);
 	const distinct: string[] = [];
@@ -94,26 +88,33 @@ async function distinctOf(
 			places.set(text, at);
 		}
 		place[n] = at;
-		if (n % 256 === 0) await pace();
+		if (n % 256 === 0) await giveTurn(signal);
 	}
 	return {distinct, place};
 }
 
 /** Copies rows of distinct texts to where their texts stand; from the end, since none moves forward. */
-async function spread(
-	data: Float32Array,
-	width: number,
-	place: Int32Array,
-	distinct: number,
-): Promise<Float32Array> {
-	if (distinct === place.length) return data;
-	const pace = pacer();
+async function spread(data: Float32Array, width: number, place: Int32Array): Promise<void> {
 	for (let n = place.length - 1; n >= 0; n--) {
 		const from = place[n]! * width;
 		data.copyWithin(n * width, from, from + width);
-		if (n % 64 === 0) await pace();
+		if (n % 64 === 0) await giveTurn();
 	}
-	return data;
+}
+
+/** Tokens of every text and how many were cut, from those of the distinct ones. */
+async function countsOf(
+	run: EncodeRun,
+	place: Int32Array,
+): Promise<Pick<Encoded, 'tokens' | 'truncated'>> {
+	const tokens = new Int32Array(place.length);
+	let truncated = 0;
+	for (let n = 0; n < place.length; n++) {
+		tokens[n] = run.tokens[place[n]!]!;
+		truncated += run.truncated[place[n]!]!;
+		if (n % 4096 === 0) await giveTurn();
+	}
+	return {tokens, truncated};
 }
 
 /** One call on its way: windows of texts become ids while the chunks before them are computed. */

@@ -1,0 +1,33 @@
+// npm run bench -- <question> [--python PATH] [--seconds N] [--threads N] [--model FOLDER]
+//
+// Each question is a file beside this one and prints one table. Peers (PyTorch, onnxruntime, faiss) take
+// turns with us in the same run when a Python that has them is named by --python or INBATCH_PYTHON.
+
+import {parseArgs} from 'node:util';
+
+const questions = ['encode', 'train', 'linear', 'top-k'];
+
+const {values, positionals} = parseArgs({
+	allowPositionals: true,
+	options: {
+		python: {type: 'string', default: process.env.INBATCH_PYTHON},
+		seconds: {type: 'string', default: '20'},
+		threads: {type: 'string'},
+		model: {
+			type: 'string',
+			default: `${process.env.INBATCH_SHARED ?? '../shared'}/models/all-MiniLM-L6-v2`,
+		},
+	},
+});
+const [question] = positionals;
+if (!questions.includes(question)) {
+	console.error(`bench: expected one of ${questions.join(', ')}, got ${question ?? 'nothing'}`);
+	process.exit(2);
+}
+const {measure} = await import(`./${question}.mjs`);
+await measure({
+	...values,
+	seconds: Number(values.seconds),
+	threads: values.threads && Number(values.threads),
+});
+process.exit(0);

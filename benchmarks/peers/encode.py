@@ -1,0 +1,65 @@
+"""PyTorch and onnxruntime encode the same lengths: padded to the longest of each batch of 32."""
+import os
+import sys
+import tempfile
+
+import numpy as np
+import torch
+from transformers import AutoModel
+
+from turns import take_turns
+
+path, lengths = sys.argv[1], [int(n) for n in sys.argv[2].split(",")]
+threads = int(os.environ["OMP_NUM_THREADS"])
+torch.set_num_threads(threads)
+model = AutoModel.from_pretrained(path).eval()
+batches = []
+for at in range(0, len(lengths), 32):
+    part = lengths[at : at + 32]
+    mask = torch.zeros(len(part), max(part), dtype=torch.long)
+    for row, length in enumerate(part):
+        mask[row, :length] = 1
+    batches.append((torch.randint(1000, 30000, mask.shape), mask))
+
+
+class Embedder(torch.nn.Module):
+    def forward(self, ids, mask):
+        hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
+        weight = mask.unsqueeze(-1).to(hidden.dtype)
+        return torch.nn.functional.normalize((hidden * weight).sum(1) / weight.sum(1), dim=1)
+
+
+def with_torch():
+    with torch.inference_mode():
+        for ids, mask in batches:
+            Embedder()(ids, mask)
+
+
+candidates = {f"PyTorch {torch.__version__}": with_torch}
+try:
+    import onnxruntime
+    from onnxruntime.transformers import optimizer
+
+    folder = tempfile.mkdtemp()
+    plain, fused = os.path.join(folder, "plain.onnx"), os.path.join(folder, "fused.onnx")
+    model.set_attn_implementation("eager")
+    axes = {0: "b", 1: "s"}
+    torch.onnx.export(Embedder(), batches[0], plain, input_names=["ids", "mask"], output_names=["e"],
+                      dynamic_axes={"ids": axes, "mask": axes}, opset_version=14, dynamo=False)
+    config = model.config
+    optimizer.optimize_model(plain, model_type="bert", num_heads=config.num_attention_heads,
+                             hidden_size=config.hidden_size).save_model_to_file(fused)
+    model.set_attn_implementation("sdpa")
+    for name, file in (("plain", plain), ("fused", fused)):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+        def run(session=session):
+            for ids, mask in batches:
+                session.run(None, {"ids": ids.numpy(), "mask": mask.numpy()})
+
+        candidates[f"onnxruntime {onnxruntime.__version__} {name}"] = run
+except Exception as error:
+    print(f"onnxruntime left out: {error}", file=sys.stderr)
+take_turns(candidates)

@@ -1,0 +1,89 @@
+// Candidates take turns until the time is up, so that a busy minute of the machine meets all of them;
+// the table gives the median, the best and the share of the FMA peak measured between the turns.
+
+import {spawn} from 'node:child_process';
+import {cpus} from 'node:os';
+import {createInterface} from 'node:readline';
+import {fileURLToPath} from 'node:url';
+import {formatTable} from '../dist/files/table.js';
+import {openDevice} from '../dist/model/device.js';
+
+/** @typedef {{name: string, run: () => Promise<number>}} Candidate run() resolves to seconds */
+
+export function device(threads) {
+	return openDevice({device: 'cpu', ...(threads && {threads})});
+}
+
+/**
+@param {{candidates: Candidate[], seconds: number, computing: object, gflop: number, unit: string, count: number}} question
+gflop and count are those of one run
+*/
+export async function rounds({candidates, seconds, computing, gflop, unit, count, title}) {
+	for (const candidate of candidates) await candidate.run();
+	const times = candidates.map(() => []);
+	const peaks = [];
+	const end = performance.now() + seconds * 1000;
+	while (performance.now() < end || times[0].length < 3) {
+		peaks.push(await computing.native.peak());
+		for (const [n, candidate] of candidates.entries()) times[n].push(await candidate.run());
+	}
+	const peak = Math.max(...peaks);
+	const ours = median(times[0]);
+	const rows = [['', `${unit}/s median`, 'best', 'GFLOP/s', 'of FMA peak', 'ours is']];
+	for (const [n, {name}] of candidates.entries()) {
+		const middle = median(times[n]);
+		const best = Math.min(...times[n]);
+		rows.push([
+			name,
+			(count / middle).toFixed(1),
+			(count / best).toFixed(1),
+			gflop ? (gflop / middle).toFixed(0) : '-',
+			gflop ? `${((100 * gflop) / middle / peak).toFixed(0)} %` : '-',
+			n === 0 ? '' : `${(middle / ours).toFixed(2)}x`,
+		]);
+	}
+	const {model} = cpus()[0];
+	console.log(
+		`\n${title}: ${model.trim()}, ${computing.kernels}, ${computing.threads} threads, peak ${peak.toFixed(0)} GFLOP/s, ${times[0].length} rounds`,
+	);
+	console.log(formatTable(rows, {align: ['left', 'right', 'right', 'right', 'right', 'right']}));
+}
+
+export function median(values) {
+	const sorted = [...values].sort((a, b) => a - b);
+	return sorted[sorted.length >> 1];
+}
+
+export async function timed(work) {
+	const begun = performance.now();
+	await work();
+	return (performance.now() - begun) / 1000;
+}
+
+/** The candidates of a Python file in peers/: it names them, then runs one per line it is sent. */
+export async function peers(python, file, args, threads) {
+	if (!python) {
+		console.error('bench: no --python, so no peer stands beside');
+		return [];
+	}
+	const env = {...process.env, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads)};
+	const script = fileURLToPath(new URL(`./peers/${file}`, import.meta.url));
+	const child = spawn(python, [script, ...args.map(String)], {
+		stdio: ['pipe', 'pipe', 'inherit'],
+		env,
+	});
+	const lines = createInterface({input: child.stdout})[Symbol.asyncIterator]();
+	const next = async () => {
+		const {value, done} = await lines.next();
+		if (done) throw new Error(`bench: ${file} ended`);
+		return JSON.parse(value);
+	};
+	const names = await next();
+	return names.map((name, n) => ({
+		name,
+		run: async () => {
+			child.stdin.write(`${n}\n`);
+			return next();
+		},
+	}));
+}

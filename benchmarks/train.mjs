@@ -1,0 +1,73 @@
+// What does a training step cost (InfoNCE, AdamW, dropout 0.1)?
+
+import {infoNce} from '../dist/loss/infonce.js';
+import {EmbeddingModel} from '../dist/model/embedding-model.js';
+import {LossParameters} from '../dist/train/loss-parameters.js';
+import {runStep} from '../dist/train/step.js';
+import {peers, rounds, timed} from './rounds.mjs';
+import {equalLengths, forwardGflop, mixedLengths} from './texts.mjs';
+
+const pairs = 32;
+
+export async function measure({model: path, threads, seconds, python}) {
+	const model = await EmbeddingModel.load(path, {...(threads && {threads})});
+	const {computing, folder} = model;
+	await model.core.prepareTraining([]);
+	const loss = infoNce();
+	const parameters = new LossParameters(computing.native, loss);
+	let step = 0;
+	for (const [title, packed] of [
+		[`training step, ${pairs} pairs of 128 + 128 tokens`, equalLengths(2 * pairs, 128)],
+		[
+			`training step, ${pairs} pairs of mixed lengths (the peer pads each side to its longest)`,
+			mixedLengths(2 * pairs),
+		],
+	]) {
+		const batch = {
+			rows: pairs,
+			negativeOffsets: new Int32Array(pairs + 1),
+			texts: 2 * pairs,
+			tokens: packed.ids.length,
+			chunks: [{first: 0, count: 2 * pairs, packed}],
+			truncatedQueries: 0,
+			truncatedDocuments: 0,
+		};
+		const one = () => {
+			const update = {
+				rate: 1e-5,
+				beta1: 0.9,
+				beta2: 0.999,
+				epsilon: 1e-8,
+				decay: 0.01,
+				clip: 1,
+				step: ++step,
+			};
+			return runStep(
+				{model, loss, parameters, dropout: {hidden: 0.1, attention: 0.1}, seed: 0},
+				batch,
+				update,
+			);
+		};
+		const ours = {name: 'inbatch', run: () => timed(one)};
+		const others = await peers(
+			python,
+			'train.py',
+			[path, packed.lengths.join(',')],
+			computing.threads,
+		);
+		const gflop = 3 * forwardGflop(folder.spec, packed.lengths);
+		await rounds({
+			candidates: [ours, ...others],
+			seconds,
+			computing,
+			gflop,
+			unit: 'pairs',
+			count: pairs,
+			title,
+		});
+		const before = computing.native.statistics().allocations + model.core.statistics().allocations;
+		await one();
+		const after = computing.native.statistics().allocations + model.core.statistics().allocations;
+		console.log(`allocations in one more step: ${after - before}`);
+	}
+}
