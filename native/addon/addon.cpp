@@ -22,8 +22,7 @@ Napi::Value set_error_class(const Napi::CallbackInfo& info) {
 
 // kernels(): the name of the kernels in use.
 Napi::Value kernels(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(),
-                 [&] { return Napi::String::New(info.Env(), cpu::kernels().name); });
+  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), cpu::kernels().name); });
 }
 
 // useKernels(name): for tests and figures; false when this CPU cannot run them.

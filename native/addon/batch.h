@@ -1,6 +1,10 @@
 // A batch on its way from JavaScript into a pass.
 #pragma once
 
+#include <napi.h>
+
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "../model/pass.h"
@@ -19,5 +23,25 @@ struct OwnedBatch {
     return batch;
   }
 };
+
+inline std::vector<int32_t> integers(const char* field, Napi::Value value) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    refuse("batch", std::string("expected ") + field + " to be an Int32Array");
+  }
+  const auto array = value.As<Napi::Int32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+// {ids, offsets, texts?}: copied; the encoder checks what they hold.
+inline std::shared_ptr<OwnedBatch> read_batch(Napi::Value value) {
+  if (!value.IsObject()) refuse("batch", "expected an object");
+  const auto object = value.As<Napi::Object>();
+  auto batch = std::make_shared<OwnedBatch>();
+  batch->ids = integers("ids", object.Get("ids"));
+  batch->offsets = integers("offsets", object.Get("offsets"));
+  expect(!batch->offsets.empty(), "batch", "expected offsets of at least one element");
+  if (object.Has("texts")) batch->texts = integers("texts", object.Get("texts"));
+  return batch;
+}
 
 }  // namespace inbatch

@@ -46,9 +46,9 @@ Flag flag_of(Napi::Value value) {
 Bytes bytes_of(const char* where, Napi::Value value, int64_t expected) {
   if (!value.IsTypedArray()) refuse(where, "expected a typed array");
   const auto array = value.As<Napi::TypedArray>();
-  expect(int64_t(array.ByteLength()) == expected, where,
-         "expected " + std::to_string(expected) + " bytes, got " +
-             std::to_string(array.ByteLength()));
+  expect(
+      int64_t(array.ByteLength()) == expected, where,
+      "expected " + std::to_string(expected) + " bytes, got " + std::to_string(array.ByteLength()));
   return {static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
 }
 
@@ -77,8 +77,7 @@ DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<De
 }
 
 DeviceHandle* DeviceHandle::from(Napi::Value value) {
-  const bool is_device =
-      value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kDeviceTag);
+  const bool is_device = value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kDeviceTag);
   if (!is_device) refuse("device", "expected a device");
   return Unwrap(value.As<Napi::Object>());
 }
@@ -92,7 +91,8 @@ Napi::Value DeviceHandle::tensor(const Napi::CallbackInfo& info) {
     expect(rows >= 0 && cols >= 0 && (cols == 0 || rows <= kMost / cols), "tensor",
            "expected extents whose product fits, got " + std::to_string(rows) + " x " +
                std::to_string(cols));
-    Held held{{nullptr, rows, cols, type_of(argument<std::string>("tensor", info[2])), Place::Cpu}, nullptr};
+    Held held{{nullptr, rows, cols, type_of(argument<std::string>("tensor", info[2])), Place::Cpu},
+              nullptr};
     held.block = engine_->memory().take(size_t(held.tensor.bytes()));
     held.tensor.data = held.block->data;
     return TensorHandle::make(info.Env(), std::move(held));

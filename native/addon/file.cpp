@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
 #include "../base/error.h"
+#include "../base/random.h"
 
 namespace inbatch {
 namespace {
@@ -70,9 +72,9 @@ void WeightFile::read(uint64_t offset, Type type, float* out, int64_t count) con
       const ssize_t n = pread(descriptor_, to + done, bytes - done, off_t(offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) {
-        throw Error("SAFETENSORS_INVALID",
-                    path_ + ": expected " + std::to_string(bytes) + " bytes at " +
-                        std::to_string(offset) + ", got " + std::to_string(done));
+        throw Error("SAFETENSORS_INVALID", path_ + ": expected " + std::to_string(bytes) +
+                                               " bytes at " + std::to_string(offset) + ", got " +
+                                               std::to_string(done));
       }
       done += size_t(n);
     }
@@ -86,6 +88,22 @@ void WeightFile::read(uint64_t offset, Type type, float* out, int64_t count) con
     fill(buffer.data(), size_t(n * width_of(type)));
     widen(type, buffer.data(), out + at, n);
   }
+}
+
+uint64_t hash_of(const float* values, int64_t count) {
+  uint64_t lanes[4] = {1, 2, 3, 4};
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, values + i, sizeof bits);
+    lanes[i & 3] = (lanes[i & 3] ^ bits) * 0x9e3779b97f4a7c15ull;
+  }
+  return mix64(mix64(lanes[0] ^ mix64(lanes[1])) ^ mix64(lanes[2] ^ mix64(lanes[3])));
+}
+
+std::string hex_of(uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
 }
 
 }  // namespace inbatch

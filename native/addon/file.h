@@ -17,13 +17,17 @@ class WeightFile {
   WeightFile(const WeightFile&) = delete;
   WeightFile& operator=(const WeightFile&) = delete;
 
-  // Reads `count` elements of `type` at byte `offset` as f32. A file that became shorter meanwhile is
-  // an error, not a fault: it is read, not mapped.
+  // Reads `count` elements of `type` at byte `offset` as f32. A file that became shorter meanwhile
+  // is an error, not a fault: it is read, not mapped.
   void read(uint64_t offset, Type type, float* out, int64_t count) const;
 
  private:
   std::string path_;
   int descriptor_ = -1;
 };
+
+// A hash of values, by which parts of a file are told apart.
+uint64_t hash_of(const float* values, int64_t count);
+std::string hex_of(uint64_t value);
 
 }  // namespace inbatch

@@ -1,7 +1,8 @@
 // Blocks of device memory behind JavaScript handles.
 //
-// A block that is let go is kept for the next of its size class, so steps of like shape take nothing
-// from the system. Handles and queued jobs share a block; it goes back when the last lets go.
+// A block that is let go is kept for the next of its size class, so steps of like shape take
+// nothing from the system. Handles and queued jobs share a block; it goes back when the last lets
+// go.
 #pragma once
 
 #include <cstdint>

@@ -1,47 +1,16 @@
 // A model as JavaScript holds it. See model.h.
 #include "model.h"
 
-#include <cstdio>
 #include <cstring>
 #include <unordered_set>
 
-#include "../model/encoder.h"
 #include "../model/optimizer.h"
-#include "batch.h"
 #include "convert.h"
 #include "device.h"
 #include "file.h"
+#include "model_core.h"
 
 namespace inbatch {
-
-// Everything of a model that queued work may still need when its handle is gone.
-struct ModelCore {
-  explicit ModelCore(const ModelSpec& spec) : encoder(parameters, spec) {}
-
-  Parameters parameters;
-  Encoder encoder;
-  // The pass that waits for its backward.
-  Arena saved_memory;
-  Encoder::Saved saved;
-  Pass pass;
-  std::shared_ptr<OwnedBatch> batch;
-
-  // A pass that fails or is cancelled leaves the saved stack as it was.
-  void forward(Pass& next, std::shared_ptr<OwnedBatch> owned, Tensor embeddings) {
-    const Arena::Mark mark = saved_memory.mark();
-    Encoder::Saved kept;
-    try {
-      encoder.forward(next, embeddings, kept);
-    } catch (...) {
-      saved_memory.release(mark);
-      throw;
-    }
-    if (!next.keeps()) return;
-    saved = std::move(kept);
-    pass = next;
-    batch = std::move(owned);
-  }
-};
 
 namespace {
 
@@ -54,33 +23,28 @@ struct PassSettings {
 
   static constexpr auto fields() {
     using S = PassSettings;
-    return std::tuple{field("seed", &S::seed), field("step", &S::step),
-                      field("hidden", &S::hidden), field("attention", &S::attention),
-                      field("keep", &S::keep)};
+    return std::tuple{field("seed", &S::seed), field("step", &S::step), field("hidden", &S::hidden),
+                      field("attention", &S::attention), field("keep", &S::keep)};
   }
 };
 
-std::vector<int32_t> integers(const char* field, Napi::Value value) {
-  if (!value.IsTypedArray() ||
-      value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-    refuse("batch", std::string("expected ") + field + " to be an Int32Array");
-  }
-  const auto array = value.As<Napi::Int32Array>();
-  return {array.Data(), array.Data() + array.ElementLength()};
-}
-
-// {ids, offsets, texts?}: copied, and checked by the encoder.
 std::shared_ptr<OwnedBatch> batch_of(const Core& core, Napi::Value value) {
-  if (!value.IsObject()) refuse("batch", "expected an object");
-  const auto object = value.As<Napi::Object>();
-  auto batch = std::make_shared<OwnedBatch>();
-  batch->ids = integers("ids", object.Get("ids"));
-  batch->offsets = integers("offsets", object.Get("offsets"));
-  expect(!batch->offsets.empty(), "batch", "expected offsets of at least one element");
-  if (object.Has("texts")) batch->texts = integers("texts", object.Get("texts"));
+  auto batch = read_batch(value);
   core->encoder.check(batch->view());
   return batch;
 }
+
+// What load() is told about elements of a parameter.
+struct PartToLoad {
+  std::string name, type;
+  int64_t at = 0, count = 0, offset = 0;
+
+  static constexpr auto fields() {
+    using S = PartToLoad;
+    return std::tuple{field("name", &S::name), field("type", &S::type), field("at", &S::at),
+                      field("count", &S::count), field("offset", &S::offset)};
+  }
+};
 
 Tensor* part_of(Parameter& parameter, const std::string& part) {
   if (part == "weight") return &parameter.value;
@@ -89,14 +53,16 @@ Tensor* part_of(Parameter& parameter, const std::string& part) {
                   : part == "second" ? &parameter.second
                                      : nullptr;
   if (!found || found->empty()) {
-    throw Error("OP_INVALID", "model: expected weight, or gradient, first or second of a trained "
-                              "parameter, got " + part + " of " + parameter.name);
+    throw Error("OP_INVALID",
+                "model: expected weight, or gradient, first or second of a trained "
+                "parameter, got " +
+                    part + " of " + parameter.name);
   }
   return found;
 }
 
 Tensor rows_of(const Tensor& tensor, int64_t row, int64_t rows) {
-  expect(row >= 0 && rows >= 0 && row + rows <= tensor.rows, "model",
+  expect(row >= 0 && rows >= 0 && row <= tensor.rows - rows, "model",
          "expected rows within " + std::to_string(tensor.rows));
   return tensor.slice(row, rows);
 }
@@ -105,19 +71,18 @@ Tensor rows_of(const Tensor& tensor, int64_t row, int64_t rows) {
 
 void ModelHandle::define(Napi::Env env, Napi::Object exports) {
   using H = ModelHandle;
-  exports.Set("Model",
-              DefineClass(env, "Model",
-                          {InstanceMethod<&H::parameters>("parameters"),
-                           InstanceMethod<&H::load>("load"), InstanceMethod<&H::write>("write"),
-                           InstanceMethod<&H::read>("read"), InstanceMethod<&H::pack>("pack"),
-                           InstanceMethod<&H::encode>("encode"),
-                           InstanceMethod<&H::prepare_training>("prepareTraining"),
-                           InstanceMethod<&H::forward>("forward"),
-                           InstanceMethod<&H::backward>("backward"),
-                           InstanceMethod<&H::zero_gradients>("zeroGradients"),
-                           InstanceMethod<&H::update>("update"),
-                           InstanceMethod<&H::statistics>("statistics"),
-                           InstanceMethod<&H::dispose>("dispose")}));
+  exports.Set(
+      "Model",
+      DefineClass(
+          env, "Model",
+          {InstanceMethod<&H::parameters>("parameters"), InstanceMethod<&H::load>("load"),
+           InstanceMethod<&H::write>("write"), InstanceMethod<&H::read>("read"),
+           InstanceMethod<&H::pack>("pack"), InstanceMethod<&H::encode>("encode"),
+           InstanceMethod<&H::prepare_training>("prepareTraining"),
+           InstanceMethod<&H::forward>("forward"), InstanceMethod<&H::backward>("backward"),
+           InstanceMethod<&H::zero_gradients>("zeroGradients"),
+           InstanceMethod<&H::update>("update"), InstanceMethod<&H::statistics>("statistics"),
+           InstanceMethod<&H::dispose>("dispose")}));
 }
 
 // new Model(device, spec)
@@ -132,16 +97,16 @@ ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
 }
 
 Core ModelHandle::core(const char* where) const {
-  if (!core_) throw Error("DISPOSED", std::string(where) + ": expected a model in use, got one that was disposed");
-  return core_;
+  if (core_) return core_;
+  throw Error("DISPOSED",
+              std::string(where) + ": expected a model in use, got one that was disposed");
 }
 
 Napi::Value ModelHandle::await(Info info, std::unique_ptr<Job> job) {
   return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
 }
 
-void ModelHandle::queue(Info info, std::function<void(const Stream&)> work,
-                        Napi::Value canceller) {
+void ModelHandle::queue(Info info, std::function<void(const Stream&)> work, Napi::Value canceller) {
   auto job = std::make_unique<Job>();
   job->work = std::move(work);
   if (!canceller.IsEmpty()) job->cancelled = flag_of(canceller);
@@ -167,25 +132,8 @@ Napi::Value ModelHandle::parameters(Info info) {
   });
 }
 
-// A hash of the values of a part; those of all parts are folded in order into the fingerprint.
-uint64_t hash_of(const float* values, int64_t count) {
-  uint64_t lanes[4] = {1, 2, 3, 4};
-  for (int64_t i = 0; i < count; ++i) {
-    uint32_t bits;
-    std::memcpy(&bits, values + i, sizeof bits);
-    lanes[i & 3] = (lanes[i & 3] ^ bits) * 0x9e3779b97f4a7c15ull;
-  }
-  return mix64(mix64(lanes[0] ^ mix64(lanes[1])) ^ mix64(lanes[2] ^ mix64(lanes[3])));
-}
-
-std::string hex_of(uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-// load(path, [{name, at, count, offset, type}]): fills elements of parameters from a file; resolves to
-// a fingerprint of their values.
+// load(path, [{name, at, count, offset, type}]): fills elements of parameters from a file; resolves
+// to a fingerprint of their values.
 Napi::Value ModelHandle::load(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     struct Part {
@@ -195,19 +143,15 @@ Napi::Value ModelHandle::load(Info info) {
       Type type;
     };
     const Core model = core("load");
-    const std::string path = info[0].ToString();
-    const auto list = info[1].As<Napi::Array>();
+    const auto path = argument<std::string>("load", info[0]);
     std::vector<Part> parts;
-    for (uint32_t i = 0; i < list.Length(); ++i) {
-      const auto entry = list.Get(i).As<Napi::Object>();
-      const Parameter& p = model->parameters.find(entry.Get("name").ToString());
-      const int64_t at = entry.Get("at").ToNumber().Int64Value();
-      const int64_t count = entry.Get("count").ToNumber().Int64Value();
-      expect(at >= 0 && count >= 0 && at + count <= p.value.size(), "load",
+    for (const auto& part : argument<std::vector<PartToLoad>>("load", info[1])) {
+      const Parameter& p = model->parameters.find(part.name);
+      expect(part.at >= 0 && part.count >= 0 && part.at <= p.value.size() - part.count, "load",
              "expected elements within " + p.name);
-      parts.push_back({p.value.f32() + at, count,
-                       uint64_t(entry.Get("offset").ToNumber().Int64Value()),
-                       type_of(entry.Get("type").ToString())});
+      expect(part.offset >= 0, "load", "expected an offset of 0 or more");
+      parts.push_back(
+          {p.value.f32() + part.at, part.count, uint64_t(part.offset), type_of(part.type)});
     }
     auto job = std::make_unique<Job>();
     job->cancelled = flag_of(info[2]);
@@ -233,13 +177,14 @@ Napi::Value ModelHandle::load(Info info) {
 Napi::Value ModelHandle::write(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("write");
-    const Tensor* tensor = part_of(model->parameters.find(info[1].ToString()), info[0].ToString());
-    const auto values = info[3].As<Napi::Float32Array>();
+    Parameter& parameter = model->parameters.find(argument<std::string>("write", info[1]));
+    const Tensor* tensor = part_of(parameter, argument<std::string>("write", info[0]));
+    const auto values = floats("write", info[3]);
     expect(values.ElementLength() % size_t(tensor->cols) == 0, "write", "expected whole rows");
-    const Tensor to = rows_of(*tensor, info[2].ToNumber().Int64Value(),
+    const Tensor to = rows_of(*tensor, argument<int64_t>("write", info[2]),
                               int64_t(values.ElementLength()) / tensor->cols);
-    auto copy = std::make_shared<std::vector<float>>(values.Data(),
-                                                     values.Data() + values.ElementLength());
+    auto copy =
+        std::make_shared<std::vector<float>>(values.Data(), values.Data() + values.ElementLength());
     queue(info, [model, to, copy](const Stream&) {
       std::memcpy(to.data, copy->data(), size_t(to.bytes()));
     });
@@ -251,10 +196,12 @@ Napi::Value ModelHandle::write(Info info) {
 Napi::Value ModelHandle::read(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("read");
-    const Tensor* tensor = part_of(model->parameters.find(info[1].ToString()), info[0].ToString());
-    const auto values = info[3].As<Napi::Float32Array>();
-    const Tensor from = rows_of(*tensor, info[2].ToNumber().Int64Value(),
-                                int64_t(values.ElementLength()) / std::max<int64_t>(tensor->cols, 1));
+    Parameter& parameter = model->parameters.find(argument<std::string>("read", info[1]));
+    const Tensor* tensor = part_of(parameter, argument<std::string>("read", info[0]));
+    const auto values = floats("read", info[3]);
+    const Tensor from =
+        rows_of(*tensor, argument<int64_t>("read", info[2]),
+                int64_t(values.ElementLength()) / std::max<int64_t>(tensor->cols, 1));
     const Bytes bytes = bytes_of("read", info[3], from.bytes());
     auto job = std::make_unique<Job>();
     job->held.push_back(Napi::Persistent(info[3].As<Napi::Object>()));
@@ -333,13 +280,17 @@ Napi::Value ModelHandle::forward(Info info) {
     inbatch::read(Reading{"forward", nullptr}, info[1], settings);
     const Held* out = held_of(info[2]);
     if (!out) refuse("forward", "expected a tensor for the embeddings");
+    expect_type("forward", "embeddings", out->tensor, Type::F32);
     expect_shape("forward", "embeddings", out->tensor, model->encoder.rows(batch->view()),
                  model->encoder.width());
     queue(
         info,
         [model, batch, settings, held = *out](const Stream& stream) {
           const RandomKey key{uint32_t(settings.seed), uint32_t(settings.step)};
-          Pass pass{stream, batch->view(), settings.keep ? &model->saved_memory : nullptr, key,
+          Pass pass{stream,
+                    batch->view(),
+                    settings.keep ? &model->saved_memory : nullptr,
+                    key,
                     {settings.hidden, settings.attention}};
           model->forward(pass, batch, held.tensor);
         },
@@ -372,7 +323,9 @@ Napi::Value ModelHandle::backward(Info info) {
 // zeroGradients(): queued; also forgets a pass that waits.
 Napi::Value ModelHandle::zero_gradients(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    queue(info, [model = core("zeroGradients")](const Stream& stream) {
+    const Core model = core("zeroGradients");
+    expect(model->parameters.is_training(), "zeroGradients", "expected prepareTraining() before");
+    queue(info, [model](const Stream& stream) {
       if (model->batch) model->saved_memory.release(model->saved.mark);
       model->batch.reset();
       model->parameters.zero_gradients(stream);
@@ -381,8 +334,8 @@ Napi::Value ModelHandle::zero_gradients(Info info) {
   });
 }
 
-// update({rate, beta1, …, clip, step}, [{value, gradient, first, second}], canceller): the norm of all
-// gradients. Once begun it is not cancelled: half an update would be a broken model.
+// update({rate, beta1, …, clip, step}, [{value, gradient, first, second}], canceller): the norm of
+// all gradients. Once begun it is not cancelled: half an update would be a broken model.
 Napi::Value ModelHandle::update(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     struct Extra {

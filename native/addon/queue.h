@@ -1,9 +1,9 @@
 // The device thread, its jobs, and how their ends come back to JavaScript.
 //
-// An Engine is one queue: a thread that runs jobs in order, with a pool for each of them. Engines are
-// shared by the process, one per number of threads, and never destroyed. Everything JavaScript owns
-// belongs to an Environment (one per Node environment): its jobs are cancelled and waited for when the
-// environment ends.
+// An Engine is one queue: a thread that runs jobs in order, with a pool for each of them. Engines
+// are shared by the process, one per number of threads, and never destroyed. Everything JavaScript
+// owns belongs to an Environment (one per Node environment): its jobs are cancelled and waited for
+// when the environment ends.
 #pragma once
 
 #include <napi.h>

@@ -21,13 +21,12 @@ Type type_of(const std::string& name) {
 }
 
 void TensorHandle::define(Napi::Env env, Napi::Object exports) {
-  const auto type = DefineClass(
-      env, "Tensor",
-      {InstanceAccessor<&TensorHandle::rows>("rows"),
-       InstanceAccessor<&TensorHandle::columns>("columns"),
-       InstanceMethod<&TensorHandle::slice>("slice"),
-       InstanceMethod<&TensorHandle::reshape>("reshape"),
-       InstanceMethod<&TensorHandle::dispose>("dispose")});
+  const auto type = DefineClass(env, "Tensor",
+                                {InstanceAccessor<&TensorHandle::rows>("rows"),
+                                 InstanceAccessor<&TensorHandle::columns>("columns"),
+                                 InstanceMethod<&TensorHandle::slice>("slice"),
+                                 InstanceMethod<&TensorHandle::reshape>("reshape"),
+                                 InstanceMethod<&TensorHandle::dispose>("dispose")});
   AddonData::of(env).classes.tensor = Napi::Persistent(type);
   exports.Set("Tensor", type);
 }
@@ -64,7 +63,8 @@ Napi::Value TensorHandle::slice(const Napi::CallbackInfo& info) {
     const auto begin = argument<int64_t>("slice", info[0]);
     const auto count = argument<int64_t>("slice", info[1]);
     expect(held.block && begin >= 0 && begin <= held.tensor.rows && count >= 0 &&
-               count <= held.tensor.rows - begin, "slice",
+               count <= held.tensor.rows - begin,
+           "slice",
            "expected rows within " + std::to_string(held.tensor.rows) + ", got " +
                std::to_string(count) + " from " + std::to_string(begin));
     return make(info.Env(), {held.tensor.slice(begin, count), held.block});
@@ -77,7 +77,9 @@ Napi::Value TensorHandle::reshape(const Napi::CallbackInfo& info) {
     const auto rows = argument<int64_t>("reshape", info[0]);
     const auto cols = argument<int64_t>("reshape", info[1]);
     expect(held.block && rows >= 0 && cols >= 0 &&
-               (cols == 0 || rows <= held.tensor.size() / cols) && rows * cols == held.tensor.size(), "reshape",
+               (cols == 0 || rows <= held.tensor.size() / cols) &&
+               rows * cols == held.tensor.size(),
+           "reshape",
            "expected " + std::to_string(held.tensor.size()) + " elements, got " +
                std::to_string(rows) + " x " + std::to_string(cols));
     Tensor view = held.tensor;

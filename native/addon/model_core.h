@@ -1,0 +1,40 @@
+// Everything of a model that queued work may still need when its handle is gone.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "../model/encoder.h"
+#include "batch.h"
+
+namespace inbatch {
+
+struct ModelCore {
+  explicit ModelCore(const ModelSpec& spec) : encoder(parameters, spec) {}
+
+  Parameters parameters;
+  Encoder encoder;
+  // The pass that waits for its backward.
+  Arena saved_memory;
+  Encoder::Saved saved;
+  Pass pass;
+  std::shared_ptr<OwnedBatch> batch;
+
+  // A pass that fails or is cancelled leaves the saved stack as it was.
+  void forward(Pass& next, std::shared_ptr<OwnedBatch> owned, Tensor embeddings) {
+    const Arena::Mark mark = saved_memory.mark();
+    Encoder::Saved kept;
+    try {
+      encoder.forward(next, embeddings, kept);
+    } catch (...) {
+      saved_memory.release(mark);
+      throw;
+    }
+    if (!next.keeps()) return;
+    saved = std::move(kept);
+    pass = next;
+    batch = std::move(owned);
+  }
+};
+
+}  // namespace inbatch
