@@ -22,6 +22,11 @@ export function ensureBuilt() {
 
 /** Runs `npm ci` when a package of the lock file is not installed in its version. */
 export function ensureInstalled() {
+	// A published package comes without the lock file; it is built where no published binary fits.
+	if (!existsSync(join(root, 'package-lock.json'))) {
+		run('npm', ['install', '--include=dev'], 'installing packages');
+		return;
+	}
 	const installed = packagesOf('node_modules/.package-lock.json');
 	const isMissing = ([path, {version, optional}]) =>
 		path !== '' && !optional && installed[path]?.version !== version;
@@ -29,8 +34,9 @@ export function ensureInstalled() {
 	run('npm', ['ci', '--include=dev'], 'installing packages');
 }
 
-/** Compiles src/ into dist/. */
+/** Compiles src/ into dist/; a published package has only dist/. */
 export function ensureTypescript() {
+	if (!existsSync(join(root, 'src'))) return;
 	const modules = filesBelow('src').filter(file => file.endsWith('.ts'));
 	const target = {
 		name: 'typescript',

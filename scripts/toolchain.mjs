@@ -44,7 +44,7 @@ export function expectNode() {
 export function expectTools(names) {
 	const missing = names.map(name => tools[name]).filter(tool => !tool.find());
 	if (missing.length === 0) return;
-	const whats = missing.map(tool => tool.what).join(' and ');
+	const whats = new Intl.ListFormat('en').format(missing.map(tool => tool.what));
 	const commands = ['apt-get', 'dnf', 'brew'].map(
 		installer => `${installer} install ${missing.map(tool => tool.packages[installer]).join(' ')}`,
 	);

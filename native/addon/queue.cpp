@@ -10,7 +10,8 @@
 namespace inbatch {
 namespace {
 
-// Node unloads an add-on with the last worker that loaded it; the code that our threads run must stay.
+// Node unloads an add-on with the last worker that loaded it; the code that our threads run must
+// stay.
 void stay_loaded() {
   Dl_info self;
   if (!dladdr(reinterpret_cast<void*>(&stay_loaded), &self) ||
