@@ -1,0 +1,18 @@
+// The list of commands, in the order of --help. Each is loaded when it is called.
+
+import type {Command} from './command.js';
+
+export type CommandEntry = {name: string; summary: string; load: () => Promise<Command>};
+
+export const commands: readonly CommandEntry[] = [
+	{
+		name: 'encode',
+		summary: 'turn texts into embeddings',
+		load: async () => (await import('./encode.js')).encode,
+	},
+	{
+		name: 'info',
+		summary: 'show devices, kernels and places',
+		load: async () => (await import('./info.js')).info,
+	},
+];

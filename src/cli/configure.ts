@@ -1,0 +1,54 @@
+// From a call to a command that is ready to run: options of all places merged, checked, or printed.
+
+import type {z} from 'zod';
+import {type OptionFacts, parseOptions} from '../options.js';
+import {type CommonOptions, commonOptions, type Run} from './command.js';
+import {commands} from './commands.js';
+import {type Call, factsOf} from './program.js';
+import {gatherSettings, nameOf, type Settings, variableOf} from './settings.js';
+
+type Configured = CommonOptions & {run: Run};
+
+/** Nothing when --print-config asked for the options only. */
+export async function configure({command, facts, given}: Call): Promise<Configured | undefined> {
+	const settings = await gatherSettings(facts, given, isVariableOfAnother);
+	const place = (key: string) => settings.get(key)?.place ?? `--${nameOf(key, facts)}`;
+	const common = parseOptions(commonOptions, pick(settings, commonOptions), place);
+	const values = pick(settings, command.schema);
+	if (!common.printConfig) {
+		return {...common, run: command.prepare(values, place, common)};
+	}
+	parseOptions(command.schema.partial(), values, place);
+	process.stdout.write(printed(facts, settings, common.json));
+	return undefined;
+}
+
+async function isVariableOfAnother(name: string): Promise<boolean> {
+	for (const entry of commands) {
+		const keys = Object.keys(factsOf(await entry.load()));
+		if (keys.some(key => variableOf(key) === name)) return true;
+	}
+	return false;
+}
+
+function pick(settings: Settings, schema: z.ZodObject): Record<string, unknown> {
+	const keys = Object.keys(schema.shape).filter(key => settings.has(key));
+	return Object.fromEntries(keys.map(key => [key, settings.get(key)?.value]));
+}
+
+/** JSON, or YAML that --config reads again, each value with its origin. */
+function printed(facts: Record<string, OptionFacts>, settings: Settings, json: boolean): string {
+	const rows = Object.entries(facts)
+		.filter(([key]) => key !== 'config' && key !== 'printConfig')
+		.map(([key, {default: standard}]) => {
+			const {value, origin} = settings.get(key) ?? {value: standard, origin: 'default'};
+			return {name: nameOf(key, facts), value: value ?? null, origin};
+		});
+	if (json) {
+		const entries = rows.map(({name, value, origin}) => [name, {value, origin}]);
+		return `${JSON.stringify(Object.fromEntries(entries))}\n`;
+	}
+	return rows
+		.map(({name, value, origin}) => `${name}: ${JSON.stringify(value)} # ${origin}\n`)
+		.join('');
+}

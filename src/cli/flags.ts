@@ -1,0 +1,92 @@
+// Options of a schema as flags of the command line, and texts of flags, variables and files as values.
+
+import {Option} from 'commander';
+import {kebabCase, type OptionFacts} from '../options.js';
+
+/** Facts of an option with what only the command line needs; all of it is given by `meta`. */
+export type FlagFacts = OptionFacts & {
+	/** How --help calls the value. */
+	placeholder?: string;
+	/** The name of the flag where it is not that of the option. */
+	flag?: string;
+	/** Takes several values in a row and never cuts one at commas. For paths. */
+	variadic?: boolean;
+	/** The heading in --help. */
+	group?: string;
+};
+
+/** A flag of the command line and what it means for its option. */
+export type Flag = {key: string; option: Option; parseValue: (text: string | undefined) => unknown};
+
+/** The flags of one option: one, or for a boolean `--x` and `--no-x`. */
+export function flagsOf(key: string, facts: FlagFacts): Flag[] {
+	const name = facts.flag ?? kebabCase(key);
+	const make = (form: string, description: string, parseValue: Flag['parseValue']): Flag => {
+		const option = new Option(form, description);
+		if (facts.group) option.helpGroup(facts.group);
+		return {key, option, parseValue};
+	};
+	const description = describe(facts);
+	if (facts.type !== 'boolean') {
+		const form = `--${name} <${placeholder(facts)}${facts.variadic ? '...' : ''}>`;
+		return [make(form, description, text => parseValue(text ?? '', facts))];
+	}
+	const on = make(`--${name}`, description, () => true);
+	const opposite = `the opposite of --${name}`;
+	const off = make(
+		`--no-${kebabCase(key)}`,
+		facts.default === true ? description : opposite,
+		() => false,
+	);
+	// With a default only the flag that changes it is worth a line.
+	if (facts.default === true) on.option.hideHelp();
+	if (facts.default === false && facts.flag === undefined) off.option.hideHelp();
+	return [on, off];
+}
+
+/** A text as the kind of value that the option has; one that does not fit stays a text. */
+export function parseValue(text: string, facts: FlagFacts): unknown {
+	const alternatives = facts.anyOf ?? [facts];
+	const list = alternatives.find(({type}) => type === 'array');
+	if (list) {
+		const parts = facts.variadic ? [text] : text.split(',').map(part => part.trim());
+		return parts.map(part => parseValue(part, list.items ?? {}));
+	}
+	const isOf = (...types: string[]) =>
+		alternatives.some(({type}) => types.some(one => [type].flat().includes(one)));
+	if (isOf('number', 'integer') && numeral.test(text)) return Number(text);
+	if (isOf('boolean')) return truths.get(text.toLowerCase()) ?? text;
+	return text;
+}
+
+/** Whether values of several places or flags are one list. */
+export function isList({type, anyOf}: OptionFacts): boolean {
+	return type === 'array' || (anyOf?.some(isList) ?? false);
+}
+
+const numeral = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+const truths = new Map([
+	...['1', 'true', 'yes', 'on'].map(word => [word, true] as const),
+	...['0', 'false', 'no', 'off'].map(word => [word, false] as const),
+]);
+
+function describe({description = '', default: standard}: FlagFacts): string {
+	if (standard === undefined || standard === false) return description;
+	if (Array.isArray(standard) && standard.length === 0) return description;
+	if (standard === true) return `${description} (default: true)`;
+	return `${description} (default: ${[standard].flat().join(',')})`;
+}
+
+function placeholder(facts: FlagFacts): string {
+	if (facts.placeholder) return facts.placeholder;
+	const alternatives = facts.anyOf ?? [facts];
+	return alternatives.map(one => placeholderOf(one)).join('|');
+}
+
+function placeholderOf({const: constant, enum: words, type, items}: OptionFacts): string {
+	if (constant !== undefined) return String(constant);
+	if (words) return words.join('|');
+	if (type === 'array') return `${placeholderOf(items ?? {})},…`;
+	return type === 'integer' || type === 'number' ? 'N' : 'TEXT';
+}

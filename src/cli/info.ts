@@ -1,0 +1,86 @@
+// `inbatch info`: what this machine and this build have. Never fails: what is missing is the answer.
+
+import {homedir} from 'node:os';
+import {join} from 'node:path';
+import {z} from 'zod';
+import {formatTable} from '../files/table.js';
+import {type DeviceInfo, devices, physicalCores} from '../model/device.js';
+import {native} from '../native.js';
+import {defineCommand} from './command.js';
+import {packageVersion} from './version.js';
+
+type Engine = {kernels: string | null; binary: string | null; reason?: string};
+
+type Info = {
+	version: string;
+	node: string;
+	kernels: string | null;
+	threads: number;
+	devices: DeviceInfo[];
+	/** What the binary was linked with or opens at run time, by name. */
+	libraries: Record<string, string | null>;
+	/** Where downloaded models lie. */
+	cache: string;
+	binary: string | null;
+};
+
+export const info = defineCommand({
+	options: z.object({}),
+	example: '--json',
+	async run(_options, {terminal, json}) {
+		const found = gather();
+		if (!json) process.stdout.write(`${table(found)}\n`);
+		const reason = found.devices.find(device => device.name === 'cpu')?.reason;
+		if (reason) terminal.warn(reason);
+		return found;
+	},
+});
+
+function gather(): Info {
+	const {kernels, binary, reason} = engine();
+	return {
+		version: packageVersion(),
+		node: process.version,
+		kernels,
+		threads: physicalCores(),
+		devices: devices().map(device => (reason ? {...device, available: false, reason} : device)),
+		libraries: {napi: process.versions.napi ?? null},
+		cache: cacheFolder(),
+		binary,
+	};
+}
+
+function engine(): Engine {
+	try {
+		return {kernels: native().kernels(), binary: native().path};
+	} catch (error) {
+		return {
+			kernels: null,
+			binary: null,
+			reason: error instanceof Error ? error.message : String(error),
+		};
+	}
+}
+
+/** The standard cache of the hub and its variables. */
+function cacheFolder(): string {
+	const {HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME} = process.env;
+	if (HF_HUB_CACHE) return HF_HUB_CACHE;
+	return join(HF_HOME || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface'), 'hub');
+}
+
+function table({devices: found, ...facts}: Info): string {
+	const rows = Object.entries(facts).map(([name, value]) => [name, textOf(value)]);
+	const deviceRows = found.map(({name, available, reason, memoryBytes}) => [
+		`device ${name}`,
+		available ? `${(memoryBytes / 2 ** 30).toFixed(1)} GiB` : `not available: ${reason ?? ''}`,
+	]);
+	return formatTable([...rows, ...deviceRows], {align: ['left', 'left']});
+}
+
+function textOf(value: unknown): string {
+	if (typeof value !== 'object' || value === null) return String(value ?? 'none');
+	return Object.entries(value)
+		.map(([name, version]) => `${name} ${version ?? 'none'}`)
+		.join(', ');
+}

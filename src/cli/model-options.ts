@@ -1,0 +1,69 @@
+// The options of every command that uses a model, and the model they open.
+
+import {z} from 'zod';
+import {EmbeddingModel} from '../model/embedding-model.js';
+import {poolings} from '../model/spec.js';
+import type {Context} from './command.js';
+
+const group = 'Model:';
+
+export const modelOptions = z.object({
+	model: z.string().min(1).meta({
+		description: "a model folder, or 'builtin' for the embedded model",
+		expected: "a folder or 'builtin'",
+		placeholder: 'PATH',
+		group,
+	}),
+	device: z
+		.string()
+		.regex(/^(auto|cpu|cuda(:\d+)?)$/)
+		.default('auto')
+		.meta({
+			description: 'where to compute; auto is the first usable card, else the CPU',
+			expected: 'cpu, cuda, cuda:<i> or auto',
+			placeholder: 'cpu|cuda|cuda:<i>|auto',
+			group,
+		}),
+	threads: z.int().min(1).max(1024).optional().meta({
+		description: 'threads (default: the physical cores this process may use)',
+		group,
+	}),
+	dtype: z.enum(['f32', 'bf16', 'int8']).optional().meta({
+		description: 'what is computed in (default: f32 on the CPU)',
+		group,
+	}),
+	pooling: z.enum(poolings).optional().meta({
+		description: 'how token vectors become one vector (default: as the folder says)',
+		group,
+	}),
+	normalize: z.boolean().optional().meta({
+		description: 'embeddings of unit length (default: as the folder says)',
+		group,
+	}),
+	maxLength: z.int().min(1).optional().meta({
+		description: 'longest text in tokens, special ones included (default: as the folder says)',
+		group,
+	}),
+	truncationSide: z.enum(['right', 'left']).default('right').meta({
+		description: 'the side of a long text that is cut',
+		group,
+	}),
+	seed: z.int().min(0).max(0xffffffff).default(0).meta({
+		description: 'seed of every random choice',
+		group,
+	}),
+});
+
+export type ModelOptions = z.output<typeof modelOptions>;
+
+/** Loads the model and says what computes. */
+export async function openModel(
+	{model: source, ...options}: ModelOptions,
+	{terminal, signal}: Pick<Context, 'terminal' | 'signal'>,
+): Promise<EmbeddingModel> {
+	const model = await EmbeddingModel.load(source, {...options, signal});
+	const {name, threads, kernels} = model.computing;
+	terminal.note(`device: ${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${kernels}`);
+	for (const warning of model.warnings) terminal.warn(warning);
+	return model;
+}

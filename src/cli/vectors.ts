@@ -1,0 +1,135 @@
+// Where `encode` puts embeddings: X.npy with X.ids beside it, X.jsonl, or JSON Lines on stdout. Files
+// appear whole, all of them or none, and only when everything was written.
+
+import {once} from 'node:events';
+import type {FileHandle} from 'node:fs/promises';
+import {rm} from 'node:fs/promises';
+import {EngineError} from '../errors.js';
+import {writeFailure} from '../files/failures.js';
+import {NpyWriter} from '../files/npy.js';
+import {openToWrite} from '../files/open.js';
+import {Output} from '../files/output.js';
+import {giveTurn} from '../pace.js';
+
+/** Embeddings of texts in order, row after row. */
+export type Vectors = {ids: readonly string[]; data: Float32Array; width: number};
+
+export type VectorSink = {
+	append(vectors: Vectors): Promise<void>;
+	/** Puts the files in their places. */
+	commit(): Promise<void>;
+	/** Takes everything back; nothing after `commit`. */
+	discard(): Promise<void>;
+};
+
+/** Throws for a name that says no format. */
+export function checkVectorName(target: string): void {
+	if (target === '-' || /[^/]\.(npy|jsonl)$/.test(target)) return;
+	const message = `--output: expected a name that ends in .npy or .jsonl, or -, got ${target}`;
+	throw new EngineError('OPTION_RANGE', message);
+}
+
+export async function openVectorSink(
+	target: string,
+	{overwrite}: {overwrite: boolean},
+): Promise<VectorSink> {
+	if (target === '-') return stdoutSink();
+	if (target.endsWith('.jsonl'))
+		return lineSink(await Output.create(target, {kind: 'file', overwrite}));
+	const matrix = await Output.create(target, {kind: 'file', overwrite});
+	try {
+		const ids = await Output.create(`${target.slice(0, -'.npy'.length)}.ids`, {
+			kind: 'file',
+			overwrite,
+		});
+		return matrixSink(matrix, ids);
+	} catch (error) {
+		await matrix.discard();
+		throw error;
+	}
+}
+
+function stdoutSink(): VectorSink {
+	return {
+		async append(vectors) {
+			for await (const lines of linesOf(vectors)) {
+				if (!process.stdout.write(lines)) await once(process.stdout, 'drain');
+			}
+		},
+		async commit() {},
+		async discard() {},
+	};
+}
+
+function lineSink(output: Output): VectorSink {
+	let file: FileHandle | undefined;
+	return {
+		async append(vectors) {
+			file ??= await openToWrite(output.temporary);
+			for await (const lines of linesOf(vectors)) await write(file, output.path, lines);
+		},
+		async commit() {
+			await file?.close();
+			await output.commit();
+		},
+		async discard() {
+			await file?.close();
+			await output.discard();
+		},
+	};
+}
+
+function matrixSink(matrix: Output, ids: Output): VectorSink {
+	let rows: NpyWriter | undefined;
+	let names: FileHandle | undefined;
+	return {
+		async append(vectors) {
+			rows ??= await NpyWriter.open(matrix.temporary, vectors.width);
+			names ??= await openToWrite(ids.temporary);
+			await rows.append(vectors.data);
+			await write(names, ids.path, vectors.ids.map(idLine).join(''));
+		},
+		async commit() {
+			await rows?.close();
+			await names?.close();
+			await ids.commit();
+			try {
+				await matrix.commit();
+			} catch (error) {
+				await rm(ids.path, {force: true});
+				throw error;
+			}
+		},
+		async discard() {
+			await rows?.dispose();
+			await names?.close();
+			await Promise.all([matrix.discard(), ids.discard()]);
+		},
+	};
+}
+
+async function write(file: FileHandle, path: string, text: string): Promise<void> {
+	await file.appendFile(text).catch((error: unknown) => {
+		throw writeFailure(path, error);
+	});
+}
+
+function idLine(id: string): string {
+	if (!/[\r\n]/.test(id)) return `${id}\n`;
+	const message = `ids: expected an id of one line, got ${JSON.stringify(id.slice(0, 80))}`;
+	throw new EngineError('DATA_ROW', `${message}; write to a .jsonl file`);
+}
+
+/** Some rows at a time, since numbers as text take long. */
+async function* linesOf({ids, data, width}: Vectors): AsyncGenerator<string, void, undefined> {
+	const rowsAtOnce = Math.max(1, Math.floor(4096 / width));
+	for (let begin = 0; begin < ids.length; begin += rowsAtOnce) {
+		await giveTurn();
+		const part = ids.slice(begin, begin + rowsAtOnce).map((id, index) => {
+			const from = (begin + index) * width;
+			const embedding = Array.from(data.subarray(from, from + width));
+			return `${JSON.stringify({id, embedding})}\n`;
+		});
+		yield part.join('');
+	}
+}

@@ -1,0 +1,52 @@
+// Runs the built command as a user does, in a folder of its own.
+
+import {spawn} from 'node:child_process';
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterAll} from 'vitest';
+
+const root = join(import.meta.dirname, '..', '..');
+
+export const bert = join(root, 'test', 'fixtures', 'families', 'bert');
+const main = join(root, 'dist', 'cli', 'main.js');
+
+export type Ended = {code: number | null; stdout: string; stderr: string};
+
+export type Settings = {
+	input?: string;
+	/** Standard input does not end. */
+	keepOpen?: boolean;
+	env?: Record<string, string>;
+	/** Sent when this appears on stderr. */
+	interrupt?: {signal: NodeJS.Signals; at: string};
+	/** Reads this much of stdout, then closes it. */
+	closeAfter?: number;
+};
+
+/** A folder that is removed after the tests of the file. */
+export function temporaryFolder(): string {
+	const folder = mkdtempSync(join(tmpdir(), 'inbatch-cli-'));
+	afterAll(() => rmSync(folder, {recursive: true, force: true}));
+	return folder;
+}
+
+export function inbatch(args: readonly string[], settings: Settings = {}): Promise<Ended> {
+	const {input = '', keepOpen = false, env = {}, interrupt, closeAfter} = settings;
+	const child = spawn(process.execPath, [main, ...args], {env: {PATH: process.env.PATH, ...env}});
+	const ended: Ended = {code: null, stdout: '', stderr: ''};
+	child.stdout.setEncoding('utf8').on('data', (text: string) => {
+		ended.stdout += text;
+		if (closeAfter !== undefined && ended.stdout.length >= closeAfter) child.stdout.destroy();
+	});
+	child.stderr.setEncoding('utf8').on('data', (text: string) => {
+		ended.stderr += text;
+		if (interrupt && ended.stderr.includes(interrupt.at)) child.kill(interrupt.signal);
+	});
+	child.stdin.on('error', () => undefined); // a command that fails early reads nothing
+	child.stdin.write(input);
+	if (!keepOpen) child.stdin.end();
+	return new Promise(resolve => {
+		child.on('close', code => resolve({...ended, code}));
+	});
+}
