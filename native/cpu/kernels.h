@@ -77,6 +77,22 @@ struct AdamStep {
   float epsilon, gradient_scale;
 };
 
+// Dot products of `rows` vectors with `lanes` others, made into softmax terms (ops/contrast.h).
+// lanes is a multiple of 16; what lies beyond the last vector is no candidate.
+struct ContrastTile {
+  float* scores;
+  int64_t stride, rows, lanes;
+  const uint16_t* candidates;  // (rows, lanes / 16), a bit for each lane
+  const float *row_factor, *lane_factor;
+  // forward, per row: largest score, sum of exp relative to it, sum of scores, candidates; updated
+  float *most = nullptr, *sum = nullptr, *total = nullptr;
+  int32_t* count = nullptr;
+  // backward, per row or per lane; sum of G s per row, added to, or null
+  bool by_lane = false;
+  const float *lse = nullptr, *dlse = nullptr, *shift = nullptr;
+  float* along = nullptr;
+};
+
 struct Kernels {
   const char* name;
   int64_t tile_rows;  // rows of a packed group
@@ -93,6 +109,12 @@ struct Kernels {
   void (*exp_row)(const float* x, float shift, float* y, int64_t size);  // y = exp(x - shift)
   double (*sum_squares)(const float* x, int64_t size);  // chains of 16 lanes over 4096 at a time
   void (*adamw)(const AdamStep&);
+  void (*contrast_forward)(const ContrastTile&);
+  void (*contrast_backward)(const ContrastTile&);
+  // Places in x (rows, columns), rows `stride` apart, of what is greater than the limit of its row,
+  // and how many there are. Rows are read up to a multiple of 16.
+  int64_t (*find_greater)(const float* x, int64_t stride, int64_t rows, int64_t columns,
+                          const float* limit, int32_t* places);
   float (*burn)(int64_t rounds);  // independent chains of multiply-adds, for the peak
   int64_t flops_of_round;
 };

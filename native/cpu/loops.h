@@ -9,6 +9,7 @@
 namespace inbatch::cpu {
 
 constexpr int64_t kItemSize = 16384;
+constexpr int64_t kStrip = 64;  // columns of a strip
 
 // body(begin, end) over rows, as many at a time as make an item.
 template <class F>
@@ -22,9 +23,8 @@ void over_rows(const Stream& stream, int64_t rows, int64_t columns, F body) {
 // body(begin, end) over strips of columns, for chains that run along the rows.
 template <class F>
 void over_columns(const Stream& stream, int64_t columns, F body) {
-  constexpr int64_t kColumns = 64;
-  stream.parallel_for((columns + kColumns - 1) / kColumns, [&](int64_t item, int) {
-    body(item * kColumns, std::min(columns, (item + 1) * kColumns));
+  stream.parallel_for((columns + kStrip - 1) / kStrip, [&](int64_t item, int) {
+    body(item * kStrip, std::min(columns, (item + 1) * kStrip));
   });
 }
 

@@ -127,37 +127,37 @@ void pull(const Stream& stream, const CombineBackward& op, const Tensor& out, F 
   });
 }
 
-// The sum of a run of floats in 16 lanes, folded 8 apart, then 4, 2, 1.
-float sum_of_run(const float* x, int64_t size) {
-  float lanes[16] = {};
-  for (int64_t i = 0; i < size; i += 16) {
-    const int64_t n = std::min<int64_t>(16, size - i);
-    for (int64_t lane = 0; lane < n; ++lane) lanes[lane] += x[i + lane];
+// The sum of at most kItemSize floats in 8 chains, which vectors can hold.
+double sum_of_item(const float* x, int64_t size) {
+  double chains[8] = {};
+  for (int64_t i = 0; i < size; i += 8) {
+    const int64_t n = std::min<int64_t>(8, size - i);
+    for (int64_t chain = 0; chain < n; ++chain) chains[chain] += double(x[i + chain]);
   }
-  for (int half = 8; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-  }
-  return lanes[0];
+  double sum = 0;
+  for (const double chain : chains) sum += chain;
+  return sum;
 }
 
 double sum_of(const float* x, int64_t size) {
   double sum = 0;
   for (int64_t i = 0; i < size; i += kItemSize) {
-    sum += double(sum_of_run(x + i, std::min(kItemSize, size - i)));
+    sum += sum_of_item(x + i, std::min(kItemSize, size - i));
   }
   return sum;
 }
 
+// sum_of, its items in parallel.
 void sum_all(const Stream& stream, const Reduce& op) {
   Scope scope(stream.scratch());
-  const int64_t size = op.x.size(), runs = (size + kItemSize - 1) / kItemSize;
-  float* sums = stream.scratch().tensor(1, runs).f32();
-  stream.parallel_for(runs, [&](int64_t run, int) {
-    const int64_t at = run * kItemSize;
-    sums[run] = sum_of_run(op.x.f32() + at, std::min(kItemSize, size - at));
+  const int64_t size = op.x.size(), items = (size + kItemSize - 1) / kItemSize;
+  double* sums = stream.scratch().tensor(1, items, Type::F64).as<double>();
+  stream.parallel_for(items, [&](int64_t item, int) {
+    const int64_t at = item * kItemSize;
+    sums[item] = sum_of_item(op.x.f32() + at, std::min(kItemSize, size - at));
   });
   double sum = 0;
-  for (int64_t run = 0; run < runs; ++run) sum += double(sums[run]);
+  for (int64_t item = 0; item < items; ++item) sum += sums[item];
   *op.y.f32() = float(sum * double(op.scale));
 }
 
@@ -172,13 +172,14 @@ void sum_rows(const Stream& stream, const Reduce& op) {
 
 void sum_columns(const Stream& stream, const Reduce& op) {
   over_columns(stream, op.x.cols, [&](int64_t begin, int64_t end) {
-    float* y = op.y.f32();
-    std::fill(y + begin, y + end, 0.0f);
+    double sums[kStrip] = {};
     for (int64_t row = 0; row < op.x.rows; ++row) {
       const float* x = op.x.f32() + row * op.x.cols;
-      for (int64_t j = begin; j < end; ++j) y[j] += x[j];
+      for (int64_t j = begin; j < end; ++j) sums[j - begin] += double(x[j]);
     }
-    for (int64_t j = begin; j < end; ++j) y[j] *= op.scale;
+    for (int64_t j = begin; j < end; ++j) {
+      op.y.f32()[j] = float(sums[j - begin] * double(op.scale));
+    }
   });
 }
 

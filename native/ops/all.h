@@ -3,6 +3,7 @@
 
 #include "activation.h"
 #include "attention.h"
+#include "contrast.h"
 #include "embed.h"
 #include "layout.h"
 #include "linear.h"
@@ -10,6 +11,7 @@
 #include "norm.h"
 #include "optimize.h"
 #include "pool.h"
+#include "topk.h"
 
 namespace inbatch {
 
@@ -23,6 +25,7 @@ using AllOps = OpList<LinearPack, LinearForward, LinearBackwardInput, LinearBack
                       NormalizeBackward, AdamW, SumSquares, MapForward, MapBackward,
                       CombineForward, CombineBackward, Reduce, Spread, RowDots, LogSumExpForward,
                       LogSumExpBackward, Cut, Paste, Transpose, PickForward, PickBackward,
-                      GatherForward, GatherBackward>;
+                      GatherForward, GatherBackward, ContrastForward, ContrastBackward,
+                      RowNorms, TopK>;
 
 }  // namespace inbatch

@@ -153,8 +153,8 @@ struct CombineBackward {
 //   x  (M, C) read
 //   y  (M or 1, C or 1) overwritten
 //
-// A row, and the whole, sums runs of 16384 elements in 16 lanes and the runs in double; a column
-// sums in row order. A sum over nothing is zero.
+// Sums run in double, in an order that depends on the width alone, and are rounded once. A sum over
+// nothing is zero.
 struct Reduce {
   float scale = 1;
   Tensor x, y;

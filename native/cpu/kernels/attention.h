@@ -10,19 +10,6 @@ constexpr int64_t kBlock = 48;  // query rows at once: 96 KiB of scores at 512 t
 
 inline int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
 
-// panels[p][column][lane] = x[16 p + lane][column]: rows become lanes; absent rows are zero.
-void transpose_panels(const float* x, int64_t row, int64_t rows, int64_t columns, float* panels) {
-  for (int64_t at = 0; at < rows; at += 16, panels += 16 * columns) {
-    const int64_t n = rows - at < 16 ? rows - at : 16;
-    for (int64_t column = 0; column < columns; ++column) {
-      float* out = panels + column * 16;
-      const float* in = x + at * row + column;
-      for (int64_t lane = 0; lane < n; ++lane) out[lane] = in[lane * row];
-      for (int64_t lane = n; lane < 16; ++lane) out[lane] = 0.0f;
-    }
-  }
-}
-
 // panels[p][r][lane] = x[r][16 p + lane]; absent columns are zero.
 inline void copy_panels(const float* x, int64_t row, int64_t rows, int64_t columns, float* panels) {
   for (int64_t at = 0; at < columns; at += 16) {

@@ -4,7 +4,10 @@
 #include "functions.h"
 #include "tile.h"
 #include "rows.h"
+#include "transpose.h"
 #include "attention.h"
+#include "choice.h"
+#include "contrast.h"
 
 inline Kernels table_of(const char* name) {
   Kernels table{};
@@ -23,6 +26,9 @@ inline Kernels table_of(const char* name) {
   table.exp_row = exp_row;
   table.sum_squares = sum_squares;
   table.adamw = adamw;
+  table.contrast_forward = contrast_forward;
+  table.contrast_backward = contrast_backward;
+  table.find_greater = find_greater;
   table.burn = burn;
   table.flops_of_round = kBurnChains * 32;
   return table;
