@@ -1,6 +1,6 @@
 // Products with weights: forward, and the gradients of input, weight and bias.
 
-import {describe, expect, test} from 'vitest';
+import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
 import {activations} from '../support/activations.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
@@ -108,10 +108,12 @@ onEveryPath('linear', device => {
 		expectClose(dweight, one.dweight, {scale: sizeOfTerms(x, dy, one.rows)});
 		expectClose(dbias, one.dbias);
 	});
+});
 
-	const shape = {rows: 13, inputs: 33, outputs: 26};
-	const given = operands(shape);
+const shape = {rows: 13, inputs: 33, outputs: 26};
+const given = operands(shape);
 
+onEveryPath('what finishes a product', device => {
 	test.each(grid({activation: activations, hasBias: [true, false], keepsPre: [true, false]}))(
 		'finishes rows with $activation, a bias: $hasBias, what came before it: $keepsPre',
 		async ({activation, hasBias, keepsPre}) => {
@@ -147,8 +149,10 @@ onEveryPath('linear', device => {
 		const dx = await backwardInput(device, full);
 		expectClose(dx, round => linearBackwardInput(full, round));
 	});
+});
 
-	test('computes a row alone to the bits that it has in a batch', async () => {
+onEveryPath('the bits of a product', device => {
+	test('of a row alone are those that it has in a batch', async () => {
 		const {x, weight, bias, dy} = operands({rows: 130, inputs: 33, outputs: 384});
 		const {y} = await forward(device, x, weight, {bias, activation: 'gelu'});
 		const dx = await backwardInput(device, {dy, weight, activation: 'none'});
@@ -163,7 +167,7 @@ onEveryPath('linear', device => {
 	});
 
 	test.each([1, 12, 255, 256, 300].map(cut => ({cut})))(
-		'adds the rows before and after $cut to the bits of all rows at once',
+		'over rows before and after $cut are those of all rows at once',
 		async ({cut}) => {
 			const all = operands({rows: 523, inputs: 33, outputs: 26});
 			const part = (begin: number, end: number) => ({
@@ -177,9 +181,11 @@ onEveryPath('linear', device => {
 			expectSameBits(both.dbias, whole.dbias);
 		},
 	);
+});
 
+onEveryPath('a weight', device => {
 	test.each(grid({rows: [1, 16, 26], columns: [1, 7, 33], transposed: [false, true]}))(
-		'packs $rows by $columns into panels, transposed: $transposed',
+		'of $rows by $columns is packed into panels, transposed: $transposed',
 		async ({rows, columns, transposed}) => {
 			const weight = randomMatrix(rows, columns, normals(rows + columns));
 			const [outer, depth] = transposed ? [columns, rows] : [rows, columns];
@@ -194,35 +200,33 @@ onEveryPath('linear', device => {
 	);
 });
 
-describe('linear', () => {
-	const given = operands({rows: 523, inputs: 33, outputs: 384});
-	const wide = operands({rows: 97, inputs: 384, outputs: 26});
+const long = operands({rows: 523, inputs: 33, outputs: 384});
+const wide = operands({rows: 97, inputs: 384, outputs: 26});
 
-	sameBitsEverywhere('the forward product', async device => [
-		(await forward(device, given.x, given.weight, {bias: given.bias, activation: 'gelu'})).y,
-		(await forward(device, wide.x, wide.weight, {activation: 'tanh'})).y,
-	]);
+sameBitsEverywhere('the forward product', async device => [
+	(await forward(device, long.x, long.weight, {bias: long.bias, activation: 'gelu'})).y,
+	(await forward(device, wide.x, wide.weight, {activation: 'tanh'})).y,
+]);
 
-	sameBitsEverywhere('the gradient of the input', async device => [
-		await backwardInput(device, {...given, activation: 'gelu', before: undefined}),
-		await backwardInput(device, {...wide, activation: 'none', before: wide.dx, pre: undefined}),
-	]);
+sameBitsEverywhere('the gradient of the input', async device => [
+	await backwardInput(device, {...long, activation: 'gelu', before: undefined}),
+	await backwardInput(device, {...wide, activation: 'none', before: wide.dx, pre: undefined}),
+]);
 
-	sameBitsEverywhere('the gradient of the weight', async device => [
-		...Object.values(await backwardWeight(device, given)),
-		...Object.values(await backwardWeight(device, wide)),
-	]);
+sameBitsEverywhere('the gradient of the weight', async device => [
+	...Object.values(await backwardWeight(device, long)),
+	...Object.values(await backwardWeight(device, wide)),
+]);
 
-	onEveryPath('a wrong operand', device => {
-		test('is refused at the call, with what was expected', () => {
-			const fields = {x: device.tensor(2, 3, 'f32'), y: device.tensor(2, 5, 'f32')};
-			const packed = device.tensor(1, 4 * panel, 'f32');
-			expect(() => device.run('linearForward', {...fields, packed})).toThrow(
-				expect.objectContaining({
-					code: 'OP_INVALID',
-					message: 'linearForward: expected packed of 48 columns, got 64',
-				}),
-			);
-		});
+onEveryPath('a wrong operand', device => {
+	test('is refused at the call, with what was expected', () => {
+		const fields = {x: device.tensor(2, 3, 'f32'), y: device.tensor(2, 5, 'f32')};
+		const packed = device.tensor(1, 4 * panel, 'f32');
+		expect(() => device.run('linearForward', {...fields, packed})).toThrow(
+			expect.objectContaining({
+				code: 'OP_INVALID',
+				message: 'linearForward: expected packed of 48 columns, got 64',
+			}),
+		);
 	});
 });
