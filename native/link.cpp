@@ -6,12 +6,12 @@
 namespace inbatch {
 
 template <class... Op>
-const void* name_all(OpList<Op...>) {
-  const void* last = nullptr;
-  ((last = reinterpret_cast<const void*>(&cpu::run<Op>)), ...);
-  return last;
+void name_all(OpList<Op...>) {
+  // Volatile, or the compiler, which knows that no function is null, would name none of them.
+  const void* volatile named[] = {reinterpret_cast<const void*>(&cpu::run<Op>)...};
+  static_cast<void>(named);
 }
 
 }  // namespace inbatch
 
-int main() { return inbatch::name_all(inbatch::AllOps{}) == nullptr; }
+int main() { inbatch::name_all(inbatch::AllOps{}); }
