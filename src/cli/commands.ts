@@ -11,6 +11,11 @@ export const commands: readonly CommandEntry[] = [
 		load: async () => (await import('./encode.js')).encode,
 	},
 	{
+		name: 'evaluate',
+		summary: 'measure a model, or a run of any system, on retrieval sets and scored pairs',
+		load: async () => (await import('./evaluate.js')).evaluate,
+	},
+	{
 		name: 'info',
 		summary: 'show devices, kernels and places',
 		load: async () => (await import('./info.js')).info,

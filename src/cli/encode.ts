@@ -3,12 +3,13 @@
 import {stat} from 'node:fs/promises';
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
+import {textBatches} from '../model/batches.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {Progress} from '../model/encode.js';
 import {type Context, defineCommand} from './command.js';
 import {type Meter, rateText} from './meter.js';
 import {modelOptions, openModel} from './model-options.js';
-import {openTexts, type Text, type TextSource} from './texts.js';
+import {openTexts, type TextSource} from './texts.js';
 import {checkVectorName, openVectorSink, type VectorSink} from './vectors.js';
 
 const options = z.object({
@@ -46,9 +47,6 @@ const options = z.object({
 type Options = z.output<typeof options>;
 
 type Totals = {texts: number; tokens: number; truncated: number};
-
-const batchTexts = 4096;
-const batchCharacters = 2 ** 22;
 
 export const encode = defineCommand({
 	options,
@@ -117,7 +115,7 @@ async function encodeAll(
 	signal: AbortSignal,
 ): Promise<Totals> {
 	const totals: Totals = {texts: 0, tokens: 0, truncated: 0};
-	for await (const batch of batchesOf(source.texts)) {
+	for await (const batch of textBatches(source.texts)) {
 		const onProgress = progress(totals.texts, batch.length);
 		const {data, width, tokens, truncated} = await model.encode(
 			batch.map(({text}) => text),
@@ -130,23 +128,6 @@ async function encodeAll(
 	}
 	if (totals.texts > 0) return totals;
 	throw new EngineError('FILE_EMPTY', 'encode: expected texts in the input, got none');
-}
-
-/** As many texts as one call of the model takes: enough to keep it busy, few enough for flat memory. */
-async function* batchesOf(pieces: AsyncIterable<Text[]>): AsyncGenerator<Text[], void, undefined> {
-	let batch: Text[] = [];
-	let characters = 0;
-	for await (const piece of pieces) {
-		for (const text of piece) {
-			batch.push(text);
-			characters += text.text.length;
-			if (batch.length < batchTexts && characters < batchCharacters) continue;
-			yield batch;
-			batch = [];
-			characters = 0;
-		}
-	}
-	if (batch.length > 0) yield batch;
 }
 
 /** What to tell the meter while a batch is encoded, of `count` texts after `before`. */

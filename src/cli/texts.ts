@@ -12,8 +12,8 @@ import {kindOfHead} from '../files/sniff.js';
 export type Text = {id: string; text: string};
 
 export type TextSource = {
-	/** All texts in order, a few at a time; to be read once. */
-	texts: AsyncGenerator<Text[], void, undefined>;
+	/** All texts in order; to be read once. */
+	texts: AsyncGenerator<Text, void, undefined>;
 	/** Bytes that were read so far. */
 	bytesRead: () => number;
 	/** Lets go of the file; needed only when `texts` is not read to its end. */
@@ -97,23 +97,23 @@ async function* rejoin(
 async function* textsOfLines(
 	source: AsyncIterable<Buffer>,
 	name: string,
-): AsyncGenerator<Text[], void, undefined> {
+): AsyncGenerator<Text, void, undefined> {
 	for await (const lines of readLines(source, {name})) {
-		yield lines.map(({number, text}) => ({id: String(number - 1), text}));
+		for (const {number, text} of lines) yield {id: String(number - 1), text};
 	}
 }
 
 async function* textsOfObjects(
 	source: AsyncIterable<Buffer>,
 	{name, head, fields}: {name: string; head: Buffer; fields: readonly string[] | undefined},
-): AsyncGenerator<Text[], void, undefined> {
+): AsyncGenerator<Text, void, undefined> {
 	const rows =
 		kindOfContent(head) === 'array' ? rowsOfArray(source, name) : rowsOfLines(source, name);
 	for await (const batch of rows) {
-		yield batch.map(({text, where, number}) => {
+		for (const {text, where, number} of batch) {
 			const object = objectOf(parseJson(text, where), where);
-			return {id: idOf(object, where) ?? String(number), text: textOf(object, where, fields)};
-		});
+			yield {id: idOf(object, where) ?? String(number), text: textOf(object, where, fields)};
+		}
 	}
 }
 
