@@ -57,7 +57,7 @@ export const gradientUnits = 64;
 
 const unit = 2 ** -23;
 
-/** Every element within 64 units in the last place of the largest, or of `scale` where terms cancel. */
+/** Every element within 64 units of the largest, or of `scale` where terms cancel. */
 export function expectGradients(
 	actual: readonly Matrix[],
 	expected: readonly Matrix[],

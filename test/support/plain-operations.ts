@@ -1,5 +1,5 @@
-// What the operations of a loss mean, on plain matrices: forward only, exactly in float64 or as float32
-// rounds every step. A loss runs on these as it runs on a tape.
+// What the operations of a loss mean, on plain matrices: forward only, exactly in float64 or as
+// float32 rounds every step. A loss runs on these as it runs on a tape.
 
 import type {ContrastOptions} from '../../dist/autograd/contrast.js';
 import type {LossOperations} from '../../dist/autograd/operations.js';

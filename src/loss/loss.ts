@@ -1,0 +1,136 @@
+// What a loss is: a function of matrices and nothing else. It knows no model and holds no state.
+
+import type {LossOperations} from '../autograd/operations.js';
+import {operationsOf} from '../autograd/operations.js';
+import type {Tape, Variable} from '../autograd/tape.js';
+import {EngineError, kindOf} from '../errors.js';
+
+/**
+One role of the batch: row n of the query, of the positive and of each negative belong together.
+With `offsets`, the rows offsets[n] to offsets[n + 1] belong to query n.
+*/
+export type Column = Variable & {readonly offsets?: Int32Array};
+
+export type LossInputs = {
+	/** The query, the positive, then negatives. */
+	readonly columns: readonly Column[];
+	/** One number for each row, where the data have them. */
+	readonly labels?: Float32Array;
+	/** Scores of a teacher, row after row, where the data have them. */
+	readonly scores?: Float32Array;
+	/** The loss's own learned numbers, (1, 1), by name. */
+	readonly parameters: Readonly<Record<string, Variable>>;
+};
+
+/** A number that a loss learns; it does not decay. */
+export type LossParameter = {
+	readonly name: string;
+	/** What it starts from. */
+	readonly value: number;
+};
+
+/**
+A loss: a (1, 1) of what is to become small.
+
+@example
+const loss: Loss = (ops, {columns}) => {
+	const [query, positive] = expectColumns('distance', columns, 2);
+	return ops.mean(ops.square(ops.subtract(query, positive)));
+};
+*/
+export type Loss = ((ops: LossOperations, inputs: LossInputs) => Variable) & {
+	/** What the loss learns beside the model. */
+	readonly parameters?: readonly LossParameter[];
+};
+
+/** Records a loss on a tape and checks that it is one number. */
+export function applyLoss(tape: Tape, loss: Loss, inputs: LossInputs): Variable {
+	const value: unknown = loss(operationsOf(tape), inputs);
+	if (!isVariable(value)) {
+		throw new EngineError(
+			'LOSS_INVALID',
+			`loss: expected it to return a variable, got ${kindOf(value)}; end with ops.mean`,
+		);
+	}
+	if (value.rows !== 1 || value.columns !== 1) {
+		throw new EngineError(
+			'LOSS_INVALID',
+			`loss: expected one number, got ${value.rows} x ${value.columns}; end with ops.mean`,
+		);
+	}
+	return value;
+}
+
+type Repeated<Count extends number, List extends Column[] = []> = List['length'] extends Count
+	? List
+	: Repeated<Count, [...List, Column]>;
+
+export type ColumnsExpected = {
+	/** Whether further columns may follow, with any number of rows for each query. Default false. */
+	more?: boolean;
+};
+
+/** The columns of a loss that takes `count` of them, one row for each query. */
+export function expectColumns<Count extends number>(
+	loss: string,
+	columns: readonly Column[],
+	count: Count,
+	{more = false}: ColumnsExpected = {},
+): [...Repeated<Count>, ...Column[]] {
+	if (columns.length < count || (columns.length > count && !more)) {
+		const wanted = more ? `at least ${count}` : `${count}`;
+		refuse(loss, `${wanted} columns (query, positive, negatives)`, columns.length);
+	}
+	const queries = columns[0]?.rows ?? 0;
+	for (const [n, {rows, offsets}] of columns.entries()) {
+		if (offsets && n < count && !isEven(offsets)) {
+			refuse(loss, `column ${n} with one row for each query`, 'several or none for some');
+		}
+		if (!offsets && rows !== queries) {
+			refuse(loss, `column ${n} of ${queries} rows, as the query has`, rows);
+		}
+	}
+	return columns as [...Repeated<Count>, ...Column[]];
+}
+
+/** For each row of a column the query that it belongs to. */
+export function ownersOf({rows, offsets}: Column): Int32Array {
+	if (!offsets) {
+		return Int32Array.from({length: rows}, (_, row) => row);
+	}
+	const owners = new Int32Array(rows);
+	for (let query = 0; query + 1 < offsets.length; query++) {
+		owners.fill(query, offsets[query], offsets[query + 1]);
+	}
+	return owners;
+}
+
+/** A column from a variable; its offsets are checked. */
+export function columnOf(variable: Variable, queries: number, offsets?: Int32Array): Column {
+	if (!offsets) {
+		return variable;
+	}
+	if (offsets.length !== queries + 1) {
+		refuse('offsets', `${queries + 1} numbers for ${queries} queries`, offsets.length);
+	}
+	if (offsets[0] !== 0 || offsets.at(-1) !== variable.rows) {
+		refuse('offsets', `0 to ${variable.rows}`, `${offsets[0]} to ${offsets.at(-1)}`);
+	}
+	const falls = offsets.findIndex((offset, n) => n > 0 && offset < offsets[n - 1]!);
+	if (falls >= 0) {
+		refuse('offsets', 'rising numbers', `${offsets[falls]} after ${offsets[falls - 1]}`);
+	}
+	return Object.assign(variable, {offsets});
+}
+
+function isEven(offsets: Int32Array): boolean {
+	return offsets.every((offset, n) => offset === n);
+}
+
+function isVariable(value: unknown): value is Variable {
+	return typeof value === 'object' && value !== null && 'tensor' in value && 'rows' in value;
+}
+
+function refuse(where: string, expected: string, got: string | number): never {
+	throw new EngineError('LOSS_INVALID', `${where}: expected ${expected}, got ${got}`);
+}

@@ -1,0 +1,76 @@
+// A loss on plain matrices, in float64 or as float32 rounds every step: the oracle of evaluateLoss.
+
+import type {Variable} from '../../dist/autograd/tape.js';
+import {type Column, columnOf, type Loss} from '../../dist/loss/loss.js';
+import {along, centralGradients, randomDirection, type Scalar, slopeAlong} from './differences.js';
+import {type Matrix, matrixOf, normals} from './matrix.js';
+import {matrixIn, plainOperations, plainVariable} from './plain-operations.js';
+import type {Round} from './tolerance.js';
+
+export type LossCase = {
+	/** The query, the positive, then negatives. */
+	columns: readonly Matrix[];
+	/** The offsets of a column that has them. */
+	offsets?: readonly (Int32Array | undefined)[];
+	labels?: Float32Array;
+	scores?: Float32Array;
+};
+
+export type PlainResult = {value: number; reports: Map<string, number>};
+
+/** The value of a loss where its parameters are `parameters`. */
+export function plainLoss(
+	loss: Loss,
+	{columns, offsets = [], labels, scores}: LossCase,
+	parameters: readonly number[] = startsOf(loss),
+	round?: Round,
+): PlainResult {
+	const reports = new Map<string, number | Variable>();
+	const queries = columns[0]!.rows;
+	const result = loss(plainOperations(round, reports), {
+		columns: columns.map((x, n): Column => columnOf(plainVariable(x), queries, offsets[n])),
+		parameters: Object.fromEntries(
+			(loss.parameters ?? []).map(({name}, n) => [
+				name,
+				plainVariable(matrixOf(1, 1, () => parameters[n]!)),
+			]),
+		),
+		...(labels && {labels}),
+		...(scores && {scores}),
+	});
+	const said = [...reports].map(
+		([name, report]) =>
+			[name, typeof report === 'number' ? report : matrixIn(report).values[0]!] as const,
+	);
+	return {value: matrixIn(result).values[0]!, reports: new Map(said)};
+}
+
+/** The columns and then the parameters, each a matrix, and the loss as a function of them. */
+export function scalarOf(loss: Loss, given: LossCase): {f: Scalar; inputs: Matrix[]} {
+	const count = given.columns.length;
+	return {
+		inputs: [...given.columns, ...startsOf(loss).map(start => matrixOf(1, 1, () => start))],
+		f: inputs =>
+			plainLoss(
+				loss,
+				{...given, columns: inputs.slice(0, count)},
+				inputs.slice(count).map(({values}) => values[0]!),
+			).value,
+	};
+}
+
+export function plainGradients(loss: Loss, given: LossCase): Matrix[] {
+	const {f, inputs} = scalarOf(loss, given);
+	return centralGradients(f, inputs);
+}
+
+/** How far gradients are from the slope of the loss along a random direction. */
+export function errorAlong(loss: Loss, given: LossCase, gradients: readonly Matrix[]): number {
+	const {f, inputs} = scalarOf(loss, given);
+	const direction = randomDirection(inputs, normals(inputs.length));
+	return Math.abs(along(gradients, direction) - slopeAlong(f, inputs, direction));
+}
+
+function startsOf({parameters = []}: Loss): number[] {
+	return parameters.map(({value}) => value);
+}
