@@ -110,13 +110,25 @@ onEveryPath('linear', device => {
 	});
 });
 
-const shape = {rows: 13, inputs: 33, outputs: 26};
-const given = operands(shape);
+/** One tile and less, and several items of rows. */
+const finished = [
+	{rows: 13, inputs: 33, outputs: 26},
+	{rows: 130, inputs: 384, outputs: 33},
+	{rows: 200, inputs: 26, outputs: 384},
+];
+
+const finishes = grid({
+	shape: finished,
+	activation: activations,
+	hasBias: [true, false],
+	keepsPre: [true, false],
+});
 
 onEveryPath('what finishes a product', device => {
-	test.each(grid({activation: activations, hasBias: [true, false], keepsPre: [true, false]}))(
-		'finishes rows with $activation, a bias: $hasBias, what came before it: $keepsPre',
-		async ({activation, hasBias, keepsPre}) => {
+	test.each(finishes)(
+		'of $shape is $activation, a bias: $hasBias, what came before it: $keepsPre',
+		async ({shape, activation, hasBias, keepsPre}) => {
+			const given = operands(shape);
 			const bias = [given.bias].filter(() => hasBias)[0];
 			const packed = await pack(device, given.weight, false);
 			const y = blank(shape.rows, shape.outputs);
@@ -130,25 +142,24 @@ onEveryPath('what finishes a product', device => {
 		},
 	);
 
-	test.each(activations.slice(1).map(activation => ({activation})))(
-		'passes the gradient through the slope of $activation',
-		async ({activation}) => {
-			const full = {dy: given.dy, weight: given.weight, activation, pre: given.pre};
-			const dx = await backwardInput(device, full);
-			expectClose(dx, round => linearBackwardInput(full, round));
+	test.each(grid({shape: finished, activation: activations.slice(1)}))(
+		'of $shape is the slope of $activation on the way back',
+		async ({shape, activation}) => {
+			const {dy, weight, pre} = operands(shape);
+			const dx = await backwardInput(device, {dy, weight, pre, activation});
+			expectClose(dx, round => linearBackwardInput({dy, weight, pre, activation}, round));
 		},
 	);
 
-	test('adds the gradient to what its input has when it accumulates', async () => {
-		const full = {
-			dy: given.dy,
-			weight: given.weight,
-			activation: 'none',
-			before: given.dx,
-		} as const;
-		const dx = await backwardInput(device, full);
-		expectClose(dx, round => linearBackwardInput(full, round));
-	});
+	test.each(finished)(
+		'of $rows rows from $outputs to $inputs is a sum with what is there',
+		async shape => {
+			const {dy, weight, dx: before} = operands(shape);
+			const given = {dy, weight, before, activation: 'none'} as const;
+			const dx = await backwardInput(device, given);
+			expectClose(dx, round => linearBackwardInput(given, round));
+		},
+	);
 });
 
 onEveryPath('the bits of a product', device => {
