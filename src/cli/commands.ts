@@ -16,6 +16,11 @@ export const commands: readonly CommandEntry[] = [
 		load: async () => (await import('./evaluate.js')).evaluate,
 	},
 	{
+		name: 'train',
+		summary: 'fine-tune a model on pairs and triplets',
+		load: async () => (await import('./train.js')).train,
+	},
+	{
 		name: 'info',
 		summary: 'show devices, kernels and places',
 		load: async () => (await import('./info.js')).info,

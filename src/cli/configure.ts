@@ -25,8 +25,8 @@ export async function configure({command, facts, given}: Call): Promise<Configur
 
 async function isVariableOfAnother(name: string): Promise<boolean> {
 	for (const entry of commands) {
-		const keys = Object.keys(factsOf(await entry.load()));
-		if (keys.some(key => variableOf(key) === name)) return true;
+		const facts = factsOf(await entry.load());
+		if (Object.keys(facts).some(key => variableOf(key, facts) === name)) return true;
 	}
 	return false;
 }

@@ -45,8 +45,8 @@ export async function gatherSettings(
 }
 
 /** The variable of an option. */
-export function variableOf(key: string): string {
-	return `INBATCH_${kebabCase(key).replaceAll('-', '_').toUpperCase()}`;
+export function variableOf(key: string, facts: Facts): string {
+	return `INBATCH_${nameOf(key, facts).replaceAll('-', '_').toUpperCase()}`;
 }
 
 /** The name of an option on the command line and in files. */
@@ -78,7 +78,7 @@ async function fromEnvironment(
 	isVariable: (name: string) => Promise<boolean>,
 ): Promise<Settings> {
 	const settings: Settings = new Map();
-	const keys = new Map(Object.keys(facts).map(key => [variableOf(key), key]));
+	const keys = new Map(Object.keys(facts).map(key => [variableOf(key, facts), key]));
 	for (const [name, text] of Object.entries(process.env)) {
 		if (!name.startsWith('INBATCH_') || text === undefined || text === '') continue;
 		const key = keys.get(name);

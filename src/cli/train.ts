@@ -1,0 +1,128 @@
+// `inbatch train`: fine-tunes a model on pairs and triplets.
+
+import {z} from 'zod';
+import {EngineError} from '../errors.js';
+import {type LossName, losses} from '../loss/index.js';
+import type {Loss} from '../loss/loss.js';
+import {nearest} from '../options.js';
+import {lossSchema, trainSchema} from '../train/options.js';
+import {type TrainOptions, train as trainModel} from '../train/train.js';
+import {defineCommand} from './command.js';
+import {modelOptions, openModel} from './model-options.js';
+import {resultText, trainProgress} from './train-progress.js';
+
+const lossGroup = 'Loss:';
+
+const options = z.object({
+	data: z.array(z.string().min(1)).min(1).meta({
+		description: 'files or folders of pairs and triplets in any layout; name=FILE names a set',
+		expected: 'files or folders of training data',
+		placeholder: '[NAME=]FILE',
+		variadic: true,
+	}),
+	output: z.string().min(1).meta({
+		description: 'the folder of the run, which becomes a model folder',
+		expected: 'a folder to write',
+		placeholder: 'DIR',
+	}),
+	overwrite: z.boolean().default(false).describe('replace an output that is there'),
+	resume: z
+		.boolean()
+		.default(false)
+		.describe('go on from the newest checkpoint of the output, to the same bits'),
+	eval: z.array(z.string().min(1)).default([]).meta({
+		description: 'retrieval sets and files of scored pairs, before and after the training',
+		placeholder: '[NAME=]DIR|FILE',
+		variadic: true,
+	}),
+	...modelOptions.shape,
+	...trainSchema.shape,
+	duplicates: trainSchema.shape.duplicates.meta({
+		description: 'let a text stand twice in a batch',
+		flag: 'allow-duplicates',
+	}),
+	...inGroup(lossSchema.shape, lossGroup),
+});
+
+type Options = z.output<typeof options>;
+
+export const train = defineCommand({
+	options,
+	example: '--model path/to/all-MiniLM-L6-v2 --data pairs.jsonl --output tuned',
+	check(settings) {
+		if (settings.resume && settings.overwrite) {
+			throw conflict('--resume: expected this or --overwrite, got both');
+		}
+		const {metric, evalSteps, saveBest} = settings;
+		const needsEval = {'eval-steps': evalSteps, metric, 'save-best': saveBest || undefined};
+		const asking = Object.entries(needsEval).find(([, value]) => value !== undefined)?.[0];
+		if (asking !== undefined && settings.eval.length === 0) {
+			throw conflict(`--${asking}: expected --eval beside it, got none`);
+		}
+		lossOf(settings);
+	},
+	async run(settings, context) {
+		const model = await openModel(settings, context);
+		try {
+			const {stop, ...hooks} = await trainProgress(settings, context);
+			const training = {...trainingOf(settings), ...hooks, signal: context.signal};
+			const result = await trainModel(model, training).finally(stop);
+			context.terminal.note(resultText(result));
+			return result;
+		} catch (error) {
+			if (context.signal.aborted) context.terminal.note('with --resume the run goes on from here');
+			throw error;
+		} finally {
+			await model.dispose();
+		}
+	},
+});
+
+/** The options of the library behind those of the command line. */
+function trainingOf(settings: Options): TrainOptions {
+	const {data, output, overwrite, resume, eval: evaluations} = settings;
+	const {loss, record: lossRecord} = lossOf(settings);
+	const keys = Object.keys(trainSchema.shape) as (keyof typeof trainSchema.shape)[];
+	const rest = Object.fromEntries(keys.map(key => [key, settings[key]]));
+	return {...rest, data, output, overwrite, resume, eval: evaluations, loss, lossRecord};
+}
+
+/** The same entries, under a heading of their own in --help. */
+function inGroup<T extends z.core.$ZodLooseShape>(shape: T, group: string): T {
+	const entries = Object.entries(shape).map(([name, entry]) => {
+		const schema = entry as z.ZodType;
+		return [name, schema.meta({...schema.meta(), group})];
+	});
+	return Object.fromEntries(entries) as T;
+}
+
+function conflict(message: string): EngineError {
+	return new EngineError('OPTION_CONFLICT', message);
+}
+
+/** The loss that the options name, and how run.json records it. */
+function lossOf(settings: Options): {loss: Loss; record: object} {
+	const {loss: name, lossOption, ...options} = lossSchema.parse(settings);
+	if (!isLoss(name)) {
+		const known = Object.keys(losses);
+		const expected = `expected one of ${known.join(', ')}`;
+		const message = `--loss: ${expected}, got ${name}; did you mean ${nearest(name, known)}?`;
+		throw new EngineError('OPTION_RANGE', message);
+	}
+	const all = {...options, ...Object.fromEntries(lossOption.map(lossEntry))};
+	return {loss: losses[name](all), record: {name, ...all}};
+}
+
+function isLoss(name: string): name is LossName {
+	return Object.hasOwn(losses, name);
+}
+
+function lossEntry(text: string): [string, string | number | boolean] {
+	const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+	if (key === undefined || value === undefined) {
+		const message = `--loss-option: expected key=value, got ${JSON.stringify(text)}`;
+		throw new EngineError('OPTION_TYPE', message);
+	}
+	if (value === 'true' || value === 'false') return [key, value === 'true'];
+	return [key, value !== '' && Number.isFinite(Number(value)) ? Number(value) : value];
+}

@@ -1,0 +1,42 @@
+// The public face of the package. Importing it loads no native code: that happens when a model is
+// loaded or a loss evaluated.
+
+export {EngineError, type ErrorCode, errorCodes} from './errors.js';
+export {
+	type EvaluateOptions,
+	type EvaluationReport,
+	evaluate,
+} from './evaluate/evaluate.js';
+export type {Metrics, Ties} from './evaluate/metrics.js';
+export type {ModelComparison, SetResult} from './evaluate/outcome.js';
+export type {EvaluationProgress} from './evaluate/retrieval.js';
+export {
+	type EvaluateLossOptions,
+	evaluateLoss,
+	type LossEvaluation,
+	type PlainColumn,
+	type PlainInputs,
+} from './loss/evaluate.js';
+export {type InfoNceOptions, infoNce} from './loss/infonce.js';
+export {
+	type Column,
+	expectColumns,
+	type Loss,
+	type LossInputs,
+	type LossParameter,
+} from './loss/loss.js';
+export {type DeviceInfo, type DeviceOptions, devices} from './model/device.js';
+export {
+	EmbeddingModel,
+	type EncodeOptions,
+	type IdentifiedText,
+	type LoadOptions,
+	type StreamBatch,
+} from './model/embedding-model.js';
+export type {Encoded, Progress} from './model/encode.js';
+export type {TruncationSide} from './model/folder.js';
+export {type Rows, similarity} from './model/similarity.js';
+export type {Pooling} from './model/spec.js';
+export type {EvaluationMetrics, StepMetrics} from './train/metrics-log.js';
+export {type TrainOptions, train} from './train/train.js';
+export type {TrainResult} from './train/trainer.js';
