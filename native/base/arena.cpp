@@ -21,8 +21,7 @@ size_t rounded(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * u
 
 void* take_pages(size_t bytes) {
   bytes = rounded(std::max<size_t>(bytes, 1), 4096);
-  void* data =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) {
     throw Error("OUT_OF_MEMORY", "memory: expected " + std::to_string(bytes >> 20) +
                                      " MiB more to be available; lower the tokens of one pass "

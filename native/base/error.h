@@ -36,7 +36,8 @@ inline void expect(bool holds, const char* where, const std::string& what) {
   if (!holds) refuse(where, what);
 }
 
-inline void expect_columns(const char* op, const char* field, const Tensor& tensor, int64_t columns) {
+inline void expect_columns(const char* op, const char* field, const Tensor& tensor,
+                           int64_t columns) {
   if (tensor.cols == columns) return;
   refuse(op, std::string("expected ") + field + " of " + std::to_string(columns) +
                  " columns, got " + std::to_string(tensor.cols));

@@ -17,11 +17,16 @@ constexpr int64_t width_of(Type type) {
 
 constexpr const char* name_of(Type type) {
   switch (type) {
-    case Type::F32: return "f32";
-    case Type::F16: return "f16";
-    case Type::BF16: return "bf16";
-    case Type::I32: return "i32";
-    default: return "f64";
+    case Type::F32:
+      return "f32";
+    case Type::F16:
+      return "f16";
+    case Type::BF16:
+      return "bf16";
+    case Type::I32:
+      return "i32";
+    default:
+      return "f64";
   }
 }
 
@@ -32,7 +37,9 @@ struct Tensor {
   Place place = Place::Cpu;
 
   template <class T>
-  T* as() const { return static_cast<T*>(data); }
+  T* as() const {
+    return static_cast<T*>(data);
+  }
   float* f32() const { return as<float>(); }
   int32_t* i32() const { return as<int32_t>(); }
   int64_t size() const { return rows * cols; }

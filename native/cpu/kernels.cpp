@@ -48,7 +48,8 @@ const Kernels* best() {
     if (const Kernels* found = find_kernels(wish)) return found;
     throw Error("DEVICE_UNAVAILABLE",
                 std::string("INBATCH_KERNELS: expected baseline, avx2 or avx512 as this CPU runs "
-                            "them, got ") + wish);
+                            "them, got ") +
+                    wish);
   }
   for (const char* name : {"avx512", "avx2"}) {
     if (const Kernels* found = find_kernels(name)) return found;

@@ -1,8 +1,8 @@
 // The table of vector kernels: everything in cpu/ that is worth writing for an instruction set.
 //
 // One table per instruction set (kernels/baseline.cpp, avx2.cpp, avx512.cpp), all compiled from the
-// same sources in kernels/; the first use picks the best that CPUID and XGETBV allow. avx2 and avx512
-// give the same bits: every reduction runs in 16 lanes, every product is one chain of fmas.
+// same sources in kernels/; the first use picks the best that CPUID and XGETBV allow. avx2 and
+// avx512 give the same bits: every reduction runs in 16 lanes, every product is one chain of fmas.
 #pragma once
 
 #include <cstdint>
@@ -16,18 +16,19 @@ struct Epilogue {
   const float* bias = nullptr;       // per column
   const float* row_scale = nullptr;  // per row, multiplies
   Activation activation = Activation::None;
-  float* pre = nullptr;              // where the value before the activation goes, stride c_row
+  float* pre = nullptr;  // where the value before the activation goes, stride c_row
   Activation gate = Activation::None;
-  const float* gate_pre = nullptr;   // multiplies by gate'(gate_pre), stride c_row
-  float scale = 1;                   // multiplies
+  const float* gate_pre = nullptr;  // multiplies by gate'(gate_pre), stride c_row
+  float scale = 1;                  // multiplies
 };
 
-// c (rows, columns) = a b, or c + a b when accumulate. Each element is one chain over depth in order.
+// c (rows, columns) = a b, or c + a b when accumulate. Each element is one chain over depth in
+// order.
 struct Product {
   const float* a;  // element (r, k) at a[r * a_row + k] in place, a[k * tile_rows + r] when packed
   int64_t a_row;
-  bool packed;      // packed: groups of tile_rows rows, each [k][tile_rows], depth * tile_rows apart
-  const float* b;   // panel p at b + p * b_panel, element (k, lane) at [k * 16 + lane]
+  bool packed;     // packed: groups of tile_rows rows, each [k][tile_rows], depth * tile_rows apart
+  const float* b;  // panel p at b + p * b_panel, element (k, lane) at [k * 16 + lane]
   int64_t b_panel;
   float* c;
   int64_t c_row;
@@ -40,15 +41,15 @@ struct Product {
 struct AttentionItem {
   const float *q, *k, *v;  // row stride qkv_row
   int64_t qkv_row;
-  float* o;                // row stride o_row
+  float* o;  // row stride o_row
   int64_t o_row;
-  float* lse;              // row stride lse_row; may be null
+  float* lse;  // row stride lse_row; may be null
   int64_t lse_row;
-  int64_t tokens, width;   // tokens of the text, width of a head
+  int64_t tokens, width;  // tokens of the text, width of a head
   float scale, rate;
   RandomKey key;
-  uint32_t text, site;     // site of this head
-  const float* dout = nullptr;  // backward, row stride o_row
+  uint32_t text, site;                                // site of this head
+  const float* dout = nullptr;                        // backward, row stride o_row
   float *dq = nullptr, *dk = nullptr, *dv = nullptr;  // row stride qkv_row
 };
 
@@ -70,10 +71,10 @@ struct NormGradientRows {
 struct AdamStep {
   float *weight, *gradient, *first, *second;
   int64_t size;
-  float keep;                      // 1 - rate decay
-  float step;                      // rate / (1 - beta1^step)
+  float keep;                        // 1 - rate decay
+  float step;                        // rate / (1 - beta1^step)
   float beta1, rest1, beta2, rest2;  // rest: 1 - beta, rounded once
-  float root2;                     // 1 / sqrt(1 - beta2^step)
+  float root2;                       // 1 / sqrt(1 - beta2^step)
   float epsilon, gradient_scale;
 };
 
@@ -97,7 +98,8 @@ struct Kernels {
   const char* name;
   int64_t tile_rows;  // rows of a packed group
   void (*product)(const Product&);
-  void (*transpose_panels)(const float* x, int64_t row, int64_t rows, int64_t columns, float* panels);
+  void (*transpose_panels)(const float* x, int64_t row, int64_t rows, int64_t columns,
+                           float* panels);
   void (*activation_forward)(Activation, const float* x, float* y, int64_t size);
   void (*activation_backward)(Activation, const float* x, const float* dy, float* dx, int64_t size);
   void (*dropout_row)(float* x, int64_t columns, uint32_t key, uint32_t threshold, float scale);
@@ -122,7 +124,8 @@ struct Kernels {
 const Kernels& kernels();
 // The table of that name; null when this build or CPU has none.
 const Kernels* find_kernels(const char* name);
-// Replaces the choice for the whole process; false when the CPU cannot run it. For tests and figures.
+// Replaces the choice for the whole process; false when the CPU cannot run it. For tests and
+// figures.
 bool use_kernels(const char* name);
 
 const Kernels& baseline_kernels();

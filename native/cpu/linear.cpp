@@ -1,9 +1,9 @@
 // Products with weights. Contract: ops/linear.h.
 //
 // Forward and dx: an item is 96 rows by a strip of columns; the panels of the strip pass the rows
-// while those stay in the second cache. dW: blocks of 256 rows of dy and x are packed once, then each
-// item owns a tile of dweight and continues its chains, so neither the number of threads nor the cut
-// of the rows into calls changes a bit.
+// while those stay in the second cache. dW: blocks of 256 rows of dy and x are packed once, then
+// each item owns a tile of dweight and continues its chains, so neither the number of threads nor
+// the cut of the rows into calls changes a bit.
 #include "../ops/linear.h"
 
 #include <algorithm>
@@ -14,15 +14,16 @@
 namespace inbatch::cpu {
 namespace {
 
-constexpr int64_t kRows = 96;               // rows of x at once: 147 KiB at a depth of 384
-constexpr int64_t kDepth = 256;             // rows of dy and x that are packed at once
+constexpr int64_t kRows = 96;                // rows of x at once: 147 KiB at a depth of 384
+constexpr int64_t kDepth = 256;              // rows of dy and x that are packed at once
 constexpr int64_t kItem = int64_t(1) << 27;  // multiply-adds of one item at most, about 3 ms
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Columns of one strip: all of them when there are row blocks for every thread, else a share.
 int64_t strip_of(const Stream& stream, int64_t rows, int64_t columns, int64_t depth) {
-  const int64_t blocks = ceil_div(rows, kRows), wanted = stream.threads() > 1 ? 4 * stream.threads() : 1;
+  const int64_t blocks = ceil_div(rows, kRows),
+                wanted = stream.threads() > 1 ? 4 * stream.threads() : 1;
   int64_t strips = std::max<int64_t>(1, ceil_div(wanted, blocks));
   if (blocks >= 2 * stream.threads()) strips = 1;
   const int64_t limit = std::max<int64_t>(32, kItem / (std::min(rows, kRows) * depth) / 32 * 32);
@@ -101,8 +102,8 @@ void add_tiles(const Stream& stream, const Packed& packed, int64_t depth, const 
   const int64_t tall = ceil_div(dweight.rows, kTall), wide = ceil_div(dweight.cols, kWide);
   stream.parallel_for(tall * wide, [&](int64_t item, int) {
     const int64_t row = item % tall * kTall, column = item / tall * kWide;
-    kernels().product({packed.dy + row * depth, 0, true, packed.x + column * depth,
-                       kPanel * depth, dweight.f32() + row * dweight.cols + column, dweight.cols,
+    kernels().product({packed.dy + row * depth, 0, true, packed.x + column * depth, kPanel * depth,
+                       dweight.f32() + row * dweight.cols + column, dweight.cols,
                        std::min(kTall, dweight.rows - row), std::min(kWide, dweight.cols - column),
                        depth, true});
   });
@@ -124,8 +125,8 @@ void run<LinearPack>(const Stream& stream, const LinearPack& op) {
 
 template <>
 void run<LinearForward>(const Stream& stream, const LinearForward& op) {
-  Product p{op.x.f32(), op.x.cols, false, op.packed.f32(), op.packed.cols, op.y.f32(), op.y.cols,
-            op.x.rows, op.y.cols, op.x.cols};
+  Product p{op.x.f32(), op.x.cols, false,     op.packed.f32(), op.packed.cols,
+            op.y.f32(), op.y.cols, op.x.rows, op.y.cols,       op.x.cols};
   p.epilogue.bias = op.bias.f32();
   p.epilogue.activation = op.activation;
   p.epilogue.pre = op.pre.f32();
@@ -134,8 +135,8 @@ void run<LinearForward>(const Stream& stream, const LinearForward& op) {
 
 template <>
 void run<LinearBackwardInput>(const Stream& stream, const LinearBackwardInput& op) {
-  Product p{op.dy.f32(), op.dy.cols, false, op.packed.f32(), op.packed.cols, op.dx.f32(),
-            op.dx.cols, op.dy.rows, op.dx.cols, op.dy.cols, op.accumulate};
+  Product p{op.dy.f32(), op.dy.cols, false,      op.packed.f32(), op.packed.cols, op.dx.f32(),
+            op.dx.cols,  op.dy.rows, op.dx.cols, op.dy.cols,      op.accumulate};
   if (op.activation != Activation::None) {
     p.epilogue.gate = op.activation;
     p.epilogue.gate_pre = op.pre.f32();

@@ -33,9 +33,9 @@ struct Attention {
     saved.o = pass.kept(x.rows, x.cols);
     saved.lse = pass.keeps() ? pass.kept(x.rows, heads) : Tensor{};
     qkv.forward(pass, x, saved.qkv);
-    pass.run(AttentionForward{int32_t(heads), scale, pass.dropout.attention,
-                              int32_t(pass.key.seed), int32_t(pass.key.step), site, saved.qkv,
-                              pass.batch.offsets, pass.batch.texts, saved.o, saved.lse});
+    pass.run(AttentionForward{int32_t(heads), scale, pass.dropout.attention, int32_t(pass.key.seed),
+                              int32_t(pass.key.step), site, saved.qkv, pass.batch.offsets,
+                              pass.batch.texts, saved.o, saved.lse});
     output.forward(pass, saved.o, y);
   }
 

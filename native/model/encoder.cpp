@@ -45,7 +45,8 @@ Batch cut(const Batch& batch, Group group, Arena& arena) {
 Block Block::declare(Parameters& parameters, int index, const BlockSpec& spec, int64_t width) {
   const std::string name = "blocks." + std::to_string(index);
   Block block;
-  block.attention.layer = Attention::declare(parameters, name + ".attention", spec.attention, width);
+  block.attention.layer =
+      Attention::declare(parameters, name + ".attention", spec.attention, width);
   block.attention.declare_norms(parameters, name + ".attention", spec.attention.norms, width);
   block.mlp.layer = Mlp::declare(parameters, name + ".mlp", spec.mlp, width);
   block.mlp.declare_norms(parameters, name + ".mlp", spec.mlp.norms, width);

@@ -24,8 +24,8 @@ struct Head {
     head.spec = spec;
     for (size_t i = 0; i < spec.dense.size(); ++i) {
       const DenseSpec& layer = spec.dense[i];
-      head.dense.push_back(Linear::declare(parameters, "head." + std::to_string(i), width,
-                                           layer.width, layer.bias));
+      head.dense.push_back(
+          Linear::declare(parameters, "head." + std::to_string(i), width, layer.width, layer.bias));
       width = layer.width;
     }
     head.width = width;

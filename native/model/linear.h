@@ -32,8 +32,8 @@ struct Linear {
   }
 
   // dx = dy W, times the slope of the activation below at pre when that is given.
-  void backward_input(const Pass& pass, Tensor dy, Tensor dx,
-                      Activation below = Activation::None, Tensor pre = {}) const {
+  void backward_input(const Pass& pass, Tensor dy, Tensor dx, Activation below = Activation::None,
+                      Tensor pre = {}) const {
     pass.run(LinearBackwardInput{below, false, dy, weight->packed_transposed, pre, dx});
   }
 

@@ -14,9 +14,9 @@ struct OptimizerSettings {
 
   static constexpr auto fields() {
     using S = OptimizerSettings;
-    return std::tuple{field("rate", &S::rate),       field("beta1", &S::beta1),
-                      field("beta2", &S::beta2),     field("epsilon", &S::epsilon),
-                      field("decay", &S::decay),     field("clip", &S::clip),
+    return std::tuple{field("rate", &S::rate),   field("beta1", &S::beta1),
+                      field("beta2", &S::beta2), field("epsilon", &S::epsilon),
+                      field("decay", &S::decay), field("clip", &S::clip),
                       field("step", &S::step)};
   }
 };

@@ -38,7 +38,9 @@ struct Pass {
   Tensor temporary(int64_t rows, int64_t cols) const { return scratch().tensor(rows, cols); }
 
   template <class Op>
-  void run(const Op& op) const { inbatch::run(stream, op); }
+  void run(const Op& op) const {
+    inbatch::run(stream, op);
+  }
 
   // Drops elements of x in place; its own backward.
   void drop(Tensor x, int site) const {

@@ -58,8 +58,8 @@ struct AttentionSpec {
 
   static constexpr auto fields() {
     using S = AttentionSpec;
-    return std::tuple{field("heads", &S::heads), field("scale", &S::scale),
-                      field("bias", &S::bias), field("norms", &S::norms)};
+    return std::tuple{field("heads", &S::heads), field("scale", &S::scale), field("bias", &S::bias),
+                      field("norms", &S::norms)};
   }
 };
 

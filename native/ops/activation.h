@@ -34,8 +34,8 @@ struct ActivationBackward {
   static constexpr auto name = "activationBackward";
   static constexpr auto fields() {
     using Op = ActivationBackward;
-    return std::tuple{field("activation", &Op::activation), field("x", &Op::x), field("dy", &Op::dy),
-                      field("dx", &Op::dx)};
+    return std::tuple{field("activation", &Op::activation), field("x", &Op::x),
+                      field("dy", &Op::dy), field("dx", &Op::dx)};
   }
   void check() const {
     expect_same_shape(name, "dy", dy, x);
@@ -58,8 +58,8 @@ struct Add {
   }
 };
 
-// x *= keep / (1 - rate), keep a bit of (seed, step, text, site, row, column); the same op is its own
-// backward.
+// x *= keep / (1 - rate), keep a bit of (seed, step, text, site, row, column); the same op is its
+// own backward.
 //
 //   x        (T, C) f32, overwritten; or (N, C) when offsets is empty: each row is a text
 //   offsets  (N + 1) i32 or empty
@@ -72,9 +72,9 @@ struct Dropout {
   static constexpr auto name = "dropout";
   static constexpr auto fields() {
     using Op = Dropout;
-    return std::tuple{field("rate", &Op::rate), field("seed", &Op::seed),
-                      field("step", &Op::step), field("site", &Op::site),
-                      field("x", &Op::x),       field("offsets", &Op::offsets),
+    return std::tuple{field("rate", &Op::rate),  field("seed", &Op::seed),
+                      field("step", &Op::step),  field("site", &Op::site),
+                      field("x", &Op::x),        field("offsets", &Op::offsets),
                       field("texts", &Op::texts)};
   }
   void check() const {

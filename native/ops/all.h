@@ -18,14 +18,13 @@ namespace inbatch {
 template <class... Op>
 struct OpList {};
 
-using AllOps = OpList<LinearPack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
-                      ActivationForward, ActivationBackward, Add, Dropout, NormForward,
-                      NormBackward, EmbedForward, EmbedBackward, AttentionForward,
-                      AttentionBackward, PoolForward, PoolBackward, NormalizeForward,
-                      NormalizeBackward, AdamW, SumSquares, MapForward, MapBackward,
-                      CombineForward, CombineBackward, Reduce, Spread, RowDots, LogSumExpForward,
-                      LogSumExpBackward, Cut, Paste, Transpose, PickForward, PickBackward,
-                      GatherForward, GatherBackward, ContrastForward, ContrastBackward,
-                      RowNorms, TopK>;
+using AllOps =
+    OpList<LinearPack, LinearForward, LinearBackwardInput, LinearBackwardWeight, ActivationForward,
+           ActivationBackward, Add, Dropout, NormForward, NormBackward, EmbedForward, EmbedBackward,
+           AttentionForward, AttentionBackward, PoolForward, PoolBackward, NormalizeForward,
+           NormalizeBackward, AdamW, SumSquares, MapForward, MapBackward, CombineForward,
+           CombineBackward, Reduce, Spread, RowDots, LogSumExpForward, LogSumExpBackward, Cut,
+           Paste, Transpose, PickForward, PickBackward, GatherForward, GatherBackward,
+           ContrastForward, ContrastBackward, RowNorms, TopK>;
 
 }  // namespace inbatch

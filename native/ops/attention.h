@@ -13,9 +13,9 @@ namespace inbatch {
 //   o        (T, H D) overwritten
 //   lse      (T, H) overwritten: log of the sum of exp of a row's scores; may be empty
 //
-// With rate > 0 each weight is dropped as Dropout does, the row being the query's place in its text,
-// the column the key's, and the site site + h. Memory beside the operands grows with the longest
-// text, not with its square. A text's result depends on nothing but the text.
+// With rate > 0 each weight is dropped as Dropout does, the row being the query's place in its
+// text, the column the key's, and the site site + h. Memory beside the operands grows with the
+// longest text, not with its square. A text's result depends on nothing but the text.
 struct AttentionForward {
   int32_t heads = 1;
   float scale = 1, rate = 0;
@@ -25,12 +25,11 @@ struct AttentionForward {
   static constexpr auto name = "attentionForward";
   static constexpr auto fields() {
     using Op = AttentionForward;
-    return std::tuple{field("heads", &Op::heads), field("scale", &Op::scale),
-                      field("rate", &Op::rate),   field("seed", &Op::seed),
-                      field("step", &Op::step),   field("site", &Op::site),
-                      field("qkv", &Op::qkv),     field("offsets", &Op::offsets),
-                      field("texts", &Op::texts), field("o", &Op::o),
-                      field("lse", &Op::lse)};
+    return std::tuple{
+        field("heads", &Op::heads), field("scale", &Op::scale),     field("rate", &Op::rate),
+        field("seed", &Op::seed),   field("step", &Op::step),       field("site", &Op::site),
+        field("qkv", &Op::qkv),     field("offsets", &Op::offsets), field("texts", &Op::texts),
+        field("o", &Op::o),         field("lse", &Op::lse)};
   }
   void check() const {
     expect(heads > 0 && o.cols % heads == 0, name,
@@ -57,13 +56,12 @@ struct AttentionBackward {
   static constexpr auto name = "attentionBackward";
   static constexpr auto fields() {
     using Op = AttentionBackward;
-    return std::tuple{field("heads", &Op::heads), field("scale", &Op::scale),
-                      field("rate", &Op::rate),   field("seed", &Op::seed),
-                      field("step", &Op::step),   field("site", &Op::site),
-                      field("qkv", &Op::qkv),     field("offsets", &Op::offsets),
-                      field("texts", &Op::texts), field("o", &Op::o),
-                      field("lse", &Op::lse),     field("dout", &Op::dout),
-                      field("dqkv", &Op::dqkv)};
+    return std::tuple{
+        field("heads", &Op::heads), field("scale", &Op::scale),     field("rate", &Op::rate),
+        field("seed", &Op::seed),   field("step", &Op::step),       field("site", &Op::site),
+        field("qkv", &Op::qkv),     field("offsets", &Op::offsets), field("texts", &Op::texts),
+        field("o", &Op::o),         field("lse", &Op::lse),         field("dout", &Op::dout),
+        field("dqkv", &Op::dqkv)};
   }
   void check() const {
     expect_same_shape(name, "dqkv", dqkv, qkv);

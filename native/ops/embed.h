@@ -5,7 +5,8 @@
 
 namespace inbatch {
 
-// x[t] = tokens[ids[t]] + positions[p] + types[0], p the place of t in its text plus position_offset.
+// x[t] = tokens[ids[t]] + positions[p] + types[0], p the place of t in its text plus
+// position_offset.
 //
 //   ids        (T) i32, each in [0, V)
 //   offsets    (N + 1) i32, rising, from 0 to T

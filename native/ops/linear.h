@@ -1,7 +1,7 @@
 // Matrix products with weights.
 //
-// A weight is packed once and multiplied many times. Packed is (ceil(N / 16), K * 16): panel p holds
-// the rows 16 p .. 16 p + 15 of the weight as [k][16], rows beyond N as zeros.
+// A weight is packed once and multiplied many times. Packed is (ceil(N / 16), K * 16): panel p
+// holds the rows 16 p .. 16 p + 15 of the weight as [k][16], rows beyond N as zeros.
 #pragma once
 
 #include "op.h"
@@ -48,9 +48,12 @@ struct LinearForward {
   static constexpr auto name = "linearForward";
   static constexpr auto fields() {
     using Op = LinearForward;
-    return std::tuple{field("activation", &Op::activation), field("x", &Op::x),
-                      field("packed", &Op::packed),         field("bias", &Op::bias),
-                      field("y", &Op::y),                   field("pre", &Op::pre)};
+    return std::tuple{field("activation", &Op::activation),
+                      field("x", &Op::x),
+                      field("packed", &Op::packed),
+                      field("bias", &Op::bias),
+                      field("y", &Op::y),
+                      field("pre", &Op::pre)};
   }
   void check() const {
     expect_rows(name, "y", y, x.rows);
@@ -74,9 +77,12 @@ struct LinearBackwardInput {
   static constexpr auto name = "linearBackwardInput";
   static constexpr auto fields() {
     using Op = LinearBackwardInput;
-    return std::tuple{field("activation", &Op::activation), field("accumulate", &Op::accumulate),
-                      field("dy", &Op::dy),                 field("packed", &Op::packed),
-                      field("pre", &Op::pre),               field("dx", &Op::dx)};
+    return std::tuple{field("activation", &Op::activation),
+                      field("accumulate", &Op::accumulate),
+                      field("dy", &Op::dy),
+                      field("packed", &Op::packed),
+                      field("pre", &Op::pre),
+                      field("dx", &Op::dx)};
   }
   void check() const {
     expect_rows(name, "dx", dx, dy.rows);

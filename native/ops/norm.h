@@ -15,7 +15,8 @@ namespace inbatch {
 //   y         (T, C) overwritten
 //   mean rstd (T, 1) overwritten
 //
-// Sums of a row run in 16 lanes. The variance is the mean square minus the squared mean, in one fma.
+// Sums of a row run in 16 lanes. The variance is the mean square minus the squared mean, in one
+// fma.
 struct NormForward {
   NormKind kind = NormKind::Layer;
   float epsilon = 1e-12f;
@@ -57,11 +58,10 @@ struct NormBackward {
   static constexpr auto name = "normBackward";
   static constexpr auto fields() {
     using Op = NormBackward;
-    return std::tuple{field("kind", &Op::kind),       field("sum", &Op::sum),
-                      field("weight", &Op::weight),   field("mean", &Op::mean),
-                      field("rstd", &Op::rstd),       field("dy", &Op::dy),
-                      field("dx", &Op::dx),           field("dweight", &Op::dweight),
-                      field("dbias", &Op::dbias)};
+    return std::tuple{
+        field("kind", &Op::kind), field("sum", &Op::sum),         field("weight", &Op::weight),
+        field("mean", &Op::mean), field("rstd", &Op::rstd),       field("dy", &Op::dy),
+        field("dx", &Op::dx),     field("dweight", &Op::dweight), field("dbias", &Op::dbias)};
   }
   void check() const {
     expect_same_shape(name, "dy", dy, sum);

@@ -20,6 +20,7 @@ struct TopK {
   Tensor queries, corpus, scores, ids;
   int64_t base = 0;
 
+  static constexpr int64_t kIds = int64_t(1) << 31;
   static constexpr auto name = "topK";
   static constexpr auto fields() {
     using Op = TopK;
@@ -31,8 +32,8 @@ struct TopK {
     expect_columns(name, "corpus", corpus, queries.cols);
     expect_rows(name, "scores", scores, queries.rows);
     expect_same_shape(name, "ids", ids, scores);
-    expect(base >= 0 && base + corpus.rows <= int64_t(INT32_MAX), name,
-           "expected ids from 0 to " + std::to_string(INT32_MAX) + ", got a slice of " +
+    expect(base >= 0 && base <= kIds - corpus.rows, name,
+           "expected ids from 0 to " + std::to_string(kIds - 1) + ", got a slice of " +
                std::to_string(corpus.rows) + " rows from " + std::to_string(base));
     expect_f32(name, {{"queries", queries}, {"corpus", corpus}, {"scores", scores}});
     expect_type(name, "ids", ids, Type::I32);

@@ -5,7 +5,7 @@
 
 import {type BertNormalizerOptions, normalizeBert, splitBert} from './bert-normalizer.js';
 import type {IdBuffer} from './id-buffer.js';
-import type {TextModel, WordModel} from './models.js';
+import type {TextModel, WordModel} from './text-model.js';
 import {charClass, charClasses} from './unicode-tables.js';
 import {WordCache} from './word-cache.js';
 

@@ -5,7 +5,8 @@ import {AddedTokenSplitter} from './added-tokens.js';
 import {readDefinition, type TokenizerDefinition} from './definition.js';
 import type {TokenizerSource} from './files.js';
 import {IdBuffer} from './id-buffer.js';
-import {openModel, type TextModel} from './models.js';
+import {openModel} from './models.js';
+import type {TextModel} from './text-model.js';
 
 export interface EncodeSettings {
 	/** Longest result, special tokens included. */

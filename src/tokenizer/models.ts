@@ -2,26 +2,13 @@
 
 import {BertModel} from './bert-model.js';
 import type {ModelKind, TokenizerDefinition} from './definition.js';
-import type {IdBuffer} from './id-buffer.js';
 import {asId, asString, invalid, isRecord} from './json.js';
 import {readBertOptions, readNormalizer} from './normalizers.js';
 import {PipelineModel} from './pipeline-model.js';
 import {readPreTokenizer} from './pre-tokenizers.js';
+import type {TextModel, WordModel} from './text-model.js';
 import {openBpe, openUnigram} from './word-models.js';
 import {WordPiece} from './wordpiece.js';
-
-/** Turns text without added tokens into ids; each call answers false when the buffer is full. */
-export interface TextModel {
-	normalize(text: string): string;
-	/** `isFirst`: the piece begins the text. */
-	encode(text: string, isFirst: boolean, out: IdBuffer): boolean;
-	encodeNormalized(text: string, isFirst: boolean, out: IdBuffer): boolean;
-}
-
-/** Turns one word into ids. */
-export interface WordModel {
-	pieces(word: string): readonly number[];
-}
 
 const wordModels: {[kind in ModelKind]: (definition: TokenizerDefinition) => WordModel} = {
 	WordPiece: openWordPiece,

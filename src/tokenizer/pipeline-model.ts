@@ -1,9 +1,9 @@
 // Any normaliser, pre-tokenizer and word model after one another.
 
 import type {IdBuffer} from './id-buffer.js';
-import type {TextModel, WordModel} from './models.js';
 import type {Normalizer} from './normalizers.js';
 import type {PreTokenizer} from './pre-tokenizers.js';
+import type {TextModel, WordModel} from './text-model.js';
 import {WordCache} from './word-cache.js';
 
 export class PipelineModel implements TextModel {

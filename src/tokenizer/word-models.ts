@@ -5,7 +5,7 @@ import {EngineError} from '../errors.js';
 import type {TokenizerDefinition} from './definition.js';
 import {asArray, asFlag, asId, asString, invalid, type JsonRecord} from './json.js';
 import {BPE, type LibraryModel, Unigram} from './library.js';
-import type {WordModel} from './models.js';
+import type {WordModel} from './text-model.js';
 
 export function openBpe(definition: TokenizerDefinition): WordModel {
 	const {model, vocabulary, path} = definition;

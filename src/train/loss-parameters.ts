@@ -8,12 +8,10 @@ import type {ExtraParameter, NativeDevice, Tensor} from '../native.js';
 type Held = {name: string; value: Tensor; first: Tensor; second: Tensor};
 
 export class LossParameters {
-	readonly #device: NativeDevice;
 	readonly #held: Held[];
 	#variables: Record<string, Variable> = {};
 
 	constructor(device: NativeDevice, loss: Loss) {
-		this.#device = device;
 		this.#held = (loss.parameters ?? []).map(({name, value}) => {
 			const scalar = (start: number) => {
 				const tensor = device.tensor(1, 1, 'f32');
@@ -47,15 +45,6 @@ export class LossParameters {
 			{key: `loss.${name}.first`, tensor: first},
 			{key: `loss.${name}.second`, tensor: second},
 		]);
-	}
-
-	/** The value of a parameter, when the loss has one of that name. */
-	async read(name: string): Promise<number | undefined> {
-		const held = this.#held.find(one => one.name === name);
-		if (!held) return undefined;
-		const value = new Float32Array(1);
-		await this.#device.read(held.value, value);
-		return value[0];
 	}
 
 	dispose(): void {

@@ -102,18 +102,18 @@ class Step {
 			this.#tape.read(value),
 			model.core.update(this.#update, parameters.updates(), this.#canceller),
 			cosines,
-			parameters.read('temperature'),
+			this.#report('candidates'),
+			this.#report('temperature'),
 		]);
-		const [[lossValue], gradientNorm, {positiveCosine, negativeCosine}, temperature] = results;
-		const candidates = this.#tape.reports.get('candidates');
-		return {
-			loss: lossValue!,
-			gradientNorm,
-			candidates: typeof candidates === 'number' ? candidates : null,
-			positiveCosine,
-			negativeCosine,
-			temperature: temperature ?? null,
-		};
+		const [[lossValue], gradientNorm, nearness, candidates, temperature] = results;
+		return {loss: lossValue!, gradientNorm, ...nearness, candidates, temperature};
+	}
+
+	/** What the loss said of itself under that name, as it was in this step. */
+	async #report(name: string): Promise<number | null> {
+		const report = this.#tape.reports.get(name);
+		if (report === undefined) return null;
+		return typeof report === 'number' ? report : (await this.#tape.read(report))[0]!;
 	}
 
 	dispose(): void {

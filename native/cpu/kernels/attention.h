@@ -1,10 +1,10 @@
 // Attention of one text and head. Contract: ops/attention.h.
 //
-// Keys are transposed into panels and values copied into panels once; then blocks of query rows walk
-// them: scores by the product kernel, softmax over whole rows in cache, product with the values. No
-// online softmax is needed: a block of rows holds kBlock x tokens scores, so memory is linear in the
-// text. The backward pass computes the scores again from lse and adds a block's part of dk and dv in
-// the order of the rows, so their bits do not depend on the size of a block either.
+// Keys are transposed into panels and values copied into panels once; then blocks of query rows
+// walk them: scores by the product kernel, softmax over whole rows in cache, product with the
+// values. No online softmax is needed: a block of rows holds kBlock x tokens scores, so memory is
+// linear in the text. The backward pass computes the scores again from lse and adds a block's part
+// of dk and dv in the order of the rows, so their bits do not depend on the size of a block either.
 
 constexpr int64_t kBlock = 48;  // query rows at once: 96 KiB of scores at 512 tokens
 
@@ -25,11 +25,12 @@ inline uint32_t dropout_key(const AttentionItem& item, int64_t query) {
 // scores[r] = q[first + r] . k, for `count` rows.
 inline void scores_of(const AttentionItem& item, const float* keys, int64_t query, int64_t count,
                       float* scores, int64_t stride) {
-  product({item.q + query * item.qkv_row, item.qkv_row, false, keys, 16 * item.width, scores, stride,
-           count, padded(item.tokens), item.width});
+  product({item.q + query * item.qkv_row, item.qkv_row, false, keys, 16 * item.width, scores,
+           stride, count, padded(item.tokens), item.width});
 }
 
-// exp(scale * score - m) in place, m the largest; zero beyond the text. Returns the sum; m by `most`.
+// exp(scale * score - m) in place, m the largest; zero beyond the text. Returns the sum; m by
+// `most`.
 inline float soft_row(float* scores, int64_t tokens, float scale, float* most) {
   Lanes best = all(-3.402823466e38f);
   for (int64_t t = 0; t < tokens; t += 16) {
@@ -84,8 +85,9 @@ void attention_forward(const AttentionItem& item, const Stream& stream, Arena& a
       inverse[r] = 1.0f / (sum * (1.0f - item.rate));
       if (item.rate > 0) drop_row(item, scores + r * stride, query + r);
     }
-    Product p{scores, stride, false, values, 16 * item.tokens, item.o + query * item.o_row,
-              item.o_row, count, item.width, item.tokens};
+    Product p{
+        scores,     stride, false,      values,     16 * item.tokens, item.o + query * item.o_row,
+        item.o_row, count,  item.width, item.tokens};
     p.epilogue.row_scale = inverse;
     product(p);
   }
@@ -115,7 +117,8 @@ inline void soft_row_backward(const AttentionItem& item, int64_t query, float* p
 }
 
 // Groups of kTileRows columns of x (rows, columns) as [row][kTileRows]: the left side of x^T y.
-inline void pack_columns(const float* x, int64_t row, int64_t rows, int64_t columns, float* packed) {
+inline void pack_columns(const float* x, int64_t row, int64_t rows, int64_t columns,
+                         float* packed) {
   for (int64_t at = 0; at < columns; at += kTileRows) {
     const int64_t n = columns - at < kTileRows ? columns - at : kTileRows;
     for (int64_t r = 0; r < rows; ++r, packed += kTileRows) {
@@ -169,8 +172,8 @@ void attention_backward(const AttentionItem& item, const Stream& stream, Arena& 
     for (int64_t r = 0; r < count; ++r) {
       soft_row_backward(item, query + r, s.scores + r * stride, s.dscores + r * stride);
     }
-    product({s.dscores, stride, false, s.key_rows, 16 * item.tokens,
-             item.dq + query * item.qkv_row, item.qkv_row, count, item.width, item.tokens});
+    product({s.dscores, stride, false, s.key_rows, 16 * item.tokens, item.dq + query * item.qkv_row,
+             item.qkv_row, count, item.width, item.tokens});
     add_transposed(item, s, s.dscores, item.q + query * item.qkv_row, item.qkv_row, count, item.dk);
     add_transposed(item, s, s.scores, dout, item.o_row, count, item.dv);
   }

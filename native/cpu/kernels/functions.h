@@ -29,10 +29,14 @@ inline Lanes tanh_of(Lanes x) {
 
 inline Lanes activate(Activation kind, Lanes x) {
   switch (kind) {
-    case Activation::Gelu: return gelu_of(x);
-    case Activation::Tanh: return tanh_of(x);
-    case Activation::Relu: return larger(zero(), x);
-    default: return x;
+    case Activation::Gelu:
+      return gelu_of(x);
+    case Activation::Tanh:
+      return tanh_of(x);
+    case Activation::Relu:
+      return larger(zero(), x);
+    default:
+      return x;
   }
 }
 
@@ -53,7 +57,8 @@ inline Lanes slope(Activation kind, Lanes x) {
       for (float& value : v) value = value > 0.0f ? 1.0f : 0.0f;
       return load(v);
     }
-    default: return all(1.0f);
+    default:
+      return all(1.0f);
   }
 }
 

@@ -1,7 +1,7 @@
 // Sixteen floats side by side, for the instruction set that the including file names.
 //
-// larger and smaller give their second operand where either is no number: a limit goes first, so that
-// what is no number stays so.
+// larger and smaller give their second operand where either is no number: a limit goes first, so
+// that what is no number stays so.
 //
 // Included once per instruction set, inside namespace INBATCH_ISA, after the target pragma; so no
 // #pragma once. A sum folds lanes 8 apart, then 4, 2, 1, on every instruction set alike.
@@ -58,9 +58,7 @@ inline Lanes surviving(Lanes x, uint32_t key, uint32_t column, uint32_t threshol
   return {_mm512_maskz_mov_ps(kept, x.v)};
 }
 // Bit i is set where lane i of a is greater than that of b.
-inline uint32_t greater(Lanes a, Lanes b) {
-  return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ);
-}
+inline uint32_t greater(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ); }
 
 #elif defined(INBATCH_AVX2)
 
@@ -189,9 +187,7 @@ inline Lanes fma(Lanes a, Lanes b, Lanes c) { return {a.v * b.v + c.v}; }
 inline Lanes fnma(Lanes a, Lanes b, Lanes c) { return {c.v - a.v * b.v}; }
 inline Lanes larger(Lanes a, Lanes b) { return {a.v > b.v ? a.v : b.v}; }
 inline Lanes smaller(Lanes a, Lanes b) { return {a.v < b.v ? a.v : b.v}; }
-inline Lanes magnitude(Lanes a) {
-  return {Lanes::Floats(Lanes::Words(a.v) & 0x7fffffff)};
-}
+inline Lanes magnitude(Lanes a) { return {Lanes::Floats(Lanes::Words(a.v) & 0x7fffffff)}; }
 inline Lanes with_sign_of(Lanes size, Lanes sign) {
   return {Lanes::Floats(Lanes::Words(size.v) | (Lanes::Words(sign.v) & int32_t(0x80000000)))};
 }
@@ -226,8 +222,8 @@ inline uint32_t greater(Lanes a, Lanes b) {
 
 #endif
 
-// exp by 2^n e^r, r in [-ln2/2, ln2/2], polynomial of degree 6: about 1 ulp. Below -87.33 it stays at
-// the smallest normal number, above 88.37 at the largest power it can scale by.
+// exp by 2^n e^r, r in [-ln2/2, ln2/2], polynomial of degree 6: about 1 ulp. Below -87.33 it stays
+// at the smallest normal number, above 88.37 at the largest power it can scale by.
 inline Lanes exp_of(Lanes x) {
   x = smaller(all(88.37f), larger(all(-87.33f), x));
   const Lanes t = fma(x, all(1.44269504f), all(12582912.0f));

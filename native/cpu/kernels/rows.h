@@ -109,7 +109,8 @@ constexpr int kBurnChains = 2;
 
 __attribute__((noinline)) float burn(int64_t rounds) {
   Lanes sum[kBurnChains];
-  alignas(64) float start[16 * kBurnChains];  // all different, or the compiler would do half of them
+  alignas(
+      64) float start[16 * kBurnChains];  // all different, or the compiler would do half of them
   for (int i = 0; i < 16 * kBurnChains; ++i) start[i] = float(i);
 #pragma GCC unroll 12
   for (int i = 0; i < kBurnChains; ++i) sum[i] = load(start + 16 * i);
