@@ -88,10 +88,10 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 	const run = await prepareRun(model, settings, request, folder);
 	try {
 		if (goesOn) await resume(run, request.onMessage);
-		const finished =
-			goesOn && run.state.step === run.course.steps && (await folder?.readJson('run.json'));
-		if (finished && finished['result']) {
-			return {...(finished['result'] as TrainResult), resumedFrom: run.resumedFrom};
+		const isFinished = goesOn && run.state.step === run.course.steps;
+		const earlier = isFinished ? await folder?.readJson('run.json') : undefined;
+		if (earlier?.result) {
+			return {...(earlier.result as TrainResult), resumedFrom: run.resumedFrom};
 		}
 		await folder?.begin(run.resumedFrom !== null);
 		await run.log.start(run.resumedFrom);
