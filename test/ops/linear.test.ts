@@ -211,17 +211,27 @@ onEveryPath('a weight', device => {
 	);
 });
 
+// Many rows are cut by rows, few by columns.
 const long = operands({rows: 523, inputs: 33, outputs: 384});
 const wide = operands({rows: 97, inputs: 384, outputs: 26});
+const low = operands({rows: 13, inputs: 384, outputs: 384});
 
-sameBitsEverywhere('the forward product', async device => [
-	(await forward(device, long.x, long.weight, {bias: long.bias, activation: 'gelu'})).y,
-	(await forward(device, wide.x, wide.weight, {activation: 'tanh'})).y,
-]);
+sameBitsEverywhere('the forward product', async device => {
+	const results: Matrix[] = [];
+	for (const {x, weight, bias} of [long, wide, low]) {
+		const packed = await pack(device, weight, false);
+		const y = blank(x.rows, weight.rows);
+		const inputs = {x, packed, bias, activation: 'gelu'};
+		results.push(...Object.values(await runOp(device, 'linearForward', inputs, {y, pre: y})));
+	}
+	return results;
+});
 
 sameBitsEverywhere('the gradient of the input', async device => [
 	await backwardInput(device, {...long, activation: 'gelu', before: undefined}),
+	await backwardInput(device, {...low, activation: 'tanh', before: undefined}),
 	await backwardInput(device, {...wide, activation: 'none', before: wide.dx, pre: undefined}),
+	await backwardInput(device, {...low, activation: 'none', before: low.dx, pre: undefined}),
 ]);
 
 sameBitsEverywhere('the gradient of the weight', async device => [
