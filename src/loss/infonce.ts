@@ -50,8 +50,8 @@ type Batch = {
 	/** For each document its query. */
 	owner: Int32Array;
 	temperature: Variable;
-	/** The score of each query and its own positive, (N, 1). */
-	own: Variable;
+	/** Each query meets its own positive alone: lse and mean are that score, by the same arithmetic. */
+	own: Softmax;
 };
 
 /**
@@ -77,7 +77,7 @@ export function infoNce(options: InfoNceOptions = {}): Loss {
 		const softmaxes = groups.map(group => softmaxOf(ops, settings, batch, group));
 		ops.report('candidates', candidatesMet(settings, batch, groups[0]!));
 		ops.report('temperature', learnTemperature ? batch.temperature : temperature);
-		const target = ops.scale(batch.own, 1 - labelSmoothing);
+		const target = ops.scale(batch.own.lse, 1 - labelSmoothing);
 		const terms = softmaxes.map(({lse, mean}) => {
 			const term = ops.subtract(lse, target);
 			return labelSmoothing === 0 ? term : ops.subtract(term, ops.scale(mean, labelSmoothing));
@@ -89,22 +89,25 @@ export function infoNce(options: InfoNceOptions = {}): Loss {
 }
 
 function batchOf(ops: LossOperations, settings: Settings, inputs: LossInputs): Batch {
-	const [query, positive, ...negatives] = expectColumns('infonce', inputs.columns, 2, {
-		more: true,
-	});
+	const {columns: given} = inputs;
+	const [query, positive, ...negatives] = expectColumns('infonce', given, 2, {more: true});
 	expectNegatives(settings, negatives.length);
 	const meetsHard = settings.candidates.some(each => each !== 'inBatchPositives');
 	const columns = meetsHard ? [positive, ...negatives] : [positive];
 	const temperature = temperatureOf(ops, settings, inputs);
-	const unit = (x: Variable) => (settings.similarity === 'cosine' ? ops.normalizeRows(x) : x);
-	return {
-		query,
-		positive,
-		documents: columns.length === 1 ? positive : ops.concatRows(columns),
-		owner: joined(columns.map(ownersOf)),
+	const owner = joined(columns.map(ownersOf));
+	const own = ops.contrast(query, positive, {
+		owner: owner.subarray(0, query.rows),
+		positives: query.rows,
+		own: true,
+		others: false,
+		ownHard: false,
+		otherHard: false,
 		temperature,
-		own: ops.divide(ops.rowDots(unit(query), unit(positive)), temperature),
-	};
+		cosine: settings.similarity === 'cosine',
+	});
+	const documents = columns.length === 1 ? positive : ops.concatRows(columns);
+	return {query, positive, documents, owner, temperature, own};
 }
 
 function softmaxOf(
@@ -114,12 +117,8 @@ function softmaxOf(
 	group: readonly Direction[],
 ): Softmax {
 	const met = group.map(direction => meet(ops, settings, batch, direction));
-	if (!group.some(meetsOwn)) {
-		const ones = new Float32Array(batch.query.rows).fill(1);
-		const count = ops.constant(ones, batch.query.rows, 1);
-		met.push({lse: batch.own, mean: batch.own, count});
-	}
-	return met.reduce((a, b) => unite(ops, a, b));
+	const all = group.some(meetsOwn) ? met : [...met, batch.own];
+	return all.reduce((a, b) => unite(ops, a, b));
 }
 
 /** What a query, or its positive, meets in one direction. */

@@ -157,6 +157,13 @@ describe('its meaning', () => {
 		expect(await evaluated(loss, {columns}, 2)).toEqual(alone);
 	});
 
+	test('of a row that meets its own positive alone is nothing at all', async () => {
+		const {value, gradients} = await evaluated(infoNce(), {columns: [drawn(1, 9), drawn(1, 9)]});
+		expect([...value.values, ...gradients.flatMap(({values}) => [...values])]).toEqual(
+			new Array(19).fill(0),
+		);
+	});
+
 	test('is finite where scores are far apart', async () => {
 		const columns = [rowsOf([1, 0], [0, 1]), rowsOf([-1, 0], [0, -1])];
 		const {value, gradients} = await evaluated(infoNce({temperature: 0.001}), {columns});
@@ -196,7 +203,7 @@ describe('wrong use', () => {
 		[
 			{columns: [golden.columns[0]!, matrixOf(2, 3, () => 1)]},
 			{},
-			'expected b of 2 x 4, got 2 x 3',
+			'expected columns of 4 columns, got 3',
 		],
 	])('refuses columns that do not fit: %#', async (given, options, message) => {
 		const call = evaluated(infoNce(options), given);
