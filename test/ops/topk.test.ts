@@ -1,0 +1,194 @@
+// Exact search, held to sorting all scores.
+
+import {describe, expect, test} from 'vitest';
+import type {NativeDevice} from '../../dist/native.js';
+import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {
+	grid,
+	type Matrix,
+	matrixOf,
+	normals,
+	randomMatrix,
+	rowsOf,
+	uniforms,
+	zeros,
+} from '../support/matrix.js';
+import {dotOfRows} from '../support/oracle.js';
+import {newDevice, readMatrix, tensorOf} from '../support/run-op.js';
+import {exact, expectClose, expectSameBits, type Round} from '../support/tolerance.js';
+
+type Best = {scores: Matrix; ids: Matrix};
+
+/** A slice of the corpus and the id of its first row. */
+type Slice = {rows: Matrix; base: number};
+
+/** The k best of all slices, which are given to the op one after another. */
+async function search(
+	device: NativeDevice,
+	queries: Matrix,
+	slices: readonly Slice[],
+	k: number,
+): Promise<Best> {
+	const nothing = matrixOf(queries.rows, k, () => -Infinity);
+	const scores = tensorOf(device, nothing);
+	const ids = device.tensor(queries.rows, k, 'i32');
+	device.write(ids, new Int32Array(queries.rows * k).fill(-1));
+	const given = tensorOf(device, queries);
+	for (const {rows, base} of slices) {
+		device.run('topK', {queries: given, corpus: tensorOf(device, rows), base, scores, ids});
+	}
+	const found = new Int32Array(queries.rows * k);
+	await device.read(ids, found);
+	return {
+		scores: await readMatrix(device, scores),
+		ids: {rows: queries.rows, columns: k, values: Float64Array.from(found)},
+	};
+}
+
+const whole = (rows: Matrix): Slice[] => [{rows, base: 0}];
+
+/** All scores of each query, sorted: higher scores first, of equal ones the lower id. */
+function sorted(queries: Matrix, corpus: Matrix, k: number, round: Round = exact): Best {
+	const best = {
+		scores: matrixOf(queries.rows, k, () => -Infinity),
+		ids: matrixOf(queries.rows, k, () => -1),
+	};
+	for (let query = 0; query < queries.rows; query += 1) {
+		const all = Array.from({length: corpus.rows}, (_, id) => ({
+			id,
+			score: dotOfRows(queries, query, corpus, id, round),
+		})).filter(({score}) => score > -Infinity);
+		all.sort((a, b) => b.score - a.score || a.id - b.id);
+		for (const [place, {id, score}] of all.slice(0, k).entries()) {
+			best.scores.values[query * k + place] = score;
+			best.ids.values[query * k + place] = id;
+		}
+	}
+	return best;
+}
+
+function expectSame(actual: Best, expected: Best): void {
+	expectSameBits(actual.ids, expected.ids);
+	expectSameBits(actual.scores, expected.scores);
+}
+
+/** Vectors of eighths: every sum is exact in float32, and many scores are equal. */
+function eighths(rows: number, columns: number, seed: number): Matrix {
+	const random = uniforms(seed);
+	return matrixOf(rows, columns, () => Math.floor(random() * 33 - 16) / 8);
+}
+
+/** The corpus cut at random places, the slices in random order. */
+function cut(corpus: Matrix, seed: number): Slice[] {
+	const random = uniforms(seed);
+	const inside = Array.from({length: 6}, () => Math.floor(random() * corpus.rows));
+	const cuts = [0, ...inside.sort((a, b) => a - b), corpus.rows];
+	return cuts
+		.slice(1)
+		.map((end, i) => ({rows: rowsOf(corpus, cuts[i]!, end), base: cuts[i]!}))
+		.map(slice => ({slice, place: random()}))
+		.sort((a, b) => a.place - b.place)
+		.map(({slice}) => slice);
+}
+
+const sizes = grid({corpus: [1, 17, 64, 97, 1000], width: [1, 7, 26]});
+
+onEveryPath('search', device => {
+	test.each(sizes)('finds the best of $corpus rows, $width wide', async ({corpus, width}) => {
+		const rows = eighths(corpus, width, 1);
+		for (const {count, k} of grid({count: [1, 6, 7, 33], k: [1, 3, 10, 100]})) {
+			const queries = eighths(count, width, 2);
+			expectSame(await search(device, queries, whole(rows), k), sorted(queries, rows, k));
+		}
+	});
+
+	test.each([
+		{count: 300, k: 10},
+		{count: 600, k: 3},
+		{count: 230, k: 5000},
+	])('finds the $k best for $count queries', async ({count, k}) => {
+		const [queries, rows] = [eighths(count, 7, 3), eighths(97, 7, 4)];
+		expectSame(await search(device, queries, whole(rows), k), sorted(queries, rows, k));
+	});
+
+	test('gives equal scores in the order of their ids, whatever the order of the slices', async () => {
+		const [queries, few] = [eighths(7, 26, 5), eighths(9, 26, 6)];
+		const rows = matrixOf(900, 26, at => few.values[at % few.values.length]!);
+		const expected = sorted(queries, rows, 150);
+		for (const seed of [1, 2, 3]) {
+			expectSame(await search(device, queries, cut(rows, seed), 150), expected);
+		}
+	});
+
+	test.each([1, 26, 384])('has scores as close as float32 allows, %i wide', async width => {
+		const random = normals(width);
+		const [queries, rows] = [randomMatrix(9, width, random), randomMatrix(700, width, random)];
+		const {scores, ids} = await search(device, queries, whole(rows), 20);
+		expectClose(scores, round => sorted(queries, rows, 20, round).scores);
+		expectClose(scores, round =>
+			matrixOf(9, 20, at => dotOfRows(queries, Math.floor(at / 20), rows, ids.values[at]!, round)),
+		);
+	});
+
+	test('gives a pair the same bits among any queries and in any slice', async () => {
+		const random = normals(7);
+		const [queries, rows] = [randomMatrix(300, 384, random), randomMatrix(700, 384, random)];
+		const all = await search(device, queries, whole(rows), 20);
+		expectSame(await search(device, queries, cut(rows, 4), 20), all);
+		for (const query of [0, 1, 255, 256, 299]) {
+			const alone = await search(device, rowsOf(queries, query, query + 1), cut(rows, query), 20);
+			expectSame(alone, {
+				scores: rowsOf(all.scores, query, query + 1),
+				ids: rowsOf(all.ids, query, query + 1),
+			});
+		}
+	});
+
+	test('never takes a score that is NaN or minus infinity', async () => {
+		const rows = matrixOf(4, 2, at => [1, 1, Number.NaN, 1, -Infinity, 1, Infinity, 1][at]!);
+		const queries = matrixOf(2, 2, at => [1, 1, 1, Number.NaN][at]!);
+		const {scores, ids} = await search(device, queries, whole(rows), 3);
+		const none = -Infinity;
+		expect([...ids.values]).toEqual([3, 0, -1, -1, -1, -1]);
+		expect([...scores.values]).toEqual([Infinity, 2, none, none, none, none]);
+	});
+});
+
+sameBitsEverywhere('search', async device => {
+	const random = normals(8);
+	const [queries, rows] = [randomMatrix(33, 384, random), randomMatrix(3000, 384, random)];
+	const {scores, ids} = await search(device, queries, cut(rows, 5), 100);
+	return [scores, ids];
+});
+
+describe('search', () => {
+	const device = newDevice(2);
+
+	test('leaves the result as it is for an empty slice or no queries', async () => {
+		const [queries, rows] = [eighths(3, 7, 9), eighths(20, 7, 10)];
+		const expected = await search(device, queries, whole(rows), 5);
+		const slices = [{rows: zeros(0, 7), base: 0}, ...whole(rows), {rows: zeros(0, 7), base: 20}];
+		expectSame(await search(device, queries, slices, 5), expected);
+		expect((await search(device, zeros(0, 7), whole(rows), 5)).ids.values).toEqual(
+			new Float64Array(0),
+		);
+	});
+
+	test('numbers rows up to the largest id', async () => {
+		const base = 2 ** 31 - 3;
+		const rows = eighths(3, 7, 11);
+		const {ids} = await search(device, rowsOf(rows, 0, 1), [{rows, base}], 3);
+		expect([...ids.values].sort()).toEqual([base, base + 1, base + 2]);
+	});
+
+	const wrong = [
+		['a corpus of another width', 8, 0, 'corpus of 7 columns, got 8'],
+		['ids beyond 31 bits', 7, 2 ** 31 - 19, 'ids from 0 to 2147483647'],
+		['ids below zero', 7, -1, 'ids from 0 to 2147483647'],
+	] as const;
+
+	test.each(wrong)('refuses %s', async (_, width, base, sentence) => {
+		const slices = [{rows: eighths(20, width, 12), base}];
+		await expect(search(device, eighths(3, 7, 13), slices, 5)).rejects.toThrow(sentence);
+	});
+});
