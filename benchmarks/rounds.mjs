@@ -6,7 +6,7 @@ import {cpus} from 'node:os';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {formatTable} from '../dist/files/table.js';
-import {openDevice} from '../dist/model/device.js';
+import {openDevice} from '../dist/device.js';
 
 /** @typedef {{name: string, run: () => Promise<number>}} Candidate run() resolves to seconds */
 

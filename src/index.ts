@@ -25,7 +25,7 @@ export {
 	type LossInputs,
 	type LossParameter,
 } from './loss/loss.js';
-export {type DeviceInfo, type DeviceOptions, devices} from './model/device.js';
+export {type DeviceInfo, type DeviceOptions, devices} from './device.js';
 export {
 	EmbeddingModel,
 	type EncodeOptions,

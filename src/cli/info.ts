@@ -4,7 +4,7 @@ import {homedir} from 'node:os';
 import {join} from 'node:path';
 import {z} from 'zod';
 import {formatTable} from '../files/table.js';
-import {type DeviceInfo, devices, physicalCores} from '../model/device.js';
+import {type DeviceInfo, devices, physicalCores} from '../device.js';
 import {native} from '../native.js';
 import {defineCommand} from './command.js';
 import {packageVersion} from './version.js';

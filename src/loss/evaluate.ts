@@ -1,10 +1,10 @@
 // The value and the gradients of a loss on plain matrices, without a model, by the ops that
 // training runs.
 
-import {availableParallelism} from 'node:os';
 import {Tape, type Variable} from '../autograd/tape.js';
+import {type DeviceOptions, openDevice} from '../device.js';
 import {EngineError, kindOf} from '../errors.js';
-import {type Canceller, cancellable, type NativeDevice, native} from '../native.js';
+import {type Canceller, cancellable} from '../native.js';
 import {giveTurn} from '../pace.js';
 import {applyLoss, type Column, columnOf, type Loss} from './loss.js';
 
@@ -26,13 +26,8 @@ export type PlainInputs = {
 	scores?: Float32Array;
 };
 
-export type EvaluateLossOptions = {
-	/** Default auto. */
-	device?: 'cpu' | 'auto';
-	/** Default: what this process may use. Changes no bit of the result. */
-	threads?: number;
-	signal?: AbortSignal;
-};
+/** The device changes no bit of the result by its number of threads. */
+export type EvaluateLossOptions = DeviceOptions & {signal?: AbortSignal | undefined};
 
 export type LossEvaluation = {
 	value: number;
@@ -55,10 +50,10 @@ const {value, gradients} = await evaluateLoss(infoNce(), {
 export async function evaluateLoss(
 	loss: Loss,
 	inputs: PlainInputs,
-	{device = 'auto', threads = availableParallelism(), signal}: EvaluateLossOptions = {},
+	{signal, ...device}: EvaluateLossOptions = {},
 ): Promise<LossEvaluation> {
 	expectInputs(loss, inputs);
-	const tape = new Tape(openDevice(device, threads));
+	const tape = new Tape(openDevice(device).native);
 	try {
 		const columns = await writtenColumns(tape, inputs.columns, signal);
 		const parameters = parametersOf(tape, loss);
@@ -148,16 +143,6 @@ function expectInputs(loss: Loss, {columns, labels, scores}: PlainInputs): void 
 			refuse(`${name} to be a Float32Array`, kindOf(numbers));
 		}
 	}
-}
-
-function openDevice(device: string, threads: number): NativeDevice {
-	if (device !== 'cpu' && device !== 'auto') {
-		throw new EngineError(
-			'DEVICE_UNAVAILABLE',
-			`device '${device}' is not available: this build has no CUDA`,
-		);
-	}
-	return new (native().Device)(threads);
 }
 
 function refuse(expected: string, got: string): never {

@@ -1,9 +1,9 @@
 // The model as a user holds it: load, encode, save, dispose.
 
+import {type Device, type DeviceOptions, openDevice} from '../device.js';
 import {EngineError} from '../errors.js';
 import type {NativeModel} from '../native.js';
 import {Tokenizer} from '../tokenizer/tokenizer.js';
-import {type Device, type DeviceOptions, openDevice} from './device.js';
 import {type Encoded, encodeTexts, type Progress} from './encode.js';
 import {type FolderOptions, locateModel, type ModelFolder, readModelFolder} from './folder.js';
 import {loadWeights, type WeightFile} from './load.js';
@@ -122,7 +122,7 @@ export class EmbeddingModel {
 		const list = typeof texts === 'string' ? [texts] : texts;
 		const {signal, onProgress} = options;
 		const settings = {...this.#settings(options), signal, onProgress};
-		return this.#working(() =>
+		return this.working(() =>
 			encodeTexts(
 				{core: this.core, tokenizer: this.tokenizer, lowerCase: this.folder.lowerCase},
 				list,
@@ -156,7 +156,7 @@ export class EmbeddingModel {
 
 	/** Writes the model as a sentence-transformers folder, read back and compared before it is renamed. */
 	async save(path: string, {overwrite = false}: {overwrite?: boolean} = {}): Promise<void> {
-		await this.#working(() => saveModel(this, path, {overwrite}));
+		await this.working(() => saveModel(this, path, {overwrite}));
 	}
 
 	/** Waits for the calls in flight, then frees everything. */
@@ -167,6 +167,17 @@ export class EmbeddingModel {
 
 	[Symbol.asyncDispose](): Promise<void> {
 		return this.dispose();
+	}
+
+	/** Work that dispose() waits for; also for the other rooms of this package. */
+	async working<T>(work: () => Promise<T>): Promise<T> {
+		if (this.#disposed) throw new EngineError('DISPOSED', 'model: used after dispose()');
+		this.#calls++;
+		try {
+			return await work();
+		} finally {
+			if (--this.#calls === 0) this.#idle?.();
+		}
 	}
 
 	/** A prompt by name, or literal, or the model's default. */
@@ -210,16 +221,6 @@ export class EmbeddingModel {
 			options,
 		);
 		return {ids: batch.map(item => item.id), data, rows, width};
-	}
-
-	async #working<T>(work: () => Promise<T>): Promise<T> {
-		if (this.#disposed) throw new EngineError('DISPOSED', 'model: used after dispose()');
-		this.#calls++;
-		try {
-			return await work();
-		} finally {
-			if (--this.#calls === 0) this.#idle?.();
-		}
 	}
 
 	async #close(): Promise<void> {

@@ -49,10 +49,17 @@ const windowTexts = 4096;
 const windowCharacters = 2 ** 21;
 const underWay = 2;
 
-/** A prompt around a text: `{}` is where the text goes, otherwise the prompt stands before it. */
-export function withPrompt(prompt: string, text: string): string {
+/**
+A text as the tokenizer gets it, its prompt around it: `{}` is where the text goes, otherwise the prompt stands before
+it. Lower case is for both, as in sentence-transformers.
+*/
+export function preparedText(
+	text: string,
+	{prompt, lowerCase}: {prompt: string; lowerCase: boolean},
+): string {
 	const place = prompt.indexOf('{}');
-	return place < 0 ? prompt + text : prompt.slice(0, place) + text + prompt.slice(place + 2);
+	const whole = place < 0 ? prompt + text : prompt.slice(0, place) + text + prompt.slice(place + 2);
+	return lowerCase ? whole.toLowerCase() : whole;
 }
 
 export async function encodeTexts(
@@ -176,9 +183,7 @@ class EncodeRun {
 		const {prompt, maxLength, truncationSide, signal} = this.#settings;
 		const {lowerCase, tokenizer} = this.#model;
 		const prepared =
-			prompt || lowerCase
-				? window.map(text => withPrompt(prompt, lowerCase ? text.toLowerCase() : text))
-				: window;
+			prompt || lowerCase ? window.map(text => preparedText(text, {prompt, lowerCase})) : window;
 		return tokenizer.encode(prepared, {maxLength, truncationSide, signal});
 	}
 

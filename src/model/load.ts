@@ -2,10 +2,10 @@
 
 import {access} from 'node:fs/promises';
 import {join} from 'node:path';
+import type {Device} from '../device.js';
 import {EngineError} from '../errors.js';
 import {readSafetensorsHeader, type TensorEntry} from '../files/safetensors.js';
 import {cancellable, type NativeModel, native} from '../native.js';
-import type {Device} from './device.js';
 import type {ModelFolder} from './folder.js';
 import type {DenseModule} from './modules.js';
 import type {Family} from './spec.js';

@@ -9,10 +9,16 @@ import {EngineError} from '../errors.js';
 import {writeFailure} from '../files/failures.js';
 import {sha256File} from '../files/hash.js';
 import {Output} from '../files/output.js';
-import {readTensor, type TensorSource, writeSafetensors} from '../files/safetensors.js';
+import {
+	readSafetensorsHeader,
+	readTensor,
+	type TensorEntry,
+	type TensorSource,
+	writeSafetensors,
+} from '../files/safetensors.js';
 import type {NativeModel} from '../native.js';
 import {modelCard} from './card.js';
-import {readJsonObject} from './config.js';
+import {type JsonObject, readJsonObject} from './config.js';
 import type {ModelFolder} from './folder.js';
 import type {WeightFile} from './load.js';
 import {activationName} from './modules.js';
@@ -71,11 +77,11 @@ async function writeWeights(core: NativeModel, file: WeightFile, target: string)
 			shape: tensor.shape,
 			bytes: () => readElements(core, tensor, shapes.get(tensor.parameter)!),
 		})),
-		...file.carried.map(({name, dtype, shape, ...entry}) => ({
-			name,
-			dtype,
-			shape,
-			bytes: () => readTensor(file.path, {name, dtype, shape, ...entry}),
+		...file.carried.map(entry => ({
+			name: entry.name,
+			dtype: entry.dtype,
+			shape: entry.shape,
+			bytes: () => readCarried(file.path, entry),
 		})),
 	];
 	const written = await writeSafetensors(path, entries, {format: 'pt', ...file.metadata});
@@ -99,6 +105,17 @@ async function readElements(
 	return new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
 }
 
+/** A tensor that nothing here uses, looked up anew: a save over its own folder moves it within the file. */
+async function readCarried(path: string, {name, dtype, shape}: TensorEntry): Promise<Uint8Array> {
+	const {tensors} = await readSafetensorsHeader(path);
+	const found = tensors.get(name);
+	if (found?.dtype === dtype && found.shape.join() === shape.join()) return readTensor(path, found);
+	throw new EngineError(
+		'MODEL_TENSOR',
+		`${path}: expected tensor "${name}" as when the model was loaded, got another file`,
+	);
+}
+
 /** The tokenizer's files as they came, with the length that the model is used at. */
 async function copyTokenizer(
 	{path, tokenizerFiles, maxLength}: ModelFolder,
@@ -114,7 +131,7 @@ async function copyTokenizer(
 
 async function writeModules({folder, width}: Savable, target: string): Promise<void> {
 	const {config, spec, maxLength, lowerCase} = folder;
-	await writeJson(join(target, 'config.json'), config);
+	await writeJson(join(target, 'config.json'), withType(config));
 	await writeJson(join(target, 'sentence_bert_config.json'), {
 		max_seq_length: maxLength,
 		do_lower_case: lowerCase,
@@ -145,6 +162,12 @@ async function writeModules({folder, width}: Savable, target: string): Promise<v
 		modules.push(module(modules.length, place, 'Normalize'));
 	}
 	await writeJson(join(target, 'modules.json'), modules);
+}
+
+/** Readers compute in the type that the configuration names, so it names the one that is written. */
+function withType(config: JsonObject): JsonObject {
+	const keys = ['dtype', 'torch_dtype'].filter(key => key in config);
+	return {...config, ...Object.fromEntries(keys.map(key => [key, 'float32']))};
 }
 
 function module(idx: number, path: string, kind: string) {

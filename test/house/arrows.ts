@@ -9,6 +9,7 @@ const floors = [
 	['errors'],
 	['pace', 'options'],
 	['addon', 'native', 'files', 'tokenizer'],
+	['device'],
 	['model', 'autograd'],
 	['loss', 'data', 'evaluate', 'serve'],
 	['train'],

@@ -2,8 +2,8 @@
 
 import {readFileSync} from 'node:fs';
 import {availableParallelism, totalmem} from 'node:os';
-import {EngineError} from '../errors.js';
-import {type NativeDevice, native} from '../native.js';
+import {EngineError} from './errors.js';
+import {type NativeDevice, native} from './native.js';
 
 export type DeviceOptions = {
 	/** `auto` is the first usable card, else the CPU. Default auto. */
