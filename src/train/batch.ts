@@ -3,7 +3,7 @@
 
 import type {RowTexts} from '../data/rows.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
-import {withPrompt} from '../model/encode.js';
+import {preparedText} from '../model/encode.js';
 import type {PackedBatch} from '../native.js';
 
 export type BatchRules = {
@@ -37,13 +37,13 @@ export async function packBatch(
 	signal?: AbortSignal,
 ): Promise<TrainingBatch> {
 	const {tokenizer, folder} = model;
-	const prepare = (prompt: string, text: string) =>
-		withPrompt(prompt, folder.lowerCase ? text.toLowerCase() : text);
+	const {truncationSide, lowerCase} = folder;
+	const prepare = (promptText: string, text: string) =>
+		preparedText(text, {prompt: model.promptOf({promptText}), lowerCase});
 	const queries = rows.map(row => prepare(row.prompt ?? rules.queryPrompt, row.query));
 	const documents = [...rows.map(row => row.positive), ...rows.flatMap(row => row.negatives)].map(
 		text => prepare(rules.documentPrompt, text),
 	);
-	const {truncationSide} = folder;
 	const [left, right] = await Promise.all([
 		tokenizer.encode(queries, {maxLength: rules.queryMaxLength, truncationSide, signal}),
 		tokenizer.encode(documents, {maxLength: rules.documentMaxLength, truncationSide, signal}),
