@@ -85,7 +85,7 @@ export function infoNce(options: InfoNceOptions = {}): Loss {
 		return ops.mean(ops.concatColumns(terms));
 	};
 	const parameters = learnTemperature ? [{name: 'temperature', value: temperature}] : [];
-	return Object.assign(infonce, {parameters});
+	return Object.assign(infonce, {parameters, options: settings});
 }
 
 function batchOf(ops: LossOperations, settings: Settings, inputs: LossInputs): Batch {

@@ -41,6 +41,8 @@ const loss: Loss = (ops, {columns}) => {
 export type Loss = ((ops: LossOperations, inputs: LossInputs) => Variable) & {
 	/** What the loss learns beside the model. */
 	readonly parameters?: readonly LossParameter[];
+	/** What it was made with: run.json records it, and a run goes on under no other. */
+	readonly options?: Readonly<Record<string, unknown>>;
 };
 
 /** Records a loss on a tape and checks that it is one number. */
