@@ -177,11 +177,15 @@ async function checkTarget(path: string, {kind, overwrite}: OutputOptions): Prom
 		throw new EngineError('OUTPUT_EXISTS', `${path}: expected no output there, got one; ${hint}`);
 	}
 
+	if (kind === 'folder') expectOwnFolder(path);
+}
+
+/** Refuses an absolute path whose folder must never be emptied. */
+export function expectOwnFolder(path: string): void {
 	const holds = (folder: string) => resolve(folder) === path || folder.startsWith(join(path, '/'));
-	if (kind === 'folder' && (path === dirname(path) || [process.cwd(), homedir()].some(holds))) {
-		const got = 'the folder that is worked in, the home folder or one that holds them';
-		throw new EngineError('FILE_WRITE', `${path}: expected a folder of its own, got ${got}`);
-	}
+	if (path !== dirname(path) && ![process.cwd(), homedir()].some(holds)) return;
+	const got = 'the folder that is worked in, the home folder or one that holds them';
+	throw new EngineError('FILE_WRITE', `${path}: expected a folder of its own, got ${got}`);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -18,6 +18,7 @@ import {
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
 import type {ParameterPart, WeightPart} from '../native.js';
+import type {Scores} from './evaluations.js';
 import type {LossParameters} from './loss-parameters.js';
 
 /** What a run must remember beside its tensors. */
@@ -31,8 +32,10 @@ export type RunState = {
 	/** Numbers that the summary needs. */
 	totals: {rows: number; tokens: number; seconds: number};
 	lastLoss: number;
-	evaluationBefore: Record<string, Record<string, number>>;
-	best: {value: number; step: number} | null;
+	evaluationBefore: Scores;
+	/** The newest evaluation, and of all after the first step the best. */
+	evaluated: {step: number; scores: Scores} | null;
+	best: {value: number; step: number; scores: Scores} | null;
 };
 
 type StateFile = {version: 1; state: RunState; files: Record<string, string>; checksum: string};
@@ -79,7 +82,7 @@ function checksumOf(content: Omit<StateFile, 'checksum'>): string {
 }
 
 /** The steps of the checkpoints in a folder, newest first. */
-async function stepsIn(folder: string): Promise<number[]> {
+export async function stepsIn(folder: string): Promise<number[]> {
 	const names = await readdir(folder).catch(() => []);
 	return names
 		.flatMap(name => /^step-(\d+)$/.exec(name)?.[1] ?? [])

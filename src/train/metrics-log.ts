@@ -38,11 +38,17 @@ export class MetricsLog {
 		this.#path = path;
 	}
 
-	/** Begins anew, or keeps what was logged up to the step that a run goes on from. */
-	async start(resumedFrom: number | null): Promise<void> {
+	/**
+	Begins anew, or keeps what was logged up to the step that a run goes on from, and of that step's evaluation only
+	one that the checkpoint knows of, since another is made again.
+	*/
+	async start(resumedFrom: number | null, evaluated: number | null): Promise<void> {
 		if (this.#path === undefined) return;
 		const before = resumedFrom === null ? '' : await readFile(this.#path, 'utf8').catch(() => '');
-		const kept = before.split('\n').filter(line => stepOf(line) <= (resumedFrom ?? -1));
+		const kept = before.split('\n').filter(line => {
+			const {step, isEvaluation} = factsOf(line);
+			return isEvaluation ? step <= (evaluated ?? -1) : step <= (resumedFrom ?? -1);
+		});
 		await writeFileAtomic(this.#path, kept.map(line => `${line}\n`).join(''));
 	}
 
@@ -56,12 +62,13 @@ export class MetricsLog {
 	}
 }
 
-/** The step of a line; a torn last line counts as of no step. */
-function stepOf(line: string): number {
+/** What a line is of; a torn last line counts as of no step. */
+function factsOf(line: string): {step: number; isEvaluation: boolean} {
 	try {
-		const value = JSON.parse(line) as {step?: unknown};
-		return typeof value.step === 'number' ? value.step : Number.POSITIVE_INFINITY;
+		const value = JSON.parse(line) as {step?: unknown; evaluation?: unknown};
+		const step = typeof value.step === 'number' ? value.step : Number.POSITIVE_INFINITY;
+		return {step, isEvaluation: value.evaluation !== undefined};
 	} catch {
-		return Number.POSITIVE_INFINITY;
+		return {step: Number.POSITIVE_INFINITY, isEvaluation: false};
 	}
 }

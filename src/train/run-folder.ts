@@ -1,26 +1,25 @@
 // The folder a run writes: locked while it runs, filled from the first step on, emptied of a failed
 // start. Outputs of an earlier run are only touched once the new one has something to put there.
 
-import {mkdir, readdir, rename, rm} from 'node:fs/promises';
-import {join} from 'node:path';
+import {mkdir, readdir, realpath, rename, rm} from 'node:fs/promises';
+import {join, resolve} from 'node:path';
 import {EngineError} from '../errors.js';
 import {writeFailure} from '../files/failures.js';
 import {type Lock, lockOutput} from '../files/lock.js';
-import {writeFileAtomic} from '../files/output.js';
+import {expectOwnFolder, writeFileAtomic} from '../files/output.js';
 import {readJsonObject} from '../model/config.js';
+import {stepsIn} from './checkpoint.js';
 
 export type RunFolderOptions = {overwrite: boolean; resume: boolean};
 
 export class RunFolder {
 	readonly path: string;
 	readonly #lock: Lock;
-	readonly #options: RunFolderOptions;
 	#isBegun = false;
 
-	private constructor(path: string, lock: Lock, options: RunFolderOptions) {
+	private constructor(path: string, lock: Lock) {
 		this.path = path;
 		this.#lock = lock;
-		this.#options = options;
 	}
 
 	/** Locks the place and refuses an output that is there, unless it may be replaced or gone on with. */
@@ -32,31 +31,52 @@ export class RunFolder {
 			throw writeFailure(path, error);
 		}
 		try {
-			if (!options.overwrite && !options.resume && (await namesIn(path)).length > 0) {
-				throw new EngineError(
-					'OUTPUT_EXISTS',
-					`${path}: expected no such output, got one; use --resume to go on with it or --overwrite to replace it`,
-				);
-			}
-			return new RunFolder(path, lock, options);
+			await expectUsable(path, options);
+			return new RunFolder(path, lock);
 		} catch (error) {
 			lock.release();
 			throw error;
 		}
 	}
 
-	/** Makes the folder, empty unless the run goes on from a checkpoint in it. */
-	async begin(goesOn: boolean): Promise<void> {
+	/**
+	Makes the folder: empty, or, when the run goes on from a step, without what a killed run left half done and without
+	later checkpoints, which are broken. What the run reads (`inputs`) is never removed.
+	*/
+	async begin(from: number | null, inputs: readonly string[]): Promise<void> {
 		try {
-			if (!goesOn && (this.#options.overwrite || this.#options.resume)) {
-				for (const name of await namesIn(this.path)) {
-					await rm(join(this.path, name), {recursive: true, force: true});
-				}
-			}
+			if (from === null) await this.#empty(inputs);
+			else await this.#clear(from);
 			await mkdir(join(this.path, 'checkpoints'), {recursive: true});
 			this.#isBegun = true;
 		} catch (error) {
 			throw writeFailure(this.path, error);
+		}
+	}
+
+	async #empty(inputs: readonly string[]): Promise<void> {
+		const names = await namesIn(this.path);
+		if (names.length === 0) return;
+		const place = await placeOf(this.path);
+		for (const input of inputs) {
+			if (!`${await placeOf(input)}/`.startsWith(`${place}/`)) continue;
+			throw new EngineError(
+				'OPTION_CONFLICT',
+				`output: expected a folder that may be emptied, got ${this.path}, which holds ${input}; use another --output`,
+			);
+		}
+		for (const name of names) await rm(join(this.path, name), {recursive: true, force: true});
+	}
+
+	async #clear(from: number): Promise<void> {
+		const checkpoints = join(this.path, 'checkpoints');
+		const drafts = [this.path, checkpoints].map(async folder =>
+			(await namesIn(folder)).filter(isDraft).map(name => join(folder, name)),
+		);
+		const later = (await stepsIn(checkpoints)).filter(step => step > from);
+		const broken = later.map(step => join(checkpoints, `step-${step}`));
+		for (const path of [...(await Promise.all(drafts)).flat(), ...broken]) {
+			await rm(path, {recursive: true, force: true});
 		}
 	}
 
@@ -77,6 +97,34 @@ export class RunFolder {
 	release(): void {
 		this.#lock.release();
 	}
+}
+
+/** What a writer of this package makes beside its output and a killed one leaves. */
+function isDraft(name: string): boolean {
+	return /^\..+\.(tmp|old|lock(\.\d+\.\d+)?)$/.test(name);
+}
+
+/** The absolute path; of a link, what it points to. */
+async function placeOf(path: string): Promise<string> {
+	return realpath(path).catch(() => resolve(path));
+}
+
+/** Refuses an output that is there, unless it may be replaced or is a run's and gone on with. */
+async function expectUsable(path: string, {overwrite, resume}: RunFolderOptions): Promise<void> {
+	const names = await namesIn(path);
+	if (names.length === 0) return;
+	if (!overwrite && !resume) {
+		throw new EngineError(
+			'OUTPUT_EXISTS',
+			`${path}: expected no such output, got one; use --resume to go on with it or --overwrite to replace it`,
+		);
+	}
+	expectOwnFolder(await placeOf(path));
+	if (overwrite || names.includes('checkpoints') || names.includes('run.json')) return;
+	throw new EngineError(
+		'OUTPUT_EXISTS',
+		`${path}: expected the output of a run to go on with, got a folder of other things; use another --output`,
+	);
 }
 
 async function namesIn(path: string): Promise<string[]> {

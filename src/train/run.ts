@@ -10,12 +10,7 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import {automaticChunkTokens, type BatchRules} from './batch.js';
 import {newestCheckpoint, type RunState, restoreCheckpoint} from './checkpoint.js';
 import {type Course, planCourse} from './epochs.js';
-import {
-	decidingMetric,
-	type EvaluationSource,
-	evaluationSources,
-	type Scores,
-} from './evaluations.js';
+import {decidingMetric, type EvaluationSource, evaluationSources} from './evaluations.js';
 import {frozenParameters} from './freeze.js';
 import {LossParameters} from './loss-parameters.js';
 import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-log.js';
@@ -55,8 +50,6 @@ export type Run = {
 	/** The step of the newest checkpoint. */
 	savedStep: number | null;
 	resumedFrom: number | null;
-	/** Of the newest evaluation. */
-	scores: Scores;
 	signal: AbortSignal | undefined;
 	onStep: RunRequest['onStep'];
 	onEvaluate: RunRequest['onEvaluate'];
@@ -72,11 +65,9 @@ export async function prepareRun(
 	const {signal, loss, onMessage} = request;
 	const sources = await evaluationSources(request.evaluate);
 	const deciding = decidingMetric(settings.metric, sources);
-	if (settings.saveBest && !deciding) {
-		throw new EngineError(
-			'OPTION_CONFLICT',
-			'save-best: expected --eval to say what is best, got none',
-		);
+	if (settings.saveBest && !(deciding && folder)) {
+		const missing = deciding ? '--output to keep the best in' : '--eval to say what is best';
+		throw new EngineError('OPTION_CONFLICT', `save-best: expected ${missing}, got none`);
 	}
 	const rules = rulesOf(model, settings);
 	const dataset = await openDataset(sourcesOf(request.data), {signal});
@@ -115,11 +106,11 @@ export async function prepareRun(
 				totals: {rows: 0, tokens: 0, seconds: 0},
 				lastLoss: 0,
 				evaluationBefore: {},
+				evaluated: null,
 				best: null,
 			},
 			savedStep: null,
 			resumedFrom: null,
-			scores: {},
 			signal,
 			onStep: request.onStep,
 			onEvaluate: request.onEvaluate,
@@ -149,10 +140,12 @@ function rulesOf(model: EmbeddingModel, settings: TrainSettings): BatchRules {
 	return {
 		queryMaxLength,
 		documentMaxLength,
-		queryPrompt: settings.queryPrompt ?? prompts['query'] ?? '',
-		documentPrompt:
-			settings.documentPrompt ??
-			(prompts['document'] || prompts['passage'] || prompts['corpus'] || ''),
+		queryPrompt: model.promptOf({promptText: settings.queryPrompt ?? prompts['query'] ?? ''}),
+		documentPrompt: model.promptOf({
+			promptText:
+				settings.documentPrompt ??
+				(prompts['document'] || prompts['passage'] || prompts['corpus'] || ''),
+		}),
 		chunkTokens: chunkTokens === 'auto' ? automaticChunkTokens(model) : chunkTokens,
 	};
 }

@@ -8,10 +8,12 @@ import {modelCard} from '../model/card.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
 import {parseOptions} from '../options.js';
+import {restoreWeights} from './checkpoint.js';
+import type {Scores} from './evaluations.js';
 import {type TrainSettings, trainSchema} from './options.js';
 import {prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
 import {installModel, RunFolder} from './run-folder.js';
-import {evaluateNow, saveNow, type TrainResult, trainSteps} from './trainer.js';
+import {evaluateNow, saveNow, settleOnBest, type TrainResult, trainSteps} from './trainer.js';
 
 export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
 	/** A path, `name=path`, a folder, a list of these, or records as an array or (async) iterable. */
@@ -67,17 +69,35 @@ export async function train(model: EmbeddingModel, options: TrainOptions): Promi
 	}
 	const settings = parseOptions(trainSchema, rest, 'train');
 	const evaluate = [evaluations].flat();
-	const record = lossRecord ?? loss.name ?? 'custom';
+	const record = lossRecord ?? {name: loss.name || 'custom', ...loss.options};
 	const request = {data, loss, lossRecord: record, evaluate, signal, onStep, onEvaluate, onMessage};
 	const folder =
 		output === undefined ? undefined : await RunFolder.open(output, {overwrite, resume: goesOn});
 	try {
-		return await runIn(folder, {model, settings, request, goesOn});
+		return await alone(model, () => runIn(folder, {model, settings, request, goesOn}));
 	} catch (error) {
 		await folder?.abandon();
 		throw error;
 	} finally {
 		folder?.release();
+	}
+}
+
+const inTraining = new WeakSet<EmbeddingModel>();
+
+/** Runs the training of a model as the only one, and so that dispose() waits for it. */
+async function alone<T>(model: EmbeddingModel, work: () => Promise<T>): Promise<T> {
+	if (inTraining.has(model)) {
+		throw new EngineError(
+			'OPTION_CONFLICT',
+			'train: expected a model that is not in training, got one that is; wait for it or load another',
+		);
+	}
+	inTraining.add(model);
+	try {
+		return await model.working(work);
+	} finally {
+		inTraining.delete(model);
 	}
 }
 
@@ -90,16 +110,16 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		if (goesOn) await resume(run, request.onMessage);
 		const isFinished = goesOn && run.state.step === run.course.steps;
 		const earlier = isFinished ? await folder?.readJson('run.json') : undefined;
-		if (earlier?.result) {
+		if (folder && earlier?.result) {
+			await restoreWeights(model, folder.path);
 			return {...(earlier.result as TrainResult), resumedFrom: run.resumedFrom};
 		}
-		await folder?.begin(run.resumedFrom !== null);
-		await run.log.start(run.resumedFrom);
+		await folder?.begin(run.resumedFrom, inputsOf(run));
+		await run.log.start(run.resumedFrom, run.state.evaluated?.step ?? null);
 		const options = {...settings, loss: request.lossRecord, eval: request.evaluate};
 		const record = runRecord(run, options);
 		await folder?.writeJson('run.json', record);
-		await work(run);
-		const result = resultOf(run);
+		const result = resultOf(run, await work(run));
 		if (folder) await finish(run, folder, {...record, result});
 		return result;
 	} finally {
@@ -108,15 +128,21 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 	}
 }
 
-/** Evaluates before, trains, evaluates after; on an abort the state reached is kept. */
-async function work(run: Run): Promise<void> {
+/** What a run reads and its output must not hold. */
+function inputsOf({model, dataset, sources}: Run): string[] {
+	return [model.folder.path, ...[...dataset.files, ...sources].map(({path}) => path)];
+}
+
+/** Evaluates before, trains, evaluates after; on an abort the state reached is kept. Returns the last scores. */
+async function work(run: Run): Promise<Scores> {
 	try {
 		if (run.state.step === 0) {
 			await evaluateNow(run);
-			run.state.evaluationBefore = run.scores;
+			run.state.evaluationBefore = run.state.evaluated?.scores ?? {};
 		}
 		await trainSteps(run);
 		await evaluateNow(run);
+		return await settleOnBest(run);
 	} catch (error) {
 		if (run.signal?.aborted && run.state.step > 0) await saveNow(run);
 		throw error;
@@ -134,8 +160,8 @@ async function finish(run: Run, folder: RunFolder, record: Record<string, unknow
 	await folder.writeJson('run.json', record);
 }
 
-function resultOf(run: Run): TrainResult {
-	const {state, course, settings, folder, resumedFrom, scores} = run;
+function resultOf(run: Run, after: Scores): TrainResult {
+	const {state, course, settings, folder, resumedFrom} = run;
 	const {rows, tokens, seconds} = state.totals;
 	return {
 		steps: course.steps,
@@ -148,6 +174,6 @@ function resultOf(run: Run): TrainResult {
 		peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
 		resumedFrom,
 		output: folder?.path ?? null,
-		evaluation: {before: state.evaluationBefore, after: scores},
+		evaluation: {before: state.evaluationBefore, after},
 	};
 }

@@ -35,6 +35,8 @@ type Prepared = {course: StepRows; batch: TrainingBatch; facts: RowFacts};
 /** Runs all steps that are left, and leaves the trained weights in the model. */
 export async function trainSteps(run: Run): Promise<void> {
 	const {course, state, signal} = run;
+	// A run that was stopped while it evaluated begins with that.
+	if (isEvaluationDue(run)) await evaluateNow(run);
 	const upcoming = course.from(state.step + 1);
 	let next = prepare(run, await upcoming.next());
 	for (let prepared = await next; prepared; prepared = await next) {
@@ -43,12 +45,16 @@ export async function trainSteps(run: Run): Promise<void> {
 		await takeStep(run, prepared);
 		signal?.throwIfAborted();
 	}
-	if (run.settings.saveBest && state.best && run.folder && state.best.step !== state.step) {
-		await restoreWeights(
-			run.model,
-			join(run.folder.path, 'checkpoints', `step-${state.best.step}`),
-		);
+}
+
+/** Puts the best weights in place of the last; returns the evaluation of what is now the model. */
+export async function settleOnBest({model, settings, folder, state}: Run): Promise<Scores> {
+	const {best, evaluated} = state;
+	if (!settings.saveBest || !folder || !best || best.step === state.step) {
+		return evaluated?.scores ?? {};
 	}
+	await restoreWeights(model, join(folder.path, 'checkpoints', `step-${best.step}`));
+	return best.scores;
 }
 
 /** The texts of a step as packed tokens; made while the step before it computes. */
@@ -141,29 +147,32 @@ async function notFinite(
 
 /** Evaluates and saves when it is time for it; at the end there is always a checkpoint. */
 async function afterStep(run: Run, {step, endsEpoch}: StepRows): Promise<void> {
-	const {settings, course} = run;
-	const {evalSteps, saveSteps} = settings;
-	const isLast = step === course.steps;
-	const isEvaluated = !isLast && evalSteps !== undefined && step % evalSteps === 0;
-	const isBest = isEvaluated && (await evaluateNow(run));
+	const {saveSteps} = run.settings;
+	const isBest = isEvaluationDue(run) && (await evaluateNow(run));
 	const isDue = saveSteps === undefined ? endsEpoch : step % saveSteps === 0;
-	if (isBest || isDue || isLast) await saveNow(run);
+	if (isBest || isDue || step === run.course.steps) await saveNow(run);
 }
 
-/** Evaluates the model as it is; says whether it is the best so far. */
+/** Whether the step that is reached is to be evaluated and is not yet. The last one waits for the end of the run. */
+function isEvaluationDue({state, settings: {evalSteps}, course}: Run): boolean {
+	if (evalSteps === undefined || state.step === 0 || state.step === course.steps) return false;
+	return state.step % evalSteps === 0 && state.evaluated?.step !== state.step;
+}
+
+/** Evaluates the model as it is; says whether it is the best since the first step. */
 export async function evaluateNow(run: Run): Promise<boolean> {
 	const {model, sources, settings, state, deciding, signal} = run;
 	if (sources.length === 0) return false;
 	const {queryPrompt, documentPrompt} = settings;
 	const scores = await evaluateAll(model, sources, {queryPrompt, documentPrompt, signal});
-	run.scores = scores;
+	state.evaluated = {step: state.step, scores};
 	run.onEvaluate?.({step: state.step, evaluation: scores});
 	await run.log.append({step: state.step, evaluation: scores});
 	const value = deciding && scores[deciding.name]?.[deciding.metric];
-	if (value === undefined || !settings.saveBest || (state.best && state.best.value >= value))
-		return false;
-	state.best = {value, step: state.step};
-	return state.step > 0;
+	if (value === undefined || !settings.saveBest || state.step === 0) return false;
+	if (state.best && state.best.value >= value) return false;
+	state.best = {value, step: state.step, scores};
+	return true;
 }
 
 /** Writes a checkpoint of the run as it is after its last step. */
