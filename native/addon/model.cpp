@@ -326,8 +326,7 @@ Napi::Value ModelHandle::zero_gradients(Info info) {
     const Core model = core("zeroGradients");
     expect(model->parameters.is_training(), "zeroGradients", "expected prepareTraining() before");
     queue(info, [model](const Stream& stream) {
-      if (model->batch) model->saved_memory.release(model->saved.mark);
-      model->batch.reset();
+      model->forget();
       model->parameters.zero_gradients(stream);
     });
     return info.Env().Undefined();

@@ -20,8 +20,15 @@ struct ModelCore {
   Pass pass;
   std::shared_ptr<OwnedBatch> batch;
 
+  // Gives up the pass that waits, if there is one.
+  void forget() {
+    if (batch) saved_memory.release(saved.mark);
+    batch.reset();
+  }
+
   // A pass that fails or is cancelled leaves the saved stack as it was.
   void forward(Pass& next, std::shared_ptr<OwnedBatch> owned, Tensor embeddings) {
+    if (next.keeps()) forget();
     const Arena::Mark mark = saved_memory.mark();
     Encoder::Saved kept;
     try {

@@ -157,7 +157,7 @@ void run<LinearBackwardWeight>(const Stream& stream, const LinearBackwardWeight&
   for (int64_t row = 0; row < op.x.rows; row += kDepth) {
     const int64_t count = std::min(kDepth, op.x.rows - row);
     pack_block(stream, op.x.slice(row, count), op.dy.slice(row, count), packed, op.dbias);
-    add_tiles(stream, packed, count, op.dweight);
+    if (!op.dweight.empty()) add_tiles(stream, packed, count, op.dweight);
   }
 }
 

@@ -19,6 +19,7 @@ struct Linear {
   }
 
   int64_t out() const { return weight->rows; }
+  bool trains() const { return !weight->gradient.empty() || (bias && !bias->gradient.empty()); }
 
   // pre, when given, receives the value before the activation.
   void forward(const Pass& pass, Tensor x, Tensor y, Activation activation = Activation::None,
@@ -28,7 +29,8 @@ struct Linear {
 
   void backward_weight(const Pass& pass, Tensor x, Tensor dy) const {
     const Tensor dbias = bias ? bias->gradient : Tensor{};
-    if (weight->trainable) pass.run(LinearBackwardWeight{x, dy, weight->gradient, dbias});
+    if (!trains()) return;
+    pass.run(LinearBackwardWeight{x, dy, weight->gradient, dbias});
   }
 
   // dx = dy W, times the slope of the activation below at pre when that is given.

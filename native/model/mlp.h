@@ -36,7 +36,7 @@ struct Mlp {
   void backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const {
     Scope scope(pass.scratch());
     const Tensor middle = pass.temporary(saved.pre.rows, saved.pre.cols);
-    if (down.weight->trainable) {
+    if (down.trains()) {
       pass.run(ActivationForward{activation, saved.pre, middle});
       down.backward_weight(pass, middle, dy);
     }

@@ -97,7 +97,7 @@ struct LinearBackwardInput {
 //
 //   x        (M, K) f32
 //   dy       (M, N) f32
-//   dweight  (N, K) added to
+//   dweight  (N, K) added to, or empty
 //   dbias    (1, N) added to, or empty
 //
 // Each element is one chain over the rows in order that starts from its present value: rows given
@@ -113,7 +113,7 @@ struct LinearBackwardWeight {
   }
   void check() const {
     expect_rows(name, "dy", dy, x.rows);
-    expect_shape(name, "dweight", dweight, dy.cols, x.cols);
+    if (!dweight.empty()) expect_shape(name, "dweight", dweight, dy.cols, x.cols);
     if (!dbias.empty()) expect_size(name, "dbias", dbias, dy.cols);
   }
 };
