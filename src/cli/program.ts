@@ -47,8 +47,8 @@ export function factsOf({schema}: Command): Record<string, FlagFacts> {
 function bareProgram(): Commander {
 	return new Commander('inbatch')
 		.description('Fine-tunes, evaluates and runs text-embedding models.')
-		.version(packageVersion(), '--version', 'print the version')
-		.helpOption('--help', 'show this')
+		.version(packageVersion(), '-V, --version', 'print the version')
+		.helpOption('-h, --help', 'show this')
 		.helpCommand(false)
 		.showSuggestionAfterError(false)
 		.configureOutput({writeErr: () => undefined})
@@ -63,7 +63,7 @@ async function addCommands(
 	let call: Call | undefined;
 	for (const entry of commands) {
 		const sub = program.command(entry.name).summary(entry.summary).description(entry.summary);
-		sub.helpOption('--help', 'show this').allowExcessArguments(false);
+		sub.helpOption('-h, --help', 'show this').allowExcessArguments(false);
 		if (entry !== called) continue;
 		const command = await entry.load();
 		call = {name: entry.name, command, facts: factsOf(command), given: []};

@@ -41,7 +41,7 @@ export async function evaluateRetrieval(
 	const encode = encoderOf(model, set, settings, watching);
 	const queries = await encode(set.queries, {promptText: queryPromptOf(model, settings)});
 	const documents = {truncated: 0};
-	const best = new TopDocuments(model.computing.native, queries, {
+	const best = await TopDocuments.open(model.computing.native, queries, {
 		count: Math.min(set.documentIds.length, kept + (ignoreIdenticalIds ? 1 : 0)),
 		signal,
 	});
@@ -49,7 +49,7 @@ export async function evaluateRetrieval(
 		const promptText = documentPromptOf(model, settings);
 		for await (const slice of textBatches(set.documents)) {
 			const {data, truncated} = await encode(slice, {promptText});
-			best.add(data);
+			await best.add(data);
 			documents.truncated += truncated;
 		}
 		await best.finish();

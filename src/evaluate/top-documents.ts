@@ -1,6 +1,7 @@
 // The best documents of every query, kept on the device while slices of a corpus pass by.
 
 import {cancellable, type NativeDevice, type Tensor} from '../native.js';
+import {giveTurn} from '../pace.js';
 
 /** Embeddings of the queries, row after row. */
 type Queries = {data: Float32Array; rows: number; width: number};
@@ -10,6 +11,8 @@ type SearchOptions = {
 	count: number;
 	signal?: AbortSignal | undefined;
 };
+
+const elementsAtOnce = 2 ** 18;
 
 /** Exact search by inner product; equal scores are ordered by the place in the corpus. */
 export class TopDocuments {
@@ -23,7 +26,8 @@ export class TopDocuments {
 	readonly #best: {scores: Float32Array; ids: Int32Array};
 	#documents = 0;
 
-	constructor(device: NativeDevice, {data, rows, width}: Queries, {count, signal}: SearchOptions) {
+	private constructor(device: NativeDevice, {rows, width}: Queries, options: SearchOptions) {
+		const {count, signal} = options;
 		this.#device = device;
 		this.#signal = signal;
 		this.#width = width;
@@ -31,22 +35,39 @@ export class TopDocuments {
 		this.#queries = device.tensor(rows, width, 'f32');
 		this.#scores = device.tensor(rows, count, 'f32');
 		this.#ids = device.tensor(rows, count, 'i32');
-		// Places that hold nothing yet, as the op wants them.
 		this.#best = {
-			scores: new Float32Array(rows * count).fill(Number.NEGATIVE_INFINITY),
-			ids: new Int32Array(rows * count).fill(-1),
+			scores: new Float32Array(rows * count),
+			ids: new Int32Array(rows * count),
 		};
-		device.write(this.#queries, data);
-		device.write(this.#scores, this.#best.scores);
-		device.write(this.#ids, this.#best.ids);
 	}
 
-	/** Searches the next documents of the corpus; returns when they are on their way. */
-	add(data: Float32Array): void {
+	/** Makes ready to search the best documents of these queries. */
+	static async open(
+		device: NativeDevice,
+		queries: Queries,
+		options: SearchOptions,
+	): Promise<TopDocuments> {
+		const top = new TopDocuments(device, queries, options);
+		try {
+			await top.#write(top.#queries, at => queries.data.subarray(at.from, at.to));
+			// Places that hold nothing yet, as the op wants them.
+			await top.#write(top.#scores, at => {
+				return new Float32Array(at.to - at.from).fill(Number.NEGATIVE_INFINITY);
+			});
+			await top.#write(top.#ids, at => new Int32Array(at.to - at.from).fill(-1));
+			return top;
+		} catch (error) {
+			top.dispose();
+			throw error;
+		}
+	}
+
+	/** Searches the next documents of the corpus; comes back when the search is on its way. */
+	async add(data: Float32Array): Promise<void> {
 		const rows = data.length / this.#width;
 		const corpus = this.#device.tensor(rows, this.#width, 'f32');
 		try {
-			this.#device.write(corpus, data);
+			await this.#write(corpus, at => data.subarray(at.from, at.to));
 			const [queries, scores, ids] = [this.#queries, this.#scores, this.#ids];
 			this.#device.run('topK', {queries, corpus, base: this.#documents, scores, ids});
 			this.#documents += rows;
@@ -73,6 +94,23 @@ export class TopDocuments {
 			found.push([document, this.#best.scores[at]!]);
 		}
 		return found;
+	}
+
+	/** Copies rows to the device, a few at a time, since a copy holds the event loop. */
+	async #write(
+		tensor: Tensor,
+		part: (elements: {from: number; to: number}) => Float32Array | Int32Array,
+	): Promise<void> {
+		const {rows, columns} = tensor;
+		const rowsAtOnce = Math.max(1, Math.floor(elementsAtOnce / columns));
+		for (let row = 0; row < rows; row += rowsAtOnce) {
+			await giveTurn(this.#signal);
+			const count = Math.min(rowsAtOnce, rows - row);
+			const elements = {from: row * columns, to: (row + count) * columns};
+			const slice = tensor.slice(row, count);
+			this.#device.write(slice, part(elements));
+			slice.dispose();
+		}
 	}
 
 	dispose(): void {

@@ -34,6 +34,7 @@ export function temporaryFolder(): string {
 export function inbatch(args: readonly string[], settings: Settings = {}): Promise<Ended> {
 	const {input = '', keepOpen = false, env = {}, interrupt, closeAfter} = settings;
 	const child = spawn(process.execPath, [main, ...args], {env: {PATH: process.env.PATH, ...env}});
+	let isInterrupted = false;
 	const ended: Ended = {code: null, stdout: '', stderr: ''};
 	child.stdout.setEncoding('utf8').on('data', (text: string) => {
 		ended.stdout += text;
@@ -41,7 +42,9 @@ export function inbatch(args: readonly string[], settings: Settings = {}): Promi
 	});
 	child.stderr.setEncoding('utf8').on('data', (text: string) => {
 		ended.stderr += text;
-		if (interrupt && ended.stderr.includes(interrupt.at)) child.kill(interrupt.signal);
+		if (interrupt === undefined || isInterrupted || !ended.stderr.includes(interrupt.at)) return;
+		isInterrupted = true;
+		child.kill(interrupt.signal);
 	});
 	child.stdin.on('error', () => undefined); // a command that fails early reads nothing
 	child.stdin.write(input);
