@@ -265,7 +265,10 @@ Napi::Value ModelHandle::prepare_training(Info info) {
     for (const std::string& name : names) model->parameters.find(name);
     model->parameters.prepare_training({names.begin(), names.end()});
     auto job = std::make_unique<Job>();
-    job->work = [model](const Stream& stream) { model->parameters.pack(stream); };
+    job->work = [model](const Stream& stream) {
+      model->parameters.zero_moments(stream);
+      model->parameters.pack(stream);
+    };
     return await(info, std::move(job));
   });
 }

@@ -88,9 +88,15 @@ void Parameters::pack(const Stream& stream) {
   }
 }
 
-void Parameters::zero_gradients(const Stream& stream) {
+void Parameters::zero_gradients(const Stream& stream) { zero(stream, gradients_); }
+
+void Parameters::zero_moments(const Stream& stream) {
+  for (const Flat* flat : {&first_, &second_}) zero(stream, *flat);
+}
+
+void Parameters::zero(const Stream& stream, const Flat& flat) const {
   constexpr int64_t kChunk = 1 << 18;
-  float* data = gradients_.view(0, 1, size_).f32();
+  float* data = flat.view(0, 1, size_).f32();
   stream.parallel_for((size_ + kChunk - 1) / kChunk, [&](int64_t item, int) {
     const int64_t at = item * kChunk;
     std::memset(data + at, 0, size_t(std::min(kChunk, size_ - at)) * sizeof(float));

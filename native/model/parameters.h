@@ -45,7 +45,8 @@ class Parameters {
   // Declares a parameter; its memory comes with allocate().
   Parameter* declare(const std::string& name, int64_t rows, int64_t cols, bool linear);
   void allocate();
-  // Memory for gradients and moments; parameters named in `frozen` get none.
+  // Memory for gradients and moments; parameters named in `frozen` get none. Of an earlier training it
+  // is used again, as that left it: zero_moments() follows.
   void prepare_training(const std::unordered_set<std::string>& frozen);
   bool is_training() const { return !gradients_.empty(); }
 
@@ -54,9 +55,12 @@ class Parameters {
   // Refreshes the packed copies of every linear weight.
   void pack(const Stream& stream);
   void zero_gradients(const Stream& stream);
+  void zero_moments(const Stream& stream);
   int64_t bytes() const;
 
  private:
+  void zero(const Stream& stream, const Flat& flat) const;
+
   std::deque<Parameter> all_;
   std::unordered_map<std::string, Parameter*> by_name_;
   int64_t size_ = 0;
