@@ -1,10 +1,11 @@
 // Exact search. Contract: ops/topk.h.
 //
 // A few rows of the corpus become panels in the first caches and the queries pass them, up to 256
-// for one reading of the corpus: up to some ten queries cost what reading costs. Finished scores
-// are compared 16 at once with the limit of their query; only what passes meets a heap. Each worker
-// has heaps of its own. What is best is a total order, so neither their number nor the cut of
-// the rows into items is seen in the result.
+// for one reading of the corpus, so that a few queries cost little more than reading it. Finished
+// scores are compared 16 at once with the limit of their query; only what passes meets a heap. Each
+// worker has heaps of its own. What is best is a total order, so neither their number nor the cut
+// of the rows into items is seen in the result. Queries as panels and rows read in place cost one
+// query 60 % more (Zen 4): fifteen lanes of sixteen were idle.
 #include "../ops/topk.h"
 
 #include <algorithm>
