@@ -29,7 +29,7 @@ export async function measure({threads, seconds, python}) {
 			timed(async () => {
 				native.write(scores, new Float32Array(count * k).fill(Number.NEGATIVE_INFINITY));
 				native.write(ids, new Int32Array(count * k).fill(-1));
-				native.run('topK', {queries, corpus, base: 0, k, scores, ids});
+				native.run('topK', {queries, corpus, base: 0, scores, ids});
 				await native.synchronize();
 			});
 		const others = await peers(python, 'top_k.py', [rows, width, count, k], computing.threads);
