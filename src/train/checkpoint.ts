@@ -15,6 +15,7 @@ import {
 	type TensorSource,
 	writeSafetensors,
 } from '../files/safetensors.js';
+import {isObject} from '../model/config.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
 import type {ParameterPart, WeightPart} from '../native.js';
@@ -120,7 +121,9 @@ async function readState(folder: string, step: number): Promise<RunState> {
 	} catch {
 		return refuse(`${stateName} to be JSON`, 'a torn file');
 	}
-	const {checksum, ...content} = file;
+	const {checksum, ...content} = isObject(file)
+		? file
+		: refuse(`${stateName} as it was written`, 'another');
 	if (content.version !== 1 || checksum !== checksumOf(content))
 		refuse(`${stateName} as it was written`, 'another');
 	if (content.state.step !== step)
