@@ -3,8 +3,8 @@
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 import {z} from 'zod';
-import {formatTable} from '../files/table.js';
 import {type DeviceInfo, devices, physicalCores} from '../device.js';
+import {formatTable} from '../files/table.js';
 import {native} from '../native.js';
 import {defineCommand} from './command.js';
 import {packageVersion} from './version.js';
