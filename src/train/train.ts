@@ -1,7 +1,7 @@
 // train(): from options to a trained model, in a folder when one is asked for.
 
 import type {z} from 'zod';
-import {EngineError} from '../errors.js';
+import {EngineError, kindOf} from '../errors.js';
 import {infoNce} from '../loss/infonce.js';
 import type {Loss} from '../loss/loss.js';
 import {modelCard} from '../model/card.js';
@@ -60,13 +60,7 @@ export async function train(model: EmbeddingModel, options: TrainOptions): Promi
 		onMessage,
 		...rest
 	} = others;
-	if (data === undefined) throw new EngineError('OPTION_MISSING', 'train: expected data, got none');
-	if (goesOn && output === undefined) {
-		throw new EngineError(
-			'OPTION_MISSING',
-			'resume: expected the output of the run to go on with, got none',
-		);
-	}
+	expectGiven(options);
 	const settings = parseOptions(trainSchema, rest, 'train');
 	const evaluate = [evaluations].flat();
 	const record = lossRecord ?? {name: loss.name || 'custom', ...loss.options};
@@ -81,6 +75,21 @@ export async function train(model: EmbeddingModel, options: TrainOptions): Promi
 	} finally {
 		folder?.release();
 	}
+}
+
+function expectGiven({data, output, resume, loss = infoNce()}: TrainOptions): void {
+	if (data === undefined) throw new EngineError('OPTION_MISSING', 'train: expected data, got none');
+	if (resume && output === undefined) {
+		throw new EngineError(
+			'OPTION_MISSING',
+			'resume: expected the output of the run to go on with, got none',
+		);
+	}
+	if (typeof loss === 'function') return;
+	throw new EngineError(
+		'LOSS_INVALID',
+		`train: expected the loss to be a function, got ${kindOf(loss)}; infoNce() makes one`,
+	);
 }
 
 const inTraining = new WeakSet<EmbeddingModel>();

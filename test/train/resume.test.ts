@@ -8,7 +8,7 @@ import {infoNce} from '../../dist/loss/infonce.js';
 import type {EmbeddingModel} from '../../dist/model/embedding-model.js';
 import {type TrainOptions, train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
-import {filesIn, hashOf, lines, loadTiny, metricsIn, rowsOf, timeless} from './tiny.js';
+import {filesIn, hashOf, lines, loadTiny, metricsIn, rowsOf, stoppingAt, timeless} from './tiny.js';
 
 const {folder, put} = temporaryFolder();
 const data = put('rows.jsonl', lines(rowsOf(32)));
@@ -19,14 +19,6 @@ const options = {
 	...{data, batchSize: 8, epochs: 2, learningRate: 1e-3, dropout: 0.1, seed: 9},
 	...{saveSteps: 3, keep: 9},
 };
-
-/** Stops after a step, as a user does. */
-function stoppingAt(last: number): Pick<TrainOptions, 'signal' | 'onStep'> {
-	const controller = new AbortController();
-	const reason = new Error(`stopped at ${last}`);
-	const actions = new Map([[last, () => controller.abort(reason)]]);
-	return {signal: controller.signal, onStep: ({step}) => actions.get(step)?.()};
-}
 
 /** Trains a model of its own up to a step, or to the end. */
 async function run(name: string, more: Partial<TrainOptions> = {}, model?: EmbeddingModel) {

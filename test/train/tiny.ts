@@ -1,11 +1,16 @@
 // What the tests of training share: the tiny BERT, made-up rows, and what a run leaves behind.
 
 import {createHash} from 'node:crypto';
-import {readdirSync, readFileSync} from 'node:fs';
+import {readdirSync, readFileSync, renameSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {onTestFinished} from 'vitest';
-import {readSafetensorsHeader, readTensor} from '../../dist/files/safetensors.js';
+import {
+	readSafetensorsHeader,
+	readTensor,
+	type TensorDtype,
+	writeSafetensors,
+} from '../../dist/files/safetensors.js';
 import {EmbeddingModel, type LoadOptions} from '../../dist/model/embedding-model.js';
 import {type TrainOptions, train} from '../../dist/train/train.js';
 
@@ -50,6 +55,14 @@ export async function trained(
 	};
 	await train(model, {...quick, ...rest, onStep: noted});
 	return {model, losses};
+}
+
+/** Stops after a step, as a user does. */
+export function stoppingAt(last: number): Pick<TrainOptions, 'signal' | 'onStep'> {
+	const controller = new AbortController();
+	const reason = new Error(`stopped at ${last}`);
+	const actions = new Map([[last, () => controller.abort(reason)]]);
+	return {signal: controller.signal, onStep: ({step}) => actions.get(step)?.()};
 }
 
 /** Options of a run that takes a moment and moves every weight. */
@@ -99,4 +112,25 @@ export async function tensorsIn(path: string): Promise<Map<string, Uint8Array>> 
 	const found = new Map<string, Uint8Array>();
 	for (const entry of tensors.values()) found.set(entry.name, await readTensor(path, entry));
 	return found;
+}
+
+type TensorShapes = Readonly<Record<string, {dtype: TensorDtype; shape: readonly number[]}>>;
+
+/** Adds tensors of made-up bytes to a weight file. */
+export async function addTensors(path: string, added: TensorShapes): Promise<void> {
+	const {tensors} = await readSafetensorsHeader(path);
+	const bytes = await tensorsIn(path);
+	const old = [...tensors.values()].map(({name, dtype, shape}) => ({
+		...{name, dtype, shape, bytes: async () => bytes.get(name)!},
+	}));
+	const width = {F16: 2, F32: 4, F64: 8, I64: 8} as Record<string, number>;
+	const made = Object.entries(added).map(([name, {dtype, shape}]) => ({
+		...{name, dtype, shape},
+		bytes: async () => {
+			const size = shape.reduce((a, b) => a * b, width[dtype]!);
+			return Uint8Array.from({length: size}, (_, n) => (17 * n + 1) % 251);
+		},
+	}));
+	await writeSafetensors(`${path}.new`, [...made, ...old]);
+	renameSync(`${path}.new`, path);
 }
