@@ -1,18 +1,18 @@
 // From a call to a command that is ready to run: options of all places merged, checked, or printed.
 
 import type {z} from 'zod';
-import {type OptionFacts, parseOptions} from '../options.js';
+import {kebabCase, type OptionFacts, parseOptions} from '../options.js';
 import {type CommonOptions, commonOptions, type Run} from './command.js';
 import {commands} from './commands.js';
 import {type Call, factsOf} from './program.js';
-import {gatherSettings, nameOf, type Settings, variableOf} from './settings.js';
+import {gatherSettings, type Settings, variableOf} from './settings.js';
 
 type Configured = CommonOptions & {run: Run};
 
 /** Nothing when --print-config asked for the options only. */
 export async function configure({command, facts, given}: Call): Promise<Configured | undefined> {
 	const settings = await gatherSettings(facts, given, isVariableOfAnother);
-	const place = (key: string) => settings.get(key)?.place ?? `--${nameOf(key, facts)}`;
+	const place = (key: string) => settings.get(key)?.place ?? `--${kebabCase(key)}`;
 	const common = parseOptions(commonOptions, pick(settings, commonOptions), place);
 	const values = pick(settings, command.schema);
 	if (!common.printConfig) {
@@ -26,7 +26,7 @@ export async function configure({command, facts, given}: Call): Promise<Configur
 async function isVariableOfAnother(name: string): Promise<boolean> {
 	for (const entry of commands) {
 		const facts = factsOf(await entry.load());
-		if (Object.keys(facts).some(key => variableOf(key, facts) === name)) return true;
+		if (Object.keys(facts).some(key => variableOf(key) === name)) return true;
 	}
 	return false;
 }
@@ -42,7 +42,7 @@ function printed(facts: Record<string, OptionFacts>, settings: Settings, json: b
 		.filter(([key]) => key !== 'config' && key !== 'printConfig')
 		.map(([key, {default: standard}]) => {
 			const {value, origin} = settings.get(key) ?? {value: standard, origin: 'default'};
-			return {name: nameOf(key, facts), value: value ?? null, origin};
+			return {name: kebabCase(key), value: value ?? null, origin};
 		});
 	if (json) {
 		const entries = rows.map(({name, value, origin}) => [name, {value, origin}]);

@@ -7,8 +7,8 @@ import {kebabCase, type OptionFacts} from '../options.js';
 export type FlagFacts = OptionFacts & {
 	/** How --help calls the value. */
 	placeholder?: string;
-	/** The name of the flag where it is not that of the option. */
-	flag?: string;
+	/** The flag that switches an option off, where it is not `--no-` and the option's name. */
+	off?: string;
 	/** Takes several values in a row and never cuts one at commas. For paths. */
 	variadic?: boolean;
 	/** The heading in --help. */
@@ -20,7 +20,7 @@ export type Flag = {key: string; option: Option; parseValue: (text: string | und
 
 /** The flags of one option: one, or for a boolean `--x` and `--no-x`. */
 export function flagsOf(key: string, facts: FlagFacts): Flag[] {
-	const name = facts.flag ?? kebabCase(key);
+	const name = kebabCase(key);
 	const make = (form: string, description: string, parseValue: Flag['parseValue']): Flag => {
 		const option = new Option(form, description);
 		if (facts.group) option.helpGroup(facts.group);
@@ -34,13 +34,13 @@ export function flagsOf(key: string, facts: FlagFacts): Flag[] {
 	const on = make(`--${name}`, description, () => true);
 	const opposite = `the opposite of --${name}`;
 	const off = make(
-		`--no-${kebabCase(key)}`,
+		`--${facts.off ?? `no-${name}`}`,
 		facts.default === true ? description : opposite,
 		() => false,
 	);
 	// With a default only the flag that changes it is worth a line.
 	if (facts.default === true) on.option.hideHelp();
-	if (facts.default === false && facts.flag === undefined) off.option.hideHelp();
+	if (facts.default === false && facts.off === undefined) off.option.hideHelp();
 	return [on, off];
 }
 

@@ -61,7 +61,17 @@ export async function openModel(
 	{model: source, ...options}: ModelOptions,
 	{terminal, signal}: Pick<Context, 'terminal' | 'signal'>,
 ): Promise<EmbeddingModel> {
-	const model = await EmbeddingModel.load(source, {...options, signal});
+	const {device, threads: count, dtype, pooling, normalize, maxLength, truncationSide} = options;
+	const model = await EmbeddingModel.load(source, {
+		device,
+		threads: count,
+		dtype,
+		pooling,
+		normalize,
+		maxLength,
+		truncationSide,
+		signal,
+	});
 	const {name, threads, kernels} = model.computing;
 	terminal.note(`device: ${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${kernels}`);
 	for (const warning of model.warnings) terminal.warn(warning);

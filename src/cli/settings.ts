@@ -45,13 +45,8 @@ export async function gatherSettings(
 }
 
 /** The variable of an option. */
-export function variableOf(key: string, facts: Facts): string {
-	return `INBATCH_${nameOf(key, facts).replaceAll('-', '_').toUpperCase()}`;
-}
-
-/** The name of an option on the command line and in files. */
-export function nameOf(key: string, facts: Facts): string {
-	return facts[key]?.flag ?? kebabCase(key);
+export function variableOf(key: string): string {
+	return `INBATCH_${kebabCase(key).replaceAll('-', '_').toUpperCase()}`;
 }
 
 function merge(settings: Settings, more: Settings): void {
@@ -63,7 +58,7 @@ function fromCommandLine(facts: Facts, given: readonly Given[]): Settings {
 	for (const {key, value} of given) {
 		const before = settings.get(key)?.value;
 		const isMore = Array.isArray(before) && isList(facts[key] ?? {});
-		const place = `--${nameOf(key, facts)}`;
+		const place = `--${kebabCase(key)}`;
 		settings.set(key, {
 			value: isMore ? [...before, ...[value].flat()] : value,
 			origin: 'command line',
@@ -78,7 +73,7 @@ async function fromEnvironment(
 	isVariable: (name: string) => Promise<boolean>,
 ): Promise<Settings> {
 	const settings: Settings = new Map();
-	const keys = new Map(Object.keys(facts).map(key => [variableOf(key, facts), key]));
+	const keys = new Map(Object.keys(facts).map(key => [variableOf(key), key]));
 	for (const [name, text] of Object.entries(process.env)) {
 		if (!name.startsWith('INBATCH_') || text === undefined || text === '') continue;
 		const key = keys.get(name);
@@ -112,10 +107,10 @@ async function fromFile(facts: Facts, path: string): Promise<Settings> {
 /** The keys of a file: the long names of the options, those that begin with `no-` too. */
 function fileNames(facts: Facts): Map<string, {key: string; isOff: boolean}> {
 	const names = new Map<string, {key: string; isOff: boolean}>();
-	for (const [key, {type}] of Object.entries(facts)) {
+	for (const [key, {type, off}] of Object.entries(facts)) {
 		if (key === 'config' || key === 'printConfig') continue;
-		names.set(nameOf(key, facts), {key, isOff: false});
-		if (type === 'boolean') names.set(`no-${kebabCase(key)}`, {key, isOff: true});
+		names.set(kebabCase(key), {key, isOff: false});
+		if (type === 'boolean') names.set(off ?? `no-${kebabCase(key)}`, {key, isOff: true});
 	}
 	return names;
 }

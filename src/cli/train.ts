@@ -37,10 +37,6 @@ const options = z.object({
 	}),
 	...modelOptions.shape,
 	...trainSchema.shape,
-	duplicates: trainSchema.shape.duplicates.meta({
-		description: 'let a text stand twice in a batch',
-		flag: 'allow-duplicates',
-	}),
 	...inGroup(lossSchema.shape, lossGroup),
 });
 

@@ -3,6 +3,7 @@
 import {type Device, type DeviceOptions, openDevice} from '../device.js';
 import {EngineError} from '../errors.js';
 import type {NativeModel} from '../native.js';
+import {unknownOption} from '../options.js';
 import {Tokenizer} from '../tokenizer/tokenizer.js';
 import {type Encoded, encodeTexts, type Progress} from './encode.js';
 import {type FolderOptions, locateModel, type ModelFolder, readModelFolder} from './folder.js';
@@ -93,6 +94,7 @@ export class EmbeddingModel {
 
 	/** Loads a model from a folder, or the embedded one by the name `builtin`. */
 	static async load(source: string, options: LoadOptions = {}): Promise<EmbeddingModel> {
+		expectKnown('load', options, loadOptions);
 		options.signal?.throwIfAborted();
 		const path = await locateModel(source);
 		const folder = await readModelFolder(path, options);
@@ -204,6 +206,7 @@ export class EmbeddingModel {
 	}
 
 	#settings(options: EncodeOptions) {
+		expectKnown('encode', options, encodeOptions);
 		const {dimensions = this.width, normalize = this.folder.spec.head.normalize} = options;
 		const {maxLength = this.maxLength, batchTokens = defaultBatchTokens} = options;
 		expectWhole('dimensions', dimensions, this.width);
@@ -231,6 +234,34 @@ export class EmbeddingModel {
 		}
 		await Promise.all([this.tokenizer.dispose(), this.core.dispose()]);
 	}
+}
+
+const loadOptions = [
+	'pooling',
+	'normalize',
+	'maxLength',
+	'truncationSide',
+	'device',
+	'threads',
+	'dtype',
+	'signal',
+] as const satisfies (keyof LoadOptions)[];
+
+const encodeOptions = [
+	'prompt',
+	'promptText',
+	'dimensions',
+	'normalize',
+	'maxLength',
+	'batchTokens',
+	'signal',
+	'onProgress',
+] as const satisfies (keyof EncodeOptions)[];
+
+/** Refuses an option that would be ignored. */
+function expectKnown(where: string, options: object, known: readonly string[]): void {
+	const stranger = Object.keys(options).find(key => !known.includes(key));
+	if (stranger !== undefined) throw unknownOption(`${where}: ${stranger}`, stranger, known);
 }
 
 function expectWhole(name: string, value: number, most: number): void {

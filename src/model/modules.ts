@@ -67,10 +67,11 @@ async function addModule(chain: ModuleChain, {folder, path, index, module}: Plac
 		);
 	}
 	if (kind === 'Transformer' || kind === 'Dropout') return;
-	if (kind === 'Pooling') return readPooling(chain, inside);
-	if (chain.pooling === undefined) {
-		throw new EngineError('MODEL_MODULE', `${where}: expected Pooling before ${kind}, got none`);
+	if ((kind === 'Pooling') !== (chain.pooling === undefined)) {
+		const got = kind === 'Pooling' ? 'another' : 'none';
+		throw new EngineError('MODEL_MODULE', `${where}: expected one Pooling before ${kind}, got ${got}`);
 	}
+	if (kind === 'Pooling') return readPooling(chain, inside);
 	if (chain.normalize) {
 		throw new EngineError(
 			'MODEL_MODULE',

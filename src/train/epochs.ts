@@ -30,14 +30,14 @@ export async function planCourse(
 	settings: TrainSettings,
 	signal?: AbortSignal,
 ): Promise<Course> {
-	const {batchSize, seed, order, duplicates} = settings;
+	const {batchSize, seed, order, allowDuplicates} = settings;
 	const plan = (epoch: number) =>
 		planEpoch(rows, {
 			epoch,
 			batchSize,
 			seed,
 			order,
-			duplicates: duplicates ? 'allow' : 'refuse',
+			duplicates: allowDuplicates ? 'allow' : 'refuse',
 			signal,
 		});
 	const sizes: number[] = [];

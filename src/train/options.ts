@@ -30,10 +30,10 @@ export const trainSchema = z.object({
 		.optional()
 		.describe('steps that warm up, instead of a share'),
 	order: z.enum(['shuffle', 'file']).default('shuffle').describe('order of the rows'),
-	duplicates: z
+	allowDuplicates: z
 		.boolean()
 		.default(false)
-		.describe('whether a text may stand twice in a batch (--allow-duplicates)'),
+		.meta({description: 'let a text stand twice in a batch', off: 'no-duplicates'}),
 	negatives: z
 		.union([z.literal('all'), z.number().int().min(0)])
 		.default('all')
