@@ -46,11 +46,11 @@ export function familyConfig(values: JsonObject, where: string): FamilyConfig {
 	};
 
 	return {
-		size(key) {
+		size(key, most = 2 ** 31 - 1) {
 			const value = values[key];
 			const isSize =
-				typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 31;
-			return isSize ? value : refuse(key, 'a whole number above 0');
+				typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= most;
+			return isSize ? value : refuse(key, `a whole number from 1 to ${most}`);
 		},
 		number(key, otherwise) {
 			const value = values[key] ?? otherwise;

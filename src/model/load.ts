@@ -53,7 +53,7 @@ export async function loadWeights(
 	device: Device,
 	signal?: AbortSignal,
 ): Promise<LoadedWeights> {
-	const core = new (native().Model)(device.native, folder.spec);
+	const core = makeCore(folder, device);
 	try {
 		const parameters = core.parameters();
 		const body = parameters.filter(p => !p.name.startsWith('head.'));
@@ -71,6 +71,17 @@ export async function loadWeights(
 	} catch (error) {
 		await core.dispose();
 		throw error;
+	}
+}
+
+/** The model on the device, its weights still empty. */
+function makeCore({path, spec}: ModelFolder, device: Device): NativeModel {
+	try {
+		return new (native().Model)(device.native, spec);
+	} catch (error) {
+		if (!(error instanceof EngineError) || error.code !== 'OP_INVALID') throw error;
+		const message = `${join(path, 'config.json')}: ${error.message}`;
+		throw new EngineError('MODEL_CONFIG', message, {cause: error});
 	}
 }
 

@@ -68,8 +68,11 @@ async function addModule(chain: ModuleChain, {folder, path, index, module}: Plac
 	}
 	if (kind === 'Transformer' || kind === 'Dropout') return;
 	if ((kind === 'Pooling') !== (chain.pooling === undefined)) {
-		const got = kind === 'Pooling' ? 'another' : 'none';
-		throw new EngineError('MODEL_MODULE', `${where}: expected one Pooling before ${kind}, got ${got}`);
+		const got = kind === 'Pooling' ? 'another' : `${kind} without it`;
+		throw new EngineError(
+			'MODEL_MODULE',
+			`${where}: expected Pooling once and before the rest, got ${got}`,
+		);
 	}
 	if (kind === 'Pooling') return readPooling(chain, inside);
 	if (chain.normalize) {

@@ -1,6 +1,9 @@
 // What a transformer is made of: the mirror of native/model/spec.h, field for field. Native code knows
 // parts, never families; a family expands its configuration into this.
 
+/** More blocks than any model has; a file that names more is broken. */
+export const mostBlocks = 4096;
+
 export type Activation = 'none' | 'gelu' | 'tanh' | 'relu';
 export type Pooling = 'cls' | 'mean' | 'last';
 
@@ -70,8 +73,8 @@ export type Family = {
 
 /** A configuration file as a family reads it: each value is checked where it is asked for. */
 export type FamilyConfig = {
-	/** A whole number above 0. */
-	size(key: string): number;
+	/** A whole number from 1 to `most`. */
+	size(key: string, most?: number): number;
 	number(key: string, otherwise: number): number;
 	/** One of the words, mapped. */
 	choice<T>(key: string, choices: Readonly<Record<string, T>>, otherwise?: string): T;

@@ -1,6 +1,6 @@
 // BERT (Devlin et al. 2019), MiniLM, BGE, E5, GTE-base: token types, learned positions, norm after.
 
-import type {Family, NormSpec} from '../spec.js';
+import {type Family, mostBlocks, type NormSpec} from '../spec.js';
 
 export const bert: Family = {
 	name: 'bert',
@@ -34,7 +34,7 @@ export const bert: Family = {
 				types: config.size('type_vocab_size'),
 				norm,
 			},
-			blocks: Array.from({length: config.size('num_hidden_layers')}, () => block),
+			blocks: Array.from({length: config.size('num_hidden_layers', mostBlocks)}, () => block),
 		};
 	},
 	dropout: config => ({
