@@ -3,9 +3,9 @@
 import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {expect, test} from 'vitest';
+import {openDevice} from '../../dist/device.js';
 import {readNpy} from '../../dist/files/npy.js';
 import {readSafetensorsHeader, readTensor} from '../../dist/files/safetensors.js';
-import {openDevice} from '../../dist/device.js';
 import {readModelFolder} from '../../dist/model/folder.js';
 import {loadWeights} from '../../dist/model/load.js';
 import {type HeadSpec, poolings} from '../../dist/model/spec.js';
