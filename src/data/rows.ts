@@ -2,6 +2,7 @@
 // it. It knows how to find its record and its texts.
 
 import {EngineError} from '../errors.js';
+import {giveTurn} from '../pace.js';
 import {
 	type Choice,
 	type ChoiceOptions,
@@ -11,7 +12,6 @@ import {
 	isShort,
 } from './choose.js';
 import type {Dataset} from './dataset.js';
-import {giveTurn} from '../pace.js';
 import type {TrainingRecord} from './record.js';
 
 /** The texts of one row. */
@@ -102,7 +102,13 @@ export class Rows {
 			wanted.map(row => this.record(row)),
 			{signal},
 		);
-		return wanted.map((row, n) => textsOf(records[n]!, this.choose(row, epoch)!));
+		const texts: RowTexts[] = [];
+		for (const [n, row] of wanted.entries()) {
+			if (n % 64 === 0) await giveTurn(signal);
+			texts.push(textsOf(records[n]!, this.choose(row, epoch)!));
+		}
+
+		return texts;
 	}
 
 	/** Where rows stand in their files, for messages. */

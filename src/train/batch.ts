@@ -5,6 +5,7 @@ import type {RowTexts} from '../data/rows.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {preparedText} from '../model/encode.js';
 import type {PackedBatch} from '../native.js';
+import {giveTurn} from '../pace.js';
 
 export type BatchRules = {
 	queryMaxLength: number;
@@ -37,13 +38,8 @@ export async function packBatch(
 	signal?: AbortSignal,
 ): Promise<TrainingBatch> {
 	const {tokenizer, folder} = model;
-	const {truncationSide, lowerCase} = folder;
-	const prepare = (promptText: string, text: string) =>
-		preparedText(text, {prompt: model.promptOf({promptText}), lowerCase});
-	const queries = rows.map(row => prepare(row.prompt ?? rules.queryPrompt, row.query));
-	const documents = [...rows.map(row => row.positive), ...rows.flatMap(row => row.negatives)].map(
-		text => prepare(rules.documentPrompt, text),
-	);
+	const {truncationSide} = folder;
+	const {queries, documents} = await textsOf(model, rows, rules, signal);
 	const [left, right] = await Promise.all([
 		tokenizer.encode(queries, {maxLength: rules.queryMaxLength, truncationSide, signal}),
 		tokenizer.encode(documents, {maxLength: rules.documentMaxLength, truncationSide, signal}),
@@ -66,6 +62,28 @@ export async function packBatch(
 		truncatedQueries: count(left.truncated),
 		truncatedDocuments: count(right.truncated),
 	};
+}
+
+/** The texts as the tokenizer gets them. */
+async function textsOf(
+	model: EmbeddingModel,
+	rows: readonly RowTexts[],
+	{queryPrompt, documentPrompt}: BatchRules,
+	signal?: AbortSignal,
+): Promise<{queries: string[]; documents: string[]}> {
+	const {lowerCase} = model.folder;
+	const prepare = (promptText: string, text: string) =>
+		preparedText(text, {prompt: model.promptOf({promptText}), lowerCase});
+	const queries: string[] = [];
+	const positives: string[] = [];
+	const negatives: string[] = [];
+	for (const [n, row] of rows.entries()) {
+		if (n % 64 === 0) await giveTurn(signal);
+		queries.push(prepare(row.prompt ?? queryPrompt, row.query));
+		positives.push(prepare(documentPrompt, row.positive));
+		for (const text of row.negatives) negatives.push(prepare(documentPrompt, text));
+	}
+	return {queries, documents: [...positives, ...negatives]};
 }
 
 function negativeOffsetsOf(rows: readonly RowTexts[]): Int32Array {

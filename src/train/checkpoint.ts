@@ -19,6 +19,7 @@ import {isObject} from '../model/config.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
 import type {ParameterPart, WeightPart} from '../native.js';
+import {giveTurn} from '../pace.js';
 import type {Scores} from './evaluations.js';
 import type {LossParameters} from './loss-parameters.js';
 
@@ -40,6 +41,9 @@ export type RunState = {
 };
 
 type StateFile = {version: 1; state: RunState; files: Record<string, string>; checksum: string};
+
+/** Elements that are copied to the device in one go. */
+const pieceSize = 2 ** 18;
 
 const momentsName = 'trainer/moments.safetensors';
 const stateName = join('trainer', 'state.json');
@@ -152,8 +156,14 @@ export async function restoreCheckpoint(
 		const bytes = await readTensor(path, entry);
 		return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 	};
-	for (const {part, name} of momentsOf(model)) {
-		model.core.write(part, name, 0, await read(`${part}.${name}`));
+	for (const {part, name, shape} of momentsOf(model)) {
+		const values = await read(`${part}.${name}`);
+		const rows = Math.max(1, Math.floor(pieceSize / shape[1]));
+		for (let row = 0; row < shape[0]; row += rows) {
+			const piece = values.subarray(row * shape[1], (row + rows) * shape[1]);
+			model.core.write(part, name, row, piece);
+			await giveTurn();
+		}
 	}
 	for (const {key, tensor} of extras.tensors())
 		model.computing.native.write(tensor, await read(key));

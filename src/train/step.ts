@@ -18,6 +18,7 @@ import {
 	type Tensor,
 	type UpdateSettings,
 } from '../native.js';
+import {giveTurn} from '../pace.js';
 import type {Chunk, TrainingBatch} from './batch.js';
 import type {LossParameters} from './loss-parameters.js';
 
@@ -91,17 +92,17 @@ class Step {
 	async run(facts: RowFacts): Promise<StepResult> {
 		const {model, loss, parameters} = this.#settings;
 		model.core.zeroGradients();
-		this.#forward();
+		await this.#forward();
 		const columns = this.#columns();
 		const inputs = {columns, ...facts, parameters: parameters.on(this.#tape)};
 		const value = applyLoss(this.#tape, loss, inputs);
+		await giveTurn();
 		this.#tape.backward(value);
-		const cosines = this.#cosines(columns);
-		this.#backward(columns);
+		await this.#backward(columns);
 		const results = await Promise.all([
 			this.#tape.read(value),
 			model.core.update(this.#update, parameters.updates(), this.#canceller),
-			cosines,
+			this.#cosines(columns),
 			this.#report('candidates'),
 			this.#report('temperature'),
 		]);
@@ -126,10 +127,14 @@ class Step {
 		model.core.forward(chunk.packed, settings, into, this.#canceller);
 	}
 
-	#forward(): void {
+	async #forward(): Promise<void> {
 		const [first, ...others] = this.#batch.chunks;
-		for (const chunk of others) this.#pass(chunk, false, this.#rows(chunk));
+		for (const chunk of others) {
+			this.#pass(chunk, false, this.#rows(chunk));
+			await giveTurn();
+		}
 		this.#pass(first!, true, this.#rows(first!));
+		await giveTurn();
 	}
 
 	#rows({first, count}: Chunk): Tensor {
@@ -148,11 +153,12 @@ class Step {
 		return columns;
 	}
 
-	#backward(columns: readonly Column[]): void {
+	async #backward(columns: readonly Column[]): Promise<void> {
 		const {core} = this.#settings.model;
 		for (const [n, chunk] of this.#batch.chunks.entries()) {
 			if (n > 0) this.#pass(chunk, true, this.#tape.empty(chunk.count, this.#embeddings.columns));
 			core.backward(this.#gradient(columns, chunk), this.#canceller);
+			await giveTurn();
 		}
 	}
 
