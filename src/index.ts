@@ -1,6 +1,7 @@
 // The public face of the package. Importing it loads no native code: that happens when a model is
 // loaded or a loss evaluated.
 
+export {type DeviceInfo, type DeviceOptions, devices} from './device.js';
 export {EngineError, type ErrorCode, errorCodes} from './errors.js';
 export {
 	type EvaluateOptions,
@@ -25,7 +26,6 @@ export {
 	type LossInputs,
 	type LossParameter,
 } from './loss/loss.js';
-export {type DeviceInfo, type DeviceOptions, devices} from './device.js';
 export {
 	EmbeddingModel,
 	type EncodeOptions,

@@ -81,11 +81,11 @@ export type ParameterPart = 'weight' | 'gradient' | 'first' | 'second';
 export type NativeModel = {
 	/** `trained`: has a gradient and moments. */
 	parameters(): {name: string; rows: number; columns: number; decay: boolean; trained: boolean}[];
-	/** Resolves to a fingerprint of the values read. */
-	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<string>;
+	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<void>;
 	write(part: ParameterPart, name: string, row: number, values: Float32Array): void;
 	read(part: ParameterPart, name: string, row: number, values: Float32Array): Promise<void>;
-	pack(): Promise<void>;
+	/** Resolves to a fingerprint of all values. */
+	pack(): Promise<string>;
 	/** Fills `embeddings` (N × dimensions). */
 	encode(
 		batch: PackedBatch,

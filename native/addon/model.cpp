@@ -155,19 +155,12 @@ Napi::Value ModelHandle::load(Info info) {
     }
     auto job = std::make_unique<Job>();
     job->cancelled = flag_of(info[2]);
-    auto fingerprint = std::make_shared<uint64_t>(0);
-    job->work = [model, path, fingerprint, parts = std::move(parts)](const Stream& stream) {
+    job->work = [model, path, parts = std::move(parts)](const Stream& stream) {
       const WeightFile file(path);
-      std::vector<uint64_t> hashes(parts.size());
       stream.parallel_for(int64_t(parts.size()), [&](int64_t i, int) {
         const Part& part = parts[size_t(i)];
         file.read(part.offset, part.type, part.to, part.count);
-        hashes[size_t(i)] = hash_of(part.to, part.count);
       });
-      for (const uint64_t hash : hashes) *fingerprint = mix64(*fingerprint ^ hash);
-    };
-    job->result = [fingerprint](Napi::Env env) {
-      return Napi::String::New(env, hex_of(*fingerprint));
     };
     return await(info, std::move(job));
   });
@@ -212,11 +205,25 @@ Napi::Value ModelHandle::read(Info info) {
   });
 }
 
-// pack(): refreshes what products read, after load or write.
+// pack(): refreshes what products read, after load or write; resolves to a fingerprint of all
+// values.
 Napi::Value ModelHandle::pack(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto job = std::make_unique<Job>();
-    job->work = [model = core("pack")](const Stream& stream) { model->parameters.pack(stream); };
+    auto fingerprint = std::make_shared<uint64_t>(0);
+    job->work = [model = core("pack"), fingerprint](const Stream& stream) {
+      model->parameters.pack(stream);
+      const auto& all = model->parameters.all();
+      std::vector<uint64_t> hashes(all.size());
+      stream.parallel_for(int64_t(all.size()), [&](int64_t i, int) {
+        const Tensor& value = all[size_t(i)].value;
+        hashes[size_t(i)] = hash_of(value.f32(), value.size());
+      });
+      for (const uint64_t hash : hashes) *fingerprint = mix64(*fingerprint ^ hash);
+    };
+    job->result = [fingerprint](Napi::Env env) {
+      return Napi::String::New(env, hex_of(*fingerprint));
+    };
     return await(info, std::move(job));
   });
 }

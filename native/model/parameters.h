@@ -45,8 +45,8 @@ class Parameters {
   // Declares a parameter; its memory comes with allocate().
   Parameter* declare(const std::string& name, int64_t rows, int64_t cols, bool linear);
   void allocate();
-  // Memory for gradients and moments; parameters named in `frozen` get none. Of an earlier training it
-  // is used again, as that left it: zero_moments() follows.
+  // Memory for gradients and moments; parameters named in `frozen` get none. Of an earlier training
+  // it is used again, as that left it: zero_moments() follows.
   void prepare_training(const std::unordered_set<std::string>& frozen);
   bool is_training() const { return !gradients_.empty(); }
 

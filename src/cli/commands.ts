@@ -21,6 +21,11 @@ export const commands: readonly CommandEntry[] = [
 		load: async () => (await import('./train.js')).train,
 	},
 	{
+		name: 'quickstart',
+		summary: 'fine-tune the embedded model on the embedded sample and show the gain',
+		load: async () => (await import('./quickstart.js')).quickstart,
+	},
+	{
 		name: 'info',
 		summary: 'show devices, kernels and places',
 		load: async () => (await import('./info.js')).info,

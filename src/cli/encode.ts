@@ -164,7 +164,7 @@ function summarize(
 	}
 	return {
 		texts,
-		width: settings.dimensions ?? model.width,
+		width: settings.dimensions ?? model.dimensions,
 		tokens,
 		truncated,
 		seconds,

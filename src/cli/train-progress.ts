@@ -14,7 +14,7 @@ export type TrainProgress = Hooks & {
 };
 
 /** Length of a run: so many steps, or so many passes over the data. */
-export type Length = {steps?: number | undefined; epochs: number};
+export type Length = {steps?: number | undefined; epochs?: number | undefined};
 
 export async function trainProgress(
 	length: Length,
@@ -57,7 +57,7 @@ export function resultText({
 	return `${steps} steps, ${rows} rows in ${durationText(seconds)}, ${rate}, last loss ${loss.toPrecision(4)}${place}`;
 }
 
-function shareOf({step, epoch}: StepMetrics, {steps, epochs}: Length): number {
+function shareOf({step, epoch}: StepMetrics, {steps, epochs = 1}: Length): number {
 	return Math.min(1, steps === undefined ? epoch / epochs : step / steps);
 }
 

@@ -5,7 +5,7 @@ import {EngineError} from '../errors.js';
 import {type LossName, losses} from '../loss/index.js';
 import type {Loss} from '../loss/loss.js';
 import {nearest} from '../options.js';
-import {lossSchema, trainSchema} from '../train/options.js';
+import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
 import {type TrainOptions, train as trainModel} from '../train/train.js';
 import {defineCommand} from './command.js';
 import {modelOptions, openModel} from './model-options.js';
@@ -55,6 +55,7 @@ export const train = defineCommand({
 		if (asking !== undefined && settings.eval.length === 0) {
 			throw conflict(`--${asking}: expected --eval beside it, got none`);
 		}
+		expectCompatible(settings, 'inbatch train');
 		lossOf(settings);
 	},
 	async run(settings, context) {

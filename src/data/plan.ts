@@ -3,8 +3,8 @@
 // seed, epoch).
 
 import {EngineError} from '../errors.js';
-import {HashTable} from './columns.js';
 import {giveTurn} from '../pace.js';
+import {HashTable} from './columns.js';
 import {shuffled} from './random.js';
 import type {Rows, RowTexts} from './rows.js';
 

@@ -4,8 +4,8 @@
 import {createHash} from 'node:crypto';
 import {EngineError} from '../errors.js';
 import type {Slice} from '../files/records.js';
-import {Column, HashTable} from './columns.js';
 import {giveTurn} from '../pace.js';
+import {Column, HashTable} from './columns.js';
 import {parseRecord, type TrainingRecord} from './record.js';
 import type {SourceFile} from './sources.js';
 import {textHash} from './text-hash.js';

@@ -1,7 +1,8 @@
 // The model as a user holds it: load, encode, save, dispose.
 
+import {createHash} from 'node:crypto';
 import {type Device, type DeviceOptions, openDevice} from '../device.js';
-import {EngineError} from '../errors.js';
+import {EngineError, kindOf} from '../errors.js';
 import type {NativeModel} from '../native.js';
 import {unknownOption} from '../options.js';
 import {Tokenizer} from '../tokenizer/tokenizer.js';
@@ -51,8 +52,6 @@ export class EmbeddingModel {
 	/** Prompts saved with the model, by name. */
 	readonly prompts: Readonly<Record<string, string>>;
 	readonly family: string;
-	/** Of the weights as they were loaded. */
-	readonly fingerprint: string;
 	/** What was noticed while loading. */
 	readonly warnings: readonly string[];
 	/** For the other rooms of this package. */
@@ -61,6 +60,7 @@ export class EmbeddingModel {
 	readonly computing: Device;
 	readonly tokenizer: Tokenizer;
 	readonly core: NativeModel;
+	#weights: string;
 	#calls = 0;
 	#idle: (() => void) | undefined;
 	#disposed: Promise<void> | undefined;
@@ -79,12 +79,28 @@ export class EmbeddingModel {
 		this.tokenizer = parts.tokenizer;
 		this.core = parts.core;
 		this.files = parts.files;
-		this.fingerprint = parts.fingerprint;
+		this.#weights = parts.fingerprint;
 		this.warnings = [...parts.folder.warnings, ...parts.warnings];
 		this.width = parts.folder.spec.head.dense.at(-1)?.width ?? parts.folder.spec.width;
 		this.maxLength = parts.folder.maxLength;
 		this.prompts = parts.folder.prompts;
 		this.family = parts.folder.family.name;
+	}
+
+	/** Of the weights as they are and of what makes an embedding of their rows. */
+	get fingerprint(): string {
+		const parts = JSON.stringify([this.#weights, this.folder.spec, this.folder.lowerCase]);
+		return createHash('sha256').update(parts).digest('hex').slice(0, 16);
+	}
+
+	/** To be called when the weights have changed. */
+	async refresh(): Promise<void> {
+		this.#weights = await this.core.pack();
+	}
+
+	/** Columns that encoding keeps unless asked otherwise: all, or what the folder says. */
+	get dimensions(): number {
+		return Math.min(this.folder.truncateDim ?? this.width, this.width);
 	}
 
 	/** The device's name, as `cpu`. */
@@ -122,6 +138,12 @@ export class EmbeddingModel {
 	/** Embeddings of one text or of many; the bits of a text depend on nothing but the text. */
 	async encode(texts: string | readonly string[], options: EncodeOptions = {}): Promise<Encoded> {
 		const list = typeof texts === 'string' ? [texts] : texts;
+		if (!Array.isArray(list)) {
+			throw new EngineError(
+				'OPTION_TYPE',
+				`texts: expected a text or an array, got ${kindOf(list)}`,
+			);
+		}
 		const {signal, onProgress} = options;
 		const settings = {...this.#settings(options), signal, onProgress};
 		return this.working(() =>
@@ -143,6 +165,12 @@ export class EmbeddingModel {
 		texts: Iterable<string | IdentifiedText> | AsyncIterable<string | IdentifiedText>,
 		options: EncodeOptions = {},
 	): AsyncGenerator<StreamBatch, void, undefined> {
+		if (typeof texts === 'string' || !isIterable(texts)) {
+			throw new EngineError(
+				'OPTION_TYPE',
+				`texts: expected an iterable of texts, got ${kindOf(texts)}`,
+			);
+		}
 		let batch: IdentifiedText[] = [];
 		let count = 0;
 		for await (const item of texts) {
@@ -207,7 +235,7 @@ export class EmbeddingModel {
 
 	#settings(options: EncodeOptions) {
 		expectKnown('encode', options, encodeOptions);
-		const {dimensions = this.width, normalize = this.folder.spec.head.normalize} = options;
+		const {dimensions = this.dimensions, normalize = this.folder.spec.head.normalize} = options;
 		const {maxLength = this.maxLength, batchTokens = defaultBatchTokens} = options;
 		expectWhole('dimensions', dimensions, this.width);
 		expectWhole('batch-tokens', batchTokens, 2 ** 26);
@@ -257,6 +285,14 @@ const encodeOptions = [
 	'signal',
 	'onProgress',
 ] as const satisfies (keyof EncodeOptions)[];
+
+function isIterable(value: unknown): boolean {
+	return (
+		typeof value === 'object' &&
+		value !== null &&
+		(Symbol.iterator in value || Symbol.asyncIterator in value)
+	);
+}
 
 /** Refuses an option that would be ignored. */
 function expectKnown(where: string, options: object, known: readonly string[]): void {

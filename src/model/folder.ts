@@ -40,6 +40,8 @@ export type ModelFolder = {
 	prompts: Record<string, string>;
 	defaultPrompt: string | null;
 	similarity: string | null;
+	/** Columns that encoding keeps unless asked otherwise; null: all. */
+	truncateDim: number | null;
 	/** What is worth saying aloud. */
 	warnings: string[];
 };
@@ -119,6 +121,7 @@ export async function readModelFolder(
 			typeof outer['default_prompt_name'] === 'string' ? outer['default_prompt_name'] : null,
 		similarity:
 			typeof outer['similarity_fn_name'] === 'string' ? outer['similarity_fn_name'] : null,
+		truncateDim: isLength(outer['truncate_dim']) ? outer['truncate_dim'] : null,
 		warnings,
 	};
 }
@@ -136,7 +139,7 @@ function familyOf(config: JsonObject, where: string): Family {
 
 function poolingOf(modules: ModuleChain, asked: Pooling | undefined, path: string): Pooling {
 	const pooling = asked ?? modules.pooling;
-	if (pooling) return pooling;
+	if (pooling && poolings.includes(pooling)) return pooling;
 	throw new EngineError(
 		'MODEL_POOLING',
 		`${path}: expected the folder or --pooling to say how token vectors become one vector, ` +

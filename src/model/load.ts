@@ -64,10 +64,8 @@ export async function loadWeights(
 			),
 		];
 		const loaded: LoadedWeights = {core, files: [], fingerprint: '', warnings: []};
-		const prints: string[] = [];
-		for (const source of sources) prints.push(await loadFile(loaded, folder.path, source, signal));
-		await core.pack();
-		return {...loaded, fingerprint: prints.join('')};
+		for (const source of sources) await loadFile(loaded, folder.path, source, signal);
+		return {...loaded, fingerprint: await core.pack()};
 	} catch (error) {
 		await core.dispose();
 		throw error;
@@ -105,7 +103,7 @@ async function loadFile(
 	root: string,
 	{name, family, parameters}: Source,
 	signal?: AbortSignal,
-): Promise<string> {
+): Promise<void> {
 	const path = join(root, name);
 	await expectFile(path);
 	const header = await readSafetensorsHeader(path);
@@ -122,7 +120,7 @@ async function loadFile(
 			`${path}: tensor "${tensor}" is not known and not used; it is kept in every save`,
 		);
 	}
-	return cancellable(signal, canceller => loaded.core.load(path, plan.parts, canceller));
+	await cancellable(signal, canceller => loaded.core.load(path, plan.parts, canceller));
 }
 
 async function expectFile(path: string): Promise<void> {
@@ -131,7 +129,7 @@ async function expectFile(path: string): Promise<void> {
 	} catch {
 		throw new EngineError(
 			'MODEL_NOT_FOUND',
-			`${path}: expected the weights of the model, got no such file; only safetensors are read`,
+			`${path}: expected the weights of the model, got no such file; only safetensors are read, and of these no shards`,
 		);
 	}
 }

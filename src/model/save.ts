@@ -189,13 +189,14 @@ function poolingConfig({spec, modules}: ModelFolder) {
 }
 
 /** Prompts carry a `document` key, which readers look for first, when there is a `passage`. */
-function outerConfig({prompts, defaultPrompt, similarity}: ModelFolder) {
+function outerConfig({prompts, defaultPrompt, similarity, truncateDim}: ModelFolder) {
 	const passage = prompts['document'] || prompts['passage'];
 	return {
 		__version__: {sentence_transformers: '3.0.0', transformers: '4.41.0', pytorch: '2.3.0'},
 		prompts: passage ? {...prompts, document: passage} : prompts,
 		default_prompt_name: defaultPrompt,
 		similarity_fn_name: similarity ?? 'cosine',
+		...(truncateDim !== null && {truncate_dim: truncateDim}),
 	};
 }
 

@@ -5,7 +5,7 @@
 
 import {createHash} from 'node:crypto';
 import {mkdir, readdir, readFile, rm, writeFile} from 'node:fs/promises';
-import {join} from 'node:path';
+import {join, relative} from 'node:path';
 import {EngineError} from '../errors.js';
 import {sha256File} from '../files/hash.js';
 import {Output} from '../files/output.js';
@@ -68,9 +68,10 @@ export async function writeCheckpoint(
 		overwrite: true,
 	});
 	try {
-		const files = await writeModelFolder(model, target.temporary);
+		const known = await writeModelFolder(model, target.temporary);
 		await mkdir(join(target.temporary, 'trainer'));
-		files[momentsName] = await writeMoments(model, extras, join(target.temporary, momentsName));
+		known[momentsName] = await writeMoments(model, extras, join(target.temporary, momentsName));
+		const files = await hashesOf(target.temporary, known);
 		const content = {version: 1 as const, state, files};
 		const text = JSON.stringify({...content, checksum: checksumOf(content)}, null, '\t');
 		await writeFile(join(target.temporary, stateName), `${text}\n`);
@@ -80,6 +81,21 @@ export async function writeCheckpoint(
 	}
 	const old = (await stepsIn(folder)).filter(step => step !== spare).slice(keep);
 	for (const step of old) await rm(join(folder, `step-${step}`), {recursive: true, force: true});
+}
+
+/** The SHA-256 of every file of a folder; those that are known are not read again. */
+async function hashesOf(
+	folder: string,
+	known: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+	const entries = await readdir(folder, {recursive: true, withFileTypes: true});
+	const names = entries
+		.filter(entry => entry.isFile())
+		.map(entry => relative(folder, join(entry.parentPath, entry.name)))
+		.sort();
+	const hashes: Record<string, string> = {};
+	for (const name of names) hashes[name] = known[name] ?? (await sha256File(join(folder, name)));
+	return hashes;
 }
 
 function checksumOf(content: Omit<StateFile, 'checksum'>): string {
@@ -187,7 +203,7 @@ export async function restoreWeights(model: EmbeddingModel, folder: string): Pro
 		});
 		await model.core.load(path, parts);
 	}
-	await model.core.pack();
+	await model.refresh();
 }
 
 /** Moments of the parameters that are trained. */

@@ -30,7 +30,7 @@ export async function planCourse(
 	settings: TrainSettings,
 	signal?: AbortSignal,
 ): Promise<Course> {
-	const {batchSize, seed, order, allowDuplicates} = settings;
+	const {batchSize, seed, order, allowDuplicates, epochs = 1} = settings;
 	const plan = (epoch: number) =>
 		planEpoch(rows, {
 			epoch,
@@ -44,10 +44,10 @@ export async function planCourse(
 	let total = 0;
 	let dropped = 0;
 	const isEnough = () =>
-		settings.steps === undefined ? sizes.length >= settings.epochs : total >= settings.steps;
+		settings.steps === undefined ? sizes.length >= epochs : total >= settings.steps;
 	while (!isEnough()) {
 		const planned = await plan(sizes.length);
-		const left = settings.steps === undefined ? settings.epochs - sizes.length : 1;
+		const left = settings.steps === undefined ? epochs - sizes.length : 1;
 		const size = Math.max(1, Math.ceil(planned.batches.length * Math.min(1, left)));
 		sizes.push(size);
 		total += size;

@@ -41,6 +41,12 @@ export async function evaluateAll(
 	return scores;
 }
 
+/** The names of the metrics that an evaluation during training yields. */
+const measures = {
+	retrieval: /^((ndcg|mrr|recall|precision|map|hit)@(1|3|5|10|100)|map|mrr)$/,
+	sts: /^(spearman|pearson)_(cosine|dot|manhattan|euclidean)$/,
+} as const;
+
 /** Where the number lies that decides on the best checkpoint: `name/metric`. */
 export function decidingMetric(
 	metric: string | undefined,
@@ -54,8 +60,16 @@ export function decidingMetric(
 	}
 	const slash = metric.lastIndexOf('/');
 	const name = metric.slice(0, slash);
-	if (slash > 0 && sources.some(source => source.name === name)) {
-		return {name, metric: metric.slice(slash + 1)};
+	const measure = metric.slice(slash + 1);
+	const source = sources.find(one => slash > 0 && one.name === name);
+	if (source && measures[source.kind].test(measure)) return {name, metric: measure};
+	if (source) {
+		const expected =
+			source.kind === 'sts' ? 'spearman_cosine and the like' : 'ndcg@10 and the like';
+		throw new EngineError(
+			'OPTION_RANGE',
+			`metric: expected ${expected} of ${name}, got ${measure}`,
+		);
 	}
 	const known = sources.map(source => source.name).join(', ') || 'none, without --eval';
 	throw new EngineError(

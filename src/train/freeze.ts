@@ -10,7 +10,7 @@ export function frozenParameters(parts: readonly string[], names: readonly strin
 	const frozen = new Set<string>();
 	for (const part of parts) {
 		const isMeant = matcherOf(part);
-		const found = names.filter(isMeant);
+		const found = lastBlock(part) > blocksOf(names) - 1 ? [] : names.filter(isMeant);
 		if (found.length === 0) {
 			throw new EngineError(
 				'OPTION_RANGE',
@@ -26,6 +26,15 @@ export function frozenParameters(parts: readonly string[], names: readonly strin
 		);
 	}
 	return [...frozen];
+}
+
+/** The last block that a range names; -1 when it names none. */
+function lastBlock(part: string): number {
+	return Number(/^blocks:\d+-(\d+)$/.exec(part)?.[1] ?? -1);
+}
+
+function blocksOf(names: readonly string[]): number {
+	return new Set(names.flatMap(name => /^blocks\.\d+/.exec(name) ?? [])).size;
 }
 
 function matcherOf(part: string): (name: string) => boolean {

@@ -1,6 +1,7 @@
 // The options of training: one schema for the library and the command line.
 
 import {z} from 'zod';
+import {EngineError} from '../errors.js';
 import {schedules} from './schedule.js';
 
 const count = z.number().int().positive();
@@ -13,7 +14,7 @@ export const trainSchema = z.object({
 		.union([z.literal('auto'), count])
 		.default('auto')
 		.describe('tokens of one forward and backward pass; never changes the mathematics'),
-	epochs: z.number().positive().default(1).describe('passes over the data'),
+	epochs: z.number().positive().optional().describe('passes over the data (default 1)'),
 	steps: count.optional().describe('optimizer steps, instead of epochs'),
 	learningRate: z.number().positive().default(2e-5).describe('largest learning rate'),
 	weightDecay: z.number().min(0).default(0.01).describe('AdamW decay of matrices'),
@@ -22,7 +23,7 @@ export const trainSchema = z.object({
 	epsilon: z.number().positive().default(1e-8).describe('AdamW epsilon'),
 	clip: z.number().min(0).default(1).describe('largest norm of all gradients together; 0: off'),
 	schedule: z.enum(schedules).default('linear').describe('learning rate over the steps'),
-	warmupRatio: share.default(0.1).describe('share of the steps that warm up'),
+	warmupRatio: share.optional().describe('share of the steps that warm up (default 0.1)'),
 	warmupSteps: z
 		.number()
 		.int()
@@ -70,6 +71,20 @@ export const trainSchema = z.object({
 });
 
 export type TrainSettings = z.output<typeof trainSchema>;
+
+const alternatives = [
+	['steps', 'epochs'],
+	['warmupSteps', 'warmupRatio'],
+] as const satisfies (keyof TrainSettings)[][];
+
+/** Two options that say the same thing in two ways may not both be given. */
+export function expectCompatible(settings: Partial<TrainSettings>, where: string): void {
+	for (const names of alternatives) {
+		if (names.some(name => settings[name] === undefined)) continue;
+		const message = `${where}: expected one of ${names.join(' and ')}, got both`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	}
+}
 
 /** Options of the in-batch loss, by which the command line names it. */
 export const lossSchema = z.object({

@@ -6,6 +6,7 @@ import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
 import type {Loss} from '../loss/loss.js';
+import {isObject} from '../model/config.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {automaticChunkTokens, type BatchRules} from './batch.js';
 import {newestCheckpoint, type RunState, restoreCheckpoint} from './checkpoint.js';
@@ -160,10 +161,10 @@ function identityOf(
 	const {maxLength, fingerprint, folder} = model;
 	const {pooling, normalize} = folder.spec.head;
 	const identity = {
+		model: fingerprint,
 		...settings,
 		loss: request.lossRecord,
 		eval: request.evaluate,
-		model: fingerprint,
 		maxLength,
 		truncationSide: folder.truncationSide,
 		pooling,
@@ -182,6 +183,7 @@ export async function resume(run: Run, onMessage?: (message: string) => void): P
 		onMessage?.('no checkpoint to go on from; the run starts anew');
 		return;
 	}
+	expectSameData(found.state.identity.data, run.dataset);
 	expectSame(found.state.identity, state.identity);
 	for (const place of ['device', 'kernels'] as const) {
 		if (found.state[place] === state[place]) continue;
@@ -197,24 +199,39 @@ export async function resume(run: Run, onMessage?: (message: string) => void): P
 	onMessage?.(`goes on from step ${found.state.step} of ${run.course.steps}`);
 }
 
-function expectSame(before: Record<string, unknown>, now: Record<string, unknown>): void {
+/** The same files in the same order, wherever they lie; the first that differs is named. */
+function expectSameData(before: unknown, {files}: Dataset): void {
+	const known = Array.isArray(before) ? before : [];
+	const other = files.findIndex(({sha256}, n) => known[n]?.sha256 !== sha256);
+	if (other < 0) return;
+	throw new EngineError(
+		'RESUME_CHANGED',
+		`data: expected ${files[other]!.path} with sha256 ${known[other]?.sha256} as when the run began, ` +
+			`got ${files[other]!.sha256}; give what it was, or start anew with --overwrite`,
+	);
+}
+
+function expectSame(before: unknown, now: unknown, place = ''): void {
 	const text = (value: unknown) => JSON.stringify(value) ?? 'nothing';
-	for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-		if (text(before[key]) === text(now[key])) continue;
-		throw new EngineError(
-			'RESUME_CHANGED',
-			`${key}: expected ${text(before[key])} as when the run began, got ${text(now[key])}; ` +
-				'give what it was, or start anew with --overwrite',
-		);
+	if (text(before) === text(now)) return;
+	if (isObject(before) && isObject(now)) {
+		for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+			expectSame(before[key], now[key], place ? `${place}.${key}` : key);
+		}
 	}
+	throw new EngineError(
+		'RESUME_CHANGED',
+		`${place}: expected ${text(before)} as when the run began, got ${text(now)}; ` +
+			'give what it was, or start anew with --overwrite',
+	);
 }
 
 /** What run.json says from the beginning on. */
-export function runRecord(run: Run, options: unknown): Record<string, unknown> {
+export function runRecord(run: Run, options: object): Record<string, unknown> {
 	const {model, dataset, course, rules} = run;
 	const {device, computing, fingerprint, folder} = model;
 	return {
-		options,
+		options: {...optionsOf(model), ...options, output: run.folder?.path ?? null},
 		data: dataset.files,
 		model: {path: folder.path, fingerprint, family: model.family},
 		versions: {inbatch: packageVersion(), node: process.versions.node},
@@ -226,6 +243,12 @@ export function runRecord(run: Run, options: unknown): Record<string, unknown> {
 		chunkTokens: rules.chunkTokens,
 		resumedFrom: run.resumedFrom,
 	};
+}
+
+/** What was asked of the model, or what its folder says. */
+function optionsOf({folder, maxLength}: EmbeddingModel) {
+	const {pooling, normalize} = folder.spec.head;
+	return {model: folder.path, pooling, normalize, maxLength, truncationSide: folder.truncationSide};
 }
 
 function packageVersion(): string {

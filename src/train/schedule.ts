@@ -11,7 +11,7 @@ export type ScheduleOptions = {
 	steps: number;
 	/** Updates of warm-up; without it, a share of all. */
 	warmupSteps?: number | undefined;
-	warmupRatio: number;
+	warmupRatio?: number | undefined;
 };
 
 /**
@@ -32,7 +32,7 @@ export function scheduleOf(options: ScheduleOptions): (update: number) => number
 	};
 }
 
-function warmupOf({steps, warmupSteps, warmupRatio}: ScheduleOptions): number {
+function warmupOf({steps, warmupSteps, warmupRatio = 0.1}: ScheduleOptions): number {
 	if (warmupSteps === undefined) return Math.min(Math.ceil(warmupRatio * steps), steps - 1);
 	if (warmupSteps < steps) return warmupSteps;
 	throw new EngineError(

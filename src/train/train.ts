@@ -10,7 +10,7 @@ import {writeModelFolder} from '../model/save.js';
 import {parseOptions} from '../options.js';
 import {restoreWeights} from './checkpoint.js';
 import type {Scores} from './evaluations.js';
-import {type TrainSettings, trainSchema} from './options.js';
+import {expectCompatible, type TrainSettings, trainSchema} from './options.js';
 import {prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
 import {installModel, RunFolder} from './run-folder.js';
 import {evaluateNow, saveNow, settleOnBest, type TrainResult, trainSteps} from './trainer.js';
@@ -62,6 +62,7 @@ export async function train(model: EmbeddingModel, options: TrainOptions): Promi
 	} = others;
 	expectGiven(options);
 	const settings = parseOptions(trainSchema, rest, 'train');
+	expectCompatible(settings, 'train');
 	const evaluate = [evaluations].flat();
 	const record = lossRecord ?? {name: loss.name || 'custom', ...loss.options};
 	const request = {data, loss, lossRecord: record, evaluate, signal, onStep, onEvaluate, onMessage};
@@ -174,7 +175,8 @@ function resultOf(run: Run, after: Scores): TrainResult {
 	const {rows, tokens, seconds} = state.totals;
 	return {
 		steps: course.steps,
-		epochs: settings.steps === undefined ? settings.epochs : rows / Math.max(1, run.rows.length),
+		epochs:
+			settings.steps === undefined ? (settings.epochs ?? 1) : rows / Math.max(1, run.rows.length),
 		rows,
 		loss: state.lastLoss,
 		seconds,

@@ -152,7 +152,6 @@ describe('a run goes on only as it began:', () => {
 		['learningRate', {learningRate: 2e-3}, '0.001'],
 		['batchSize', {batchSize: 4}, '8'],
 		['epochs', {epochs: 3}, '2'],
-		['steps', {steps: 4}, 'nothing'],
 		['dropout', {dropout: 0.2}, '0.1'],
 		['seed', {seed: 1}, '9'],
 		['freeze', {freeze: ['embeddings']}, '[]'],
@@ -164,14 +163,14 @@ describe('a run goes on only as it began:', () => {
 		const files = filesIn(at(`changed-${name}`));
 		const error = await fails(run(`changed-${name}`, {...change, resume: true}));
 		expect(error).toMatchObject({code: 'RESUME_CHANGED'});
-		expect(error.message.startsWith(`${name}: expected `), error.message).toBe(true);
+		expect(error.message).toMatch(new RegExp(`^${name}(\\.\\w+)?: expected `));
 		expect(error.message).toContain(before);
 		expect(filesIn(at(`changed-${name}`))).toEqual(files);
 	});
 
 	test('other weights and lengths are refused, other threads are not', async () => {
 		await brokenRun('other');
-		await run('tuned', {steps: 1});
+		await run('tuned', {steps: 1, epochs: undefined});
 		const other = await loadTiny({path: at('tuned')});
 		await expect(run('other', {resume: true}, other)).rejects.toThrow(/^model: expected /);
 		const shorter = await loadTiny({maxLength: 20});
