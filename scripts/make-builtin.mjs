@@ -1,9 +1,9 @@
 // Makes the embedded model (models/builtin) with the engine itself: a small BERT distilled from the
 // vectors of a larger model. Needs the built package and the shared data:
-//   node scripts/make-builtin.mjs --work FOLDER [--data ../shared/data] [--teacher FOLDER] [--output FOLDER]
-// FOLDER keeps the vocabulary, the teacher's vectors, the student before training and the run, so that a
-// second call goes on where the first was stopped. Evaluation data is read at the end only, for the
-// figures of the card.
+//   node scripts/make-builtin.mjs --work FOLDER [--data FOLDER] [--teacher FOLDER] [--output FOLDER]
+// The work folder keeps the vocabulary, the teacher's vectors, the student before training and the
+// run, so that a second call goes on where the first was stopped. Evaluation data is read at the end
+// only, for the figures of the card.
 
 import {execFile} from 'node:child_process';
 import {mkdir} from 'node:fs/promises';
@@ -21,7 +21,7 @@ const inRepository = path => fileURLToPath(new URL(`../${path}`, import.meta.url
 const seed = 1;
 const vocabularySize = 10000;
 
-/** Set before the run, after trials of a few steps judged on texts held out of the training data. */
+/** Set before the run, after trials of a few steps judged on training texts held out. */
 const recipe = {
 	epochs: 4,
 	batchSize: 128,

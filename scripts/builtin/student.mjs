@@ -1,6 +1,6 @@
-// The embedded model before training: a small BERT whose token embeddings are what the teacher says of
-// each piece, cut to the main directions, and whose last layer turns these directions back into the
-// teacher's space. All else is random.
+// The embedded model before training: a small BERT whose token embeddings are what the teacher says
+// of each piece, cut to the main directions, and whose last layer turns these directions back into
+// the teacher's space. All else is random.
 
 import {cp, mkdir, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
