@@ -36,7 +36,7 @@ const options = z.object({
 type Options = z.output<typeof options>;
 
 /** Chosen by cross-validation on the training questions of the sample. */
-const recipe = {batchSize: 32, learningRate: 5e-4} as const;
+const recipe = {batchSize: 32, learningRate: 1e-4} as const;
 const temperature = 0.05;
 
 const sample = fileURLToPath(new URL('../../sample', import.meta.url));
