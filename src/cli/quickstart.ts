@@ -26,7 +26,7 @@ const options = z.object({
 		description: 'the folder of the run; an earlier quickstart there is replaced',
 		placeholder: 'DIR',
 	}),
-	epochs: z.number().positive().default(6).describe('passes over the training questions'),
+	epochs: z.number().positive().default(4).describe('passes over the training questions'),
 	device,
 	threads,
 	dtype,
@@ -35,8 +35,12 @@ const options = z.object({
 
 type Options = z.output<typeof options>;
 
-/** Chosen by cross-validation on the training questions of the sample. */
-const recipe = {batchSize: 32, learningRate: 1e-4} as const;
+/**
+Chosen by cross-validation on the training questions of the sample (new questions, and whole articles
+held out, nDCG@10 together): 0.354 before; 0.386 with 4 epochs at 2e-4, in half the time of the best,
+0.392 with 8 at 1e-4; 0.351 at 5e-4.
+*/
+const recipe = {batchSize: 32, learningRate: 2e-4} as const;
 const temperature = 0.05;
 
 const sample = fileURLToPath(new URL('../../sample', import.meta.url));
