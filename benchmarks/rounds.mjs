@@ -27,6 +27,7 @@ export async function rounds({candidates, seconds, computing, gflop, unit, count
 		peaks.push(await computing.native.peak());
 		for (const [n, candidate] of candidates.entries()) times[n].push(await candidate.run());
 	}
+	for (const candidate of candidates) candidate.close?.();
 	const peak = Math.max(...peaks);
 	const ours = median(times[0]);
 	const rows = [['', `${unit}/s median`, 'best', 'GFLOP/s', 'of FMA peak', 'ours is']];
@@ -85,5 +86,6 @@ export async function peers(python, file, args, threads) {
 			child.stdin.write(`${n}\n`);
 			return next();
 		},
+		close: () => child.stdin.end(),
 	}));
 }
