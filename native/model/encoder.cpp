@@ -122,7 +122,8 @@ void Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings
   const auto walk = [&](const Stream& self, Group group) {
     Scope scope(self.scratch());
     Pass pass{self, cut(batch, group, self.scratch()), nullptr, {}, {}};
-    const int64_t first = head_.spec.pooling ? group.first : batch.offsets.i32()[group.first];
+    const int64_t first =
+        head_.spec.pooling.empty() ? batch.offsets.i32()[group.first] : group.first;
     embed(pass, embeddings.slice(first, head_.rows(pass.batch)),
           normalize.value_or(head_.spec.normalize));
   };

@@ -32,13 +32,15 @@ struct Head {
     return head;
   }
 
-  int64_t rows(const Batch& batch) const { return spec.pooling ? batch.size() : batch.tokens(); }
+  int64_t rows(const Batch& batch) const {
+    return spec.pooling.empty() ? batch.tokens() : batch.size();
+  }
 
   void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved, bool normalize) const {
     Tensor h = x;
-    if (spec.pooling) {
+    if (!spec.pooling.empty()) {
       h = dense.empty() ? y : pass.kept(y.rows, x.cols);
-      pass.run(PoolForward{*spec.pooling, x, pass.batch.offsets, h});
+      pass.run(PoolForward{spec.pooling[0], x, pass.batch.offsets, h});
     }
     for (size_t i = 0; i < dense.size(); ++i) {
       const Activation activation = spec.dense[i].activation;
@@ -75,7 +77,8 @@ struct Head {
       dense[i].backward_input(pass, dh, below);
       dh = below;
     }
-    if (spec.pooling) return pass.run(PoolBackward{*spec.pooling, dh, pass.batch.offsets, dx});
+    if (!spec.pooling.empty())
+      return pass.run(PoolBackward{spec.pooling[0], dh, pass.batch.offsets, dx});
     pass.run(ActivationForward{Activation::None, dh, dx});
   }
 };

@@ -25,16 +25,23 @@ constexpr Field<Op, Value> field(const char* name, Value Op::*member) {
   return {name, member};
 }
 
-enum class Activation : uint8_t { None, Gelu, Tanh, Relu };
+enum class Activation : uint8_t { None, Gelu, Tanh, Relu, GeluTanh, Silu, Sigmoid };
+// Which half of a row goes through the activation; the other half multiplies it.
+enum class Gate : uint8_t { None, First, Second };
 enum class NormKind : uint8_t { Layer, Rms };
-enum class Pooling : uint8_t { Cls, Mean, Last };
+enum class Pooling : uint8_t { Cls, Max, Mean, MeanSqrtLen, WeightedMean, Last };
 
 // The words by which JavaScript names the values of an enumeration, in their order.
 template <class E>
 struct Words;
 template <>
 struct Words<Activation> {
-  static constexpr const char* list[] = {"none", "gelu", "tanh", "relu"};
+  static constexpr const char* list[] = {"none",     "gelu", "tanh",   "relu",
+                                         "geluTanh", "silu", "sigmoid"};
+};
+template <>
+struct Words<Gate> {
+  static constexpr const char* list[] = {"none", "first", "second"};
 };
 template <>
 struct Words<NormKind> {
@@ -42,7 +49,8 @@ struct Words<NormKind> {
 };
 template <>
 struct Words<Pooling> {
-  static constexpr const char* list[] = {"cls", "mean", "last"};
+  static constexpr const char* list[] = {"cls",           "max",          "mean",
+                                         "mean_sqrt_len", "weightedmean", "last"};
 };
 
 }  // namespace inbatch

@@ -26,7 +26,7 @@ tags:
 
 # Text embeddings of ${width} dimensions
 
-A ${family.name} encoder: ${spec.blocks.length} blocks of width ${spec.width}, ${pooling} pooling${
+A ${family.name} encoder: ${spec.blocks.length} blocks of width ${spec.width}, ${pooling.join(' + ')} pooling${
 		normalize ? ', unit length' : ''
 	}, texts of up to ${maxLength} tokens.
 

@@ -99,7 +99,7 @@ export async function readModelFolder(
 		spec: {
 			...body,
 			head: {
-				pooling: poolingOf(modules, options.pooling, path),
+				pooling: [poolingOf(modules, options.pooling, path)],
 				dense: modules.dense.map(({width, bias, activation}) => ({width, bias, activation})),
 				normalize: options.normalize ?? modules.normalize,
 			},

@@ -175,7 +175,7 @@ function module(idx: number, path: string, kind: string) {
 }
 
 function poolingConfig({spec, modules}: ModelFolder) {
-	const {pooling} = spec.head;
+	const pooling = spec.head.pooling[0];
 	return {
 		word_embedding_dimension: spec.width,
 		pooling_mode_cls_token: pooling === 'cls',

@@ -4,19 +4,27 @@
 /** More blocks than any model has; a file that names more is broken. */
 export const mostBlocks = 4096;
 
-export type Activation = 'none' | 'gelu' | 'tanh' | 'relu';
-export type Pooling = 'cls' | 'mean' | 'last';
+export type Activation = 'none' | 'gelu' | 'tanh' | 'relu' | 'geluTanh' | 'silu' | 'sigmoid';
 
-/** The poolings that can be asked for, in the order of the documentation. */
-export const poolings = ['cls', 'mean', 'last'] as const satisfies readonly Pooling[];
+/** Which half of the rows that go up is activated; the other half multiplies it. */
+export type Gate = 'none' | 'first' | 'second';
 
-export type NormSpec = {kind: 'layer' | 'rms'; epsilon: number; bias: boolean};
+/** The poolings, in the order in which several are joined. */
+export const poolings = ['cls', 'max', 'mean', 'mean_sqrt_len', 'weightedmean', 'last'] as const;
+export type Pooling = (typeof poolings)[number];
+
+/** `offset` is added to the weight: 1 where files store the weight less one, else 0. */
+export type NormSpec = {kind: 'layer' | 'rms'; epsilon: number; offset: number; bias: boolean};
 
 /** y = after(x + inside(layer(before(x)))); a missing norm is the identity. */
 export type NormPlaces = {before?: NormSpec; inside?: NormSpec; after?: NormSpec};
 
 export type EmbeddingSpec = {
 	vocabulary: number;
+	/** Of the tables; one that is not the model's is projected to it. */
+	width: number;
+	/** Of the tokens' rows. */
+	scale: number;
 	/** Rows of learned positions; 0: none. */
 	positions: number;
 	/** The row of the first token. */
@@ -26,23 +34,100 @@ export type EmbeddingSpec = {
 	norm?: NormSpec;
 };
 
-export type AttentionSpec = {heads: number; scale: number; bias: boolean; norms: NormPlaces};
-export type MlpSpec = {width: number; activation: Activation; bias: boolean; norms: NormPlaces};
-export type BlockSpec = {attention: AttentionSpec; mlp: MlpSpec};
-export type DenseSpec = {width: number; bias: boolean; activation: Activation};
+/** Turns pairs of a head's columns, j and j + pairs, by an angle that grows with the place in the text. */
+export type RotarySpec = {
+	/** Radians per place, one a pair. */
+	frequencies: readonly number[];
+	/** Of what was turned: 1 but for scalings that stretch it. */
+	magnitude: number;
+};
+
+export type AttentionSpec = {
+	heads: number;
+	/** Divide heads; each serves heads / keyHeads neighbours. */
+	keyHeads: number;
+	headWidth: number;
+	scale: number;
+	/** Of queries, keys and values. */
+	bias: boolean;
+	outputBias: boolean;
+	/** Sees nothing after itself. */
+	causal: boolean;
+	/** Sees what is at most this far away; 0: all. */
+	window: number;
+	/** Scores fall with the distance (Press et al. 2022). */
+	alibi: boolean;
+	rotary?: RotarySpec;
+	/** Of each head of the queries and the keys, before turning. */
+	headNorm?: NormSpec;
+	norms: NormPlaces;
+};
+
+export type MlpSpec = {
+	width: number;
+	activation: Activation;
+	gate: Gate;
+	/** Of what goes up. */
+	bias: boolean;
+	outputBias: boolean;
+	norms: NormPlaces;
+};
+
+/** Blocks of one number of weights share them; parameters are named `blocks.<weights>.…`. */
+export type BlockSpec = {weights: number; attention: AttentionSpec; mlp: MlpSpec};
+
+/** One bias a head and bucket of distance, added to the scores of every block (Raffel et al. 2020). */
+export type RelativeBiasSpec = {buckets: number; furthest: number};
+
+/** y = norm(activation(x Wᵀ + b)); a width of 0: the norm alone. */
+export type DenseSpec = {width: number; bias: boolean; activation: Activation; norm?: NormSpec};
 
 /** Without pooling the rows of all tokens are handed up. */
-export type HeadSpec = {pooling?: Pooling; dense: DenseSpec[]; normalize: boolean};
+export type HeadSpec = {pooling: readonly Pooling[]; dense: DenseSpec[]; normalize: boolean};
 
 /** The transformer without its head: what a family makes of its configuration. */
 export type BodySpec = {
 	width: number;
 	embedding: EmbeddingSpec;
 	blocks: BlockSpec[];
+	relativeBias?: RelativeBiasSpec;
 	finalNorm?: NormSpec;
 };
 
 export type ModelSpec = BodySpec & {head: HeadSpec};
+
+/** LayerNorm with weight and bias. */
+export function layerNorm(epsilon: number, bias = true): NormSpec {
+	return {kind: 'layer', epsilon, offset: 0, bias};
+}
+
+/** Root-mean-square norm (Zhang and Sennrich 2019); without bias. */
+export function rmsNorm(epsilon: number, offset = 0): NormSpec {
+	return {kind: 'rms', epsilon, offset, bias: false};
+}
+
+/** Attention of `heads` heads that share the width: every part a family does not name is the plain one. */
+export function attention(
+	parts: Pick<AttentionSpec, 'heads' | 'headWidth' | 'norms'> & Partial<AttentionSpec>,
+): AttentionSpec {
+	return {
+		keyHeads: parts.heads,
+		scale: 1 / Math.sqrt(parts.headWidth),
+		bias: true,
+		outputBias: true,
+		causal: false,
+		window: 0,
+		alibi: false,
+		...parts,
+	};
+}
+
+/** A feed-forward layer: not gated and with biases unless the parts say so. */
+export function mlp(
+	parts: Pick<MlpSpec, 'width' | 'activation' | 'norms'> & Partial<MlpSpec>,
+): MlpSpec {
+	return {gate: 'none', bias: true, outputBias: true, ...parts};
+}
 
 /** Dropout rates of the configuration, for training. */
 export type DropoutRates = {hidden: number; attention: number};

@@ -1,6 +1,6 @@
 // BERT (Devlin et al. 2019), MiniLM, BGE, E5, GTE-base: token types, learned positions, norm after.
 
-import {type Family, mostBlocks, type NormSpec} from '../spec.js';
+import {attention, type Family, layerNorm, mlp, mostBlocks} from '../spec.js';
 
 export const bert: Family = {
 	name: 'bert',
@@ -11,30 +11,30 @@ export const bert: Family = {
 		config.only('add_cross_attention', false);
 		const width = config.size('hidden_size');
 		const heads = config.size('num_attention_heads');
-		const norm: NormSpec = {
-			kind: 'layer',
-			epsilon: config.number('layer_norm_eps', 1e-12),
-			bias: true,
-		};
+		const norm = layerNorm(config.number('layer_norm_eps', 1e-12));
 		const block = {
-			attention: {heads, scale: 1 / Math.sqrt(width / heads), bias: true, norms: {after: norm}},
-			mlp: {
+			attention: attention({heads, headWidth: width / heads, norms: {after: norm}}),
+			mlp: mlp({
 				width: config.size('intermediate_size'),
 				activation: config.choice('hidden_act', {gelu: 'gelu', relu: 'relu'} as const, 'gelu'),
-				bias: true,
 				norms: {after: norm},
-			},
+			}),
 		};
 		return {
 			width,
 			embedding: {
 				vocabulary: config.size('vocab_size'),
+				width,
+				scale: 1,
 				positions: config.size('max_position_embeddings'),
 				positionOffset: 0,
 				types: config.size('type_vocab_size'),
 				norm,
 			},
-			blocks: Array.from({length: config.size('num_hidden_layers', mostBlocks)}, () => block),
+			blocks: Array.from({length: config.size('num_hidden_layers', mostBlocks)}, (_, weights) => ({
+				weights,
+				...block,
+			})),
 		};
 	},
 	dropout: config => ({
