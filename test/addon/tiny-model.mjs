@@ -3,21 +3,22 @@
 
 import {native} from '../../dist/native.js';
 
-const norm = {kind: 'layer', epsilon: 1e-12, bias: true};
+const norm = {kind: 'layer', epsilon: 1e-12, offset: 0, bias: true};
 
 export const width = 64;
 
 /** What the model is made of; a wide vocabulary makes it heavy. */
 export function specOf({vocabulary = 512, blocks = 2} = {}) {
+	const attention = {heads: 4, keyHeads: 4, headWidth: 16, scale: 0.25};
 	const block = {
-		attention: {heads: 4, scale: 0.25, bias: true, norms: {after: norm}},
+		attention: {...attention, bias: true, outputBias: true, norms: {after: norm}},
 		mlp: {width: 2 * width, activation: 'gelu', bias: true, norms: {after: norm}},
 	};
 	return {
 		width,
-		embedding: {vocabulary, positions: 128, positionOffset: 0, types: 0, norm},
-		blocks: Array.from({length: blocks}, () => block),
-		head: {pooling: 'mean', dense: [], normalize: true},
+		embedding: {vocabulary, width, positions: 128, positionOffset: 0, types: 0, norm},
+		blocks: Array.from({length: blocks}, (_, weights) => ({weights, ...block})),
+		head: {pooling: ['mean'], dense: [], normalize: true},
 	};
 }
 

@@ -1,6 +1,12 @@
 // Small random models in the engine, driven by hand, with their weights at hand as matrices.
 
-import type {ModelSpec, NormPlaces, NormSpec} from '../../dist/model/spec.js';
+import {
+	attention,
+	type ModelSpec,
+	mlp,
+	type NormPlaces,
+	type NormSpec,
+} from '../../dist/model/spec.js';
 import {type NativeDevice, type NativeModel, native} from '../../dist/native.js';
 import {blank, type Matrix, matrixOf, normals, offsetsOf, sum, uniforms} from './matrix.js';
 import {type Batch, type Dropout, noDropout} from './model64.js';
@@ -21,7 +27,7 @@ export type Shape = {
 	activation: 'gelu' | 'relu' | 'tanh';
 };
 
-export const layerNorm: NormSpec = {kind: 'layer', epsilon: 1e-5, bias: true};
+export const layerNorm: NormSpec = {kind: 'layer', epsilon: 1e-5, offset: 0, bias: true};
 
 const vocabulary = 17;
 const longest = 70;
@@ -31,13 +37,17 @@ export function specOf(
 	{width, heads, norms, bias, activation}: Shape,
 	more: Partial<ModelSpec> = {},
 ): ModelSpec {
-	const attention = {heads, scale: Math.sqrt(heads / width), bias, norms};
-	const block = {attention, mlp: {width: 2 * width + 3, activation, bias, norms}};
+	const biases = {bias, outputBias: bias};
+	const block = {
+		attention: attention({heads, headWidth: width / heads, norms, ...biases}),
+		mlp: mlp({width: 2 * width + 3, activation, norms, ...biases}),
+	};
+	const tables = {vocabulary, width, scale: 1, positions: longest, positionOffset: 0, types: 2};
 	return {
 		width,
-		embedding: {vocabulary, positions: longest, positionOffset: 0, types: 2, norm: layerNorm},
-		blocks: [block, block],
-		head: {pooling: 'mean', dense: [], normalize: true},
+		embedding: {...tables, norm: layerNorm},
+		blocks: [0, 1].map(weights => ({weights, ...block})),
+		head: {pooling: ['mean'], dense: [], normalize: true},
 		...more,
 	};
 }
@@ -82,8 +92,12 @@ export function select({ids, offsets, texts}: Batch, places: readonly number[]):
 
 /** What the embeddings of a batch are written to. */
 export function embeddingsOf({spec: {head, width}}: TinyModel, {ids, texts}: Batch): Matrix {
-	const rows = head.pooling ? texts.length : ids.length;
-	return blank(rows, head.dense.at(-1)?.width ?? width);
+	const poolings = head.pooling.length;
+	const rows = poolings > 0 ? texts.length : ids.length;
+	return blank(
+		rows,
+		head.dense.findLast(layer => layer.width > 0)?.width ?? width * (poolings || 1),
+	);
 }
 
 export async function encode(model: TinyModel, {ids, offsets}: Batch): Promise<Matrix> {
