@@ -5,6 +5,7 @@
 
 #include "../ops/run.h"
 #include "kernels.h"
+#include "loops.h"
 
 namespace inbatch::cpu {
 namespace {
@@ -17,6 +18,16 @@ void in_chunks(const Stream& stream, int64_t size, F body) {
     const int64_t begin = item * kChunk;
     body(begin, std::min(kChunk, size - begin));
   });
+}
+
+// What both directions of a gate walk, from a row of pre on.
+GateRows gate_rows(const Tensor& pre, Gate gate, Activation activation, int64_t row) {
+  const int64_t columns = pre.cols / 2;
+  const float* first = pre.f32() + row * pre.cols;
+  const float* second = first + columns;
+  const bool bends_first = gate == Gate::First;
+  return {activation, 0, columns, bends_first ? first : second, bends_first ? second : first,
+          pre.cols};
 }
 
 void drop_rows(const Dropout& op, int64_t text, int64_t begin, int64_t end) {
@@ -44,6 +55,28 @@ void run<ActivationBackward>(const Stream& stream, const ActivationBackward& op)
   in_chunks(stream, op.x.size(), [&](int64_t at, int64_t count) {
     kernels().activation_backward(op.activation, op.x.f32() + at, op.dy.f32() + at,
                                   op.dx.f32() + at, count);
+  });
+}
+
+template <>
+void run<GateForward>(const Stream& stream, const GateForward& op) {
+  over_rows(stream, op.y.rows, op.y.cols, [&](int64_t begin, int64_t end) {
+    GateRows rows = gate_rows(op.pre, op.gate, op.activation, begin);
+    rows.rows = end - begin;
+    rows.y = op.y.f32() + begin * op.y.cols;
+    kernels().gate_forward(rows);
+  });
+}
+
+template <>
+void run<GateBackward>(const Stream& stream, const GateBackward& op) {
+  over_rows(stream, op.dy.rows, op.dy.cols, [&](int64_t begin, int64_t end) {
+    GateRows rows = gate_rows(op.pre, op.gate, op.activation, begin);
+    rows.rows = end - begin;
+    rows.dy = op.dy.f32() + begin * op.dy.cols;
+    rows.dbent = op.dpre.f32() + (rows.bent - op.pre.f32());
+    rows.dfactor = op.dpre.f32() + (rows.factor - op.pre.f32());
+    kernels().gate_backward(rows);
   });
 }
 

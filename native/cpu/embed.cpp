@@ -13,6 +13,10 @@ namespace {
 
 constexpr int64_t kColumns = 64;
 
+void add_scaled(float* into, const float* row, float scale, int64_t begin, int64_t end) {
+  for (int64_t j = begin; j < end; ++j) into[j] += row[j] * scale;
+}
+
 void add_row(float* into, const float* row, int64_t begin, int64_t end) {
   for (int64_t j = begin; j < end; ++j) into[j] += row[j];
 }
@@ -23,7 +27,7 @@ void embed_text(const EmbedForward& op, int64_t text) {
   for (int64_t token = offsets[text]; token < offsets[text + 1]; ++token) {
     float* x = op.x.f32() + token * columns;
     const float* row = op.tokens.f32() + int64_t(op.ids.i32()[token]) * columns;
-    for (int64_t j = 0; j < columns; ++j) x[j] = row[j];
+    for (int64_t j = 0; j < columns; ++j) x[j] = row[j] * op.scale;
     const int64_t place = token - offsets[text] + op.position_offset;
     if (!op.positions.empty()) add_row(x, op.positions.f32() + place * columns, 0, columns);
     if (!op.types.empty()) add_row(x, op.types.f32(), 0, columns);
@@ -38,7 +42,8 @@ void scatter(const EmbedBackward& op, int64_t begin, int64_t end) {
       const float* row = op.dx.f32() + token * columns;
       const int64_t id = op.ids.i32()[token];
       const int64_t place = token - offsets[text] + op.position_offset;
-      if (!op.dtokens.empty()) add_row(op.dtokens.f32() + id * columns, row, begin, end);
+      if (!op.dtokens.empty())
+        add_scaled(op.dtokens.f32() + id * columns, row, op.scale, begin, end);
       if (!op.dpositions.empty()) add_row(op.dpositions.f32() + place * columns, row, begin, end);
       if (!op.dtypes.empty()) add_row(op.dtypes.f32(), row, begin, end);
     }

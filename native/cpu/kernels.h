@@ -53,9 +53,20 @@ struct AttentionItem {
   float *dq = nullptr, *dk = nullptr, *dv = nullptr;  // row stride qkv_row
 };
 
+// Rows of two halves, pre_row apart: one goes through the activation, the other multiplies it.
+struct GateRows {
+  Activation activation;
+  int64_t rows, columns;  // columns of a half
+  const float *bent, *factor;
+  int64_t pre_row;
+  float* y = nullptr;  // forward; row stride columns
+  const float* dy = nullptr;
+  float *dbent = nullptr, *dfactor = nullptr;  // backward; row stride pre_row
+};
+
 struct NormRows {
   NormKind kind;
-  float epsilon;
+  float epsilon, offset;
   int64_t rows, columns;
   const float *x, *residual, *weight, *bias;
   float *sum, *y, *mean, *rstd;
@@ -63,9 +74,18 @@ struct NormRows {
 
 struct NormGradientRows {
   NormKind kind;
+  float offset;
   int64_t rows, columns;
   const float *sum, *weight, *mean, *rstd, *dy;
   float* dx;
+};
+
+// Rows of x whose places in their text follow one another; see ops/rotary.h.
+struct RotaryRows {
+  float* x;
+  int64_t x_row, rows, heads, width, pairs;
+  const float *cos, *sin;  // of the first row; (rows, pairs)
+  float magnitude, sign;   // sign: of the sine
 };
 
 struct AdamStep {
@@ -102,9 +122,12 @@ struct Kernels {
                            float* panels);
   void (*activation_forward)(Activation, const float* x, float* y, int64_t size);
   void (*activation_backward)(Activation, const float* x, const float* dy, float* dx, int64_t size);
+  void (*gate_forward)(const GateRows&);
+  void (*gate_backward)(const GateRows&);
   void (*dropout_row)(float* x, int64_t columns, uint32_t key, uint32_t threshold, float scale);
   void (*norm_forward)(const NormRows&);
   void (*norm_backward)(const NormGradientRows&);
+  void (*rotary)(const RotaryRows&);
   void (*attention_forward)(const AttentionItem&, const Stream&, Arena&);
   void (*attention_backward)(const AttentionItem&, const Stream&, Arena&);
   float (*dot)(const float* a, const float* b, int64_t size);

@@ -12,49 +12,104 @@ namespace {
 
 struct Rows {
   int64_t begin, end;
+  int64_t place = 1;  // of the first in its text
+  int64_t count() const { return end - begin; }
   bool empty() const { return begin == end; }
 };
 
-Rows rows_of(const Tensor& offsets, int64_t text) {
-  return {offsets.i32()[text], offsets.i32()[text + 1]};
+// The rows that a pooling of the text looks at.
+Rows rows_of(Pooling kind, const Tensor& offsets, const Tensor& skip, int64_t text) {
+  const int64_t first = offsets.i32()[text], end = offsets.i32()[text + 1];
+  const int64_t left_out = skip.empty() ? 0 : skip.i32()[text];
+  Rows rows{std::min(end, first + left_out), end};
+  rows.place = rows.begin - first + 1;
+  if (rows.empty()) return rows;
+  if (kind == Pooling::Cls) rows.end = rows.begin + 1;
+  if (kind == Pooling::Last) rows.begin = end - 1;
+  return rows;
 }
 
-// The rows that a kind looks at, and the weight of each.
-Rows chosen(Pooling kind, Rows rows) {
-  if (rows.empty() || kind == Pooling::Mean) return rows;
-  return kind == Pooling::Cls ? Rows{rows.begin, rows.begin + 1} : Rows{rows.end - 1, rows.end};
+// Of the row that is `index` further than the first, before the sum is divided.
+float weight_of(Pooling kind, Rows rows, int64_t index) {
+  return kind == Pooling::WeightedMean ? float(rows.place + index) : 1.0f;
 }
 
-float weight_of(Rows rows) { return rows.empty() ? 0.0f : 1.0f / float(rows.end - rows.begin); }
+// What multiplies the weighted sum.
+float share_of(Pooling kind, Rows rows) {
+  const double count = double(rows.count());
+  if (rows.empty()) return 0.0f;
+  if (kind == Pooling::MeanSqrtLen) return float(1.0 / std::sqrt(count));
+  if (kind != Pooling::WeightedMean) return float(1.0 / count);
+  return float(1.0 / (count * (double(rows.place) + (count - 1.0) / 2.0)));
+}
+
+void pool_sum(const PoolForward& op, Rows rows, float* y) {
+  const int64_t columns = op.x.cols;
+  std::fill(y, y + columns, 0.0f);
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
+    const float* x = op.x.f32() + row * columns;
+    const float weight = weight_of(op.kind, rows, row - rows.begin);
+    for (int64_t j = 0; j < columns; ++j) y[j] += x[j] * weight;
+  }
+  const float share = share_of(op.kind, rows);
+  for (int64_t j = 0; j < columns; ++j) y[j] *= share;
+}
+
+void pool_most(const PoolForward& op, Rows rows, float* y, int32_t* argmax) {
+  const int64_t columns = op.x.cols;
+  for (int64_t j = 0; j < columns; ++j) y[j] = rows.empty() ? 0.0f : -INFINITY;
+  for (int64_t j = 0; argmax && j < columns; ++j) argmax[j] = rows.empty() ? -1 : rows.begin;
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
+    const float* x = op.x.f32() + row * columns;
+    for (int64_t j = 0; j < columns; ++j) {
+      // What is no number takes the place of any number and keeps it.
+      if (x[j] <= y[j] || std::isnan(y[j])) continue;
+      y[j] = x[j];
+      if (argmax) argmax[j] = int32_t(row);
+    }
+  }
+}
+
+void unpool_sum(const PoolBackward& op, Rows rows, const float* dy) {
+  const int64_t columns = op.dx.cols;
+  const float share = share_of(op.kind, rows);
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
+    const float factor = share * weight_of(op.kind, rows, row - rows.begin);
+    float* dx = op.dx.f32() + row * columns;
+    for (int64_t j = 0; j < columns; ++j) dx[j] += dy[j] * factor;
+  }
+}
+
+void unpool_most(const PoolBackward& op, int64_t text, const float* dy) {
+  const int64_t columns = op.dx.cols;
+  const int32_t* argmax = op.argmax.i32() + text * columns;
+  for (int64_t j = 0; j < columns; ++j) {
+    if (argmax[j] >= 0) op.dx.f32()[argmax[j] * columns + j] += dy[j];
+  }
+}
 
 }  // namespace
 
 template <>
 void run<PoolForward>(const Stream& stream, const PoolForward& op) {
   stream.parallel_for(op.y.rows, [&](int64_t text, int) {
-    const Rows rows = chosen(op.kind, rows_of(op.offsets, text));
-    float* y = op.y.f32() + text * op.y.cols;
-    std::fill(y, y + op.y.cols, 0.0f);
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      const float* x = op.x.f32() + row * op.x.cols;
-      for (int64_t j = 0; j < op.y.cols; ++j) y[j] += x[j];
-    }
-    const float weight = weight_of(rows);
-    for (int64_t j = 0; j < op.y.cols; ++j) y[j] *= weight;
+    const Rows rows = rows_of(op.kind, op.offsets, op.skip, text);
+    float* y = op.y.f32() + text * op.y.cols + op.at;
+    if (op.kind != Pooling::Max) return pool_sum(op, rows, y);
+    pool_most(op, rows, y, op.argmax.empty() ? nullptr : op.argmax.i32() + text * op.x.cols);
   });
 }
 
 template <>
 void run<PoolBackward>(const Stream& stream, const PoolBackward& op) {
   stream.parallel_for(op.dy.rows, [&](int64_t text, int) {
-    const Rows all = rows_of(op.offsets, text), rows = chosen(op.kind, all);
-    const float weight = weight_of(rows);
-    const float* dy = op.dy.f32() + text * op.dy.cols;
-    for (int64_t row = all.begin; row < all.end; ++row) {
-      const float share = row >= rows.begin && row < rows.end ? weight : 0.0f;
-      float* dx = op.dx.f32() + row * op.dx.cols;
-      for (int64_t j = 0; j < op.dx.cols; ++j) dx[j] = dy[j] * share;
-    }
+    const int32_t* offsets = op.offsets.i32();
+    float* dx = op.dx.f32();
+    if (!op.add)
+      std::fill(dx + offsets[text] * op.dx.cols, dx + offsets[text + 1] * op.dx.cols, 0.0f);
+    const float* dy = op.dy.f32() + text * op.dy.cols + op.at;
+    if (op.kind == Pooling::Max) return unpool_most(op, text, dy);
+    unpool_sum(op, rows_of(op.kind, op.offsets, op.skip, text), dy);
   });
 }
 

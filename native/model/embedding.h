@@ -31,7 +31,7 @@ struct Embedding {
 
   void forward(const Pass& pass, Tensor y, Saved& saved) const {
     const Tensor x = norm ? pass.kept(y.rows, y.cols) : y;
-    pass.run(EmbedForward{position_offset, pass.batch.ids, pass.batch.offsets, tokens->value,
+    pass.run(EmbedForward{position_offset, 1, pass.batch.ids, pass.batch.offsets, tokens->value,
                           positions ? positions->value : Tensor{}, types ? types->value : Tensor{},
                           x});
     if (norm) norm->forward(pass, x, {}, y, saved.norm);
@@ -42,7 +42,7 @@ struct Embedding {
   void backward(const Pass& pass, Tensor dy, const Saved& saved) const {
     pass.drop(dy, 0);
     if (norm) norm->backward(pass, dy, dy, saved.norm);
-    pass.run(EmbedBackward{position_offset, pass.batch.ids, pass.batch.offsets, dy,
+    pass.run(EmbedBackward{position_offset, 1, pass.batch.ids, pass.batch.offsets, dy,
                            tokens->gradient, positions ? positions->gradient : Tensor{},
                            types ? types->gradient : Tensor{}});
   }

@@ -40,7 +40,7 @@ struct Head {
     Tensor h = x;
     if (!spec.pooling.empty()) {
       h = dense.empty() ? y : pass.kept(y.rows, x.cols);
-      pass.run(PoolForward{spec.pooling[0], x, pass.batch.offsets, h});
+      pass.run(PoolForward{spec.pooling[0], 0, x, pass.batch.offsets, {}, h});
     }
     for (size_t i = 0; i < dense.size(); ++i) {
       const Activation activation = spec.dense[i].activation;
@@ -78,7 +78,7 @@ struct Head {
       dh = below;
     }
     if (!spec.pooling.empty())
-      return pass.run(PoolBackward{spec.pooling[0], dh, pass.batch.offsets, dx});
+      return pass.run(PoolBackward{spec.pooling[0], 0, false, dh, pass.batch.offsets, {}, {}, dx});
     pass.run(ActivationForward{Activation::None, dh, dx});
   }
 };

@@ -37,15 +37,15 @@ struct Norm {
     saved.sum = residual.empty() || !pass.keeps() ? x : pass.kept(x.rows, x.cols);
     saved.mean = pass.kept(x.rows, 1);
     saved.rstd = pass.kept(x.rows, 1);
-    pass.run(NormForward{spec.kind, spec.epsilon, x, residual, weight->value,
+    pass.run(NormForward{spec.kind, spec.epsilon, spec.offset, x, residual, weight->value,
                          bias ? bias->value : Tensor{}, residual.empty() ? Tensor{} : saved.sum, y,
                          saved.mean, saved.rstd});
   }
 
   // The gradient of the sum; dx may be dy.
   void backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const {
-    pass.run(NormBackward{spec.kind, saved.sum, weight->value, saved.mean, saved.rstd, dy, dx,
-                          weight->gradient, bias ? bias->gradient : Tensor{}});
+    pass.run(NormBackward{spec.kind, spec.offset, saved.sum, weight->value, saved.mean, saved.rstd,
+                          dy, dx, weight->gradient, bias ? bias->gradient : Tensor{}});
   }
 };
 

@@ -5,8 +5,14 @@
 
 namespace inbatch {
 
-// y = f(x). gelu is x/2 (1 + erf(x / sqrt 2)), with erf by Abramowitz and Stegun 7.1.26 (absolute
-// error 1.5e-7). y may be x.
+// y = f(x). y may be x.
+//
+//   gelu      x/2 (1 + erf(x / sqrt 2)), erf by Abramowitz and Stegun 7.1.26 (absolute
+//   error 1.5e-7) geluTanh  x/2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) silu      x sigmoid(x)
+//   sigmoid   1 / (1 + exp(-x))
+//
+// tanh, silu and sigmoid are within a few units in the last place wherever they are not below the
+// smallest normal number.
 //
 //   x  (M, C) f32
 //   y  (M, C) overwritten
@@ -40,6 +46,51 @@ struct ActivationBackward {
   void check() const {
     expect_same_shape(name, "dy", dy, x);
     expect_same_shape(name, "dx", dx, x);
+  }
+};
+
+// y = f(one half of a row of pre) * the other half.
+//
+//   gate  which half goes through f: First, columns [0, F), or Second, columns [F, 2 F)
+//   pre   (M, 2 F) f32
+//   y     (M, F) overwritten
+struct GateForward {
+  Activation activation = Activation::Silu;
+  Gate gate = Gate::First;
+  Tensor pre, y;
+
+  static constexpr auto name = "gateForward";
+  static constexpr auto fields() {
+    using Op = GateForward;
+    return std::tuple{field("activation", &Op::activation), field("gate", &Op::gate),
+                      field("pre", &Op::pre), field("y", &Op::y)};
+  }
+  void check() const {
+    expect(gate != Gate::None, name, "expected a gate of first or second, got none");
+    expect_shape(name, "pre", pre, y.rows, 2 * y.cols);
+  }
+};
+
+// The gradient of GateForward by both halves; the product is computed again from pre.
+//
+//   gate, pre  as there
+//   dy         (M, F) f32
+//   dpre       (M, 2 F) overwritten; may be pre
+struct GateBackward {
+  Activation activation = Activation::Silu;
+  Gate gate = Gate::First;
+  Tensor pre, dy, dpre;
+
+  static constexpr auto name = "gateBackward";
+  static constexpr auto fields() {
+    using Op = GateBackward;
+    return std::tuple{field("activation", &Op::activation), field("gate", &Op::gate),
+                      field("pre", &Op::pre), field("dy", &Op::dy), field("dpre", &Op::dpre)};
+  }
+  void check() const {
+    expect(gate != Gate::None, name, "expected a gate of first or second, got none");
+    expect_shape(name, "pre", pre, dy.rows, 2 * dy.cols);
+    expect_same_shape(name, "dpre", dpre, pre);
   }
 };
 

@@ -11,6 +11,7 @@
 #include "norm.h"
 #include "optimize.h"
 #include "pool.h"
+#include "rotary.h"
 #include "topk.h"
 
 namespace inbatch {
@@ -20,11 +21,12 @@ struct OpList {};
 
 using AllOps =
     OpList<LinearPack, LinearForward, LinearBackwardInput, LinearBackwardWeight, ActivationForward,
-           ActivationBackward, Add, Dropout, NormForward, NormBackward, EmbedForward, EmbedBackward,
-           AttentionForward, AttentionBackward, PoolForward, PoolBackward, NormalizeForward,
-           NormalizeBackward, AdamW, SumSquares, MapForward, MapBackward, CombineForward,
-           CombineBackward, Reduce, Spread, RowDots, LogSumExpForward, LogSumExpBackward, Cut,
-           Paste, Transpose, PickForward, PickBackward, GatherForward, GatherBackward,
-           ContrastForward, ContrastBackward, RowNorms, TopK>;
+           ActivationBackward, GateForward, GateBackward, Add, Dropout, NormForward, NormBackward,
+           HeadNormForward, HeadNormBackward, Rotary, EmbedForward, EmbedBackward, AttentionForward,
+           AttentionBackward, PoolForward, PoolBackward, NormalizeForward, NormalizeBackward, AdamW,
+           SumSquares, MapForward, MapBackward, CombineForward, CombineBackward, Reduce, Spread,
+           RowDots, LogSumExpForward, LogSumExpBackward, Cut, Paste, Transpose, PickForward,
+           PickBackward, GatherForward, GatherBackward, ContrastForward, ContrastBackward, RowNorms,
+           TopK>;
 
 }  // namespace inbatch

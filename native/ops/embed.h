@@ -5,7 +5,7 @@
 
 namespace inbatch {
 
-// x[t] = tokens[ids[t]] + positions[p] + types[0], p the place of t in its text plus
+// x[t] = scale tokens[ids[t]] + positions[p] + types[0], p the place of t in its text plus
 // position_offset.
 //
 //   ids        (T) i32, each in [0, V)
@@ -15,12 +15,14 @@ namespace inbatch {
 //   x          (T, C) overwritten
 struct EmbedForward {
   int32_t position_offset = 0;
+  float scale = 1;
   Tensor ids, offsets, tokens, positions, types, x;
 
   static constexpr auto name = "embedForward";
   static constexpr auto fields() {
     using Op = EmbedForward;
     return std::tuple{field("positionOffset", &Op::position_offset),
+                      field("scale", &Op::scale),
                       field("ids", &Op::ids),
                       field("offsets", &Op::offsets),
                       field("tokens", &Op::tokens),
@@ -37,21 +39,24 @@ struct EmbedForward {
   }
 };
 
-// The gradient of EmbedForward: rows of dx are added where the rows came from.
+// The gradient of EmbedForward: rows of dx are added where the rows came from, scale times to those
+// of dtokens.
 //
-//   ids, offsets   as there
+//   scale, ids, offsets   as there
 //   dx             (T, C) f32
 //   dtokens (V, C), dpositions (P, C), dtypes (Y, C): added to, or empty
 //
 // A row's sum is a chain over the tokens in order.
 struct EmbedBackward {
   int32_t position_offset = 0;
+  float scale = 1;
   Tensor ids, offsets, dx, dtokens, dpositions, dtypes;
 
   static constexpr auto name = "embedBackward";
   static constexpr auto fields() {
     using Op = EmbedBackward;
     return std::tuple{field("positionOffset", &Op::position_offset),
+                      field("scale", &Op::scale),
                       field("ids", &Op::ids),
                       field("offsets", &Op::offsets),
                       field("dx", &Op::dx),

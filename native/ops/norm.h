@@ -5,8 +5,18 @@
 
 namespace inbatch {
 
-// sum = x + residual; y = (sum - mean) * rstd * weight + bias   (layer)
-//                     y = sum * rstd * weight + bias            (rms; mean is written as zero)
+// That `heads` heads of `width` columns lie in each row from column `first` on.
+inline void expect_heads(const char* op, const char* field, const Tensor& tensor, int64_t heads,
+                         int64_t first, int64_t width) {
+  const int64_t end = first + heads * width;
+  if (heads > 0 && first >= 0 && width > 0 && end <= tensor.cols) return;
+  refuse(op, std::string("expected ") + field + " to hold " + std::to_string(heads) + " heads of " +
+                 std::to_string(width) + " columns from column " + std::to_string(first) +
+                 " on, got " + std::to_string(tensor.cols) + " columns");
+}
+
+// sum = x + residual; y = (sum - mean) * rstd * (weight + offset) + bias   (layer)
+//                     y = sum * rstd * (weight + offset) + bias            (rms; mean is zero)
 //
 //   x         (T, C) f32
 //   residual  (T, C) or empty: then sum is x itself
@@ -19,17 +29,17 @@ namespace inbatch {
 // fma.
 struct NormForward {
   NormKind kind = NormKind::Layer;
-  float epsilon = 1e-12f;
+  float epsilon = 1e-12f, offset = 0;
   Tensor x, residual, weight, bias, sum, y, mean, rstd;
 
   static constexpr auto name = "normForward";
   static constexpr auto fields() {
     using Op = NormForward;
-    return std::tuple{field("kind", &Op::kind),     field("epsilon", &Op::epsilon),
-                      field("x", &Op::x),           field("residual", &Op::residual),
-                      field("weight", &Op::weight), field("bias", &Op::bias),
-                      field("sum", &Op::sum),       field("y", &Op::y),
-                      field("mean", &Op::mean),     field("rstd", &Op::rstd)};
+    return std::tuple{
+        field("kind", &Op::kind), field("epsilon", &Op::epsilon),   field("offset", &Op::offset),
+        field("x", &Op::x),       field("residual", &Op::residual), field("weight", &Op::weight),
+        field("bias", &Op::bias), field("sum", &Op::sum),           field("y", &Op::y),
+        field("mean", &Op::mean), field("rstd", &Op::rstd)};
   }
   void check() const {
     expect_same_shape(name, "y", y, x);
@@ -45,7 +55,7 @@ struct NormForward {
 
 // The gradient of NormForward with respect to its sum, weight and bias.
 //
-//   sum, weight, mean, rstd   as there
+//   offset, sum, weight, mean, rstd   as there
 //   dy       (T, C) f32
 //   dx       (T, C) overwritten; may be dy. Both x and residual receive it
 //   dweight  (1, C) added to, or empty; dbias (1, C) added to, or empty
@@ -53,15 +63,17 @@ struct NormForward {
 // Parameter gradients are chains over rows in order that start from their present values.
 struct NormBackward {
   NormKind kind = NormKind::Layer;
+  float offset = 0;
   Tensor sum, weight, mean, rstd, dy, dx, dweight, dbias;
 
   static constexpr auto name = "normBackward";
   static constexpr auto fields() {
     using Op = NormBackward;
-    return std::tuple{
-        field("kind", &Op::kind), field("sum", &Op::sum),         field("weight", &Op::weight),
-        field("mean", &Op::mean), field("rstd", &Op::rstd),       field("dy", &Op::dy),
-        field("dx", &Op::dx),     field("dweight", &Op::dweight), field("dbias", &Op::dbias)};
+    return std::tuple{field("kind", &Op::kind),       field("offset", &Op::offset),
+                      field("sum", &Op::sum),         field("weight", &Op::weight),
+                      field("mean", &Op::mean),       field("rstd", &Op::rstd),
+                      field("dy", &Op::dy),           field("dx", &Op::dx),
+                      field("dweight", &Op::dweight), field("dbias", &Op::dbias)};
   }
   void check() const {
     expect_same_shape(name, "dy", dy, sum);
@@ -71,6 +83,83 @@ struct NormBackward {
     expect_size(name, "rstd", rstd, sum.rows);
     if (!dweight.empty()) expect_size(name, "dweight", dweight, sum.cols);
     if (!dbias.empty()) expect_size(name, "dbias", dbias, sum.cols);
+  }
+};
+
+// NormForward of each head of a row by itself, all with one weight. Heads lie side by side from
+// column `first` on, D = weight.cols columns each; other columns of y are left alone.
+//
+//   heads     how many heads of a row
+//   x         (T, C) f32, C at least first + heads D
+//   weight    (1, D); bias (1, D) or empty
+//   y         (T, C), columns [first, first + heads D) overwritten; may be x when there is no
+//             backward
+//   mean rstd (T, heads) overwritten
+struct HeadNormForward {
+  NormKind kind = NormKind::Layer;
+  float epsilon = 1e-12f, offset = 0;
+  int32_t heads = 1, first = 0;
+  Tensor x, weight, bias, y, mean, rstd;
+
+  static constexpr auto name = "headNormForward";
+  static constexpr auto fields() {
+    using Op = HeadNormForward;
+    return std::tuple{
+        field("kind", &Op::kind),     field("epsilon", &Op::epsilon), field("offset", &Op::offset),
+        field("heads", &Op::heads),   field("first", &Op::first),     field("x", &Op::x),
+        field("weight", &Op::weight), field("bias", &Op::bias),       field("y", &Op::y),
+        field("mean", &Op::mean),     field("rstd", &Op::rstd)};
+  }
+  void check() const {
+    expect_heads(name, "x", x, heads, first, weight.cols);
+    expect_size(name, "weight", weight, weight.cols);
+    if (!bias.empty()) expect_size(name, "bias", bias, weight.cols);
+    expect_same_shape(name, "y", y, x);
+    expect_shape(name, "mean", mean, x.rows, heads);
+    expect_shape(name, "rstd", rstd, x.rows, heads);
+  }
+};
+
+// The gradient of HeadNormForward with respect to x, weight and bias.
+//
+//   offset, heads, first, x, weight, mean, rstd   as there
+//   dy       (T, C) f32, of which columns [first, first + heads D) are read
+//   dx       (T, C), the same columns overwritten; may be dy
+//   dweight  (1, D) added to, or empty; dbias (1, D) added to, or empty
+//
+// Parameter gradients are chains over rows and, within a row, over heads, in order; they start from
+// their present values.
+struct HeadNormBackward {
+  NormKind kind = NormKind::Layer;
+  float offset = 0;
+  int32_t heads = 1, first = 0;
+  Tensor x, weight, mean, rstd, dy, dx, dweight, dbias;
+
+  static constexpr auto name = "headNormBackward";
+  static constexpr auto fields() {
+    using Op = HeadNormBackward;
+    return std::tuple{field("kind", &Op::kind),
+                      field("offset", &Op::offset),
+                      field("heads", &Op::heads),
+                      field("first", &Op::first),
+                      field("x", &Op::x),
+                      field("weight", &Op::weight),
+                      field("mean", &Op::mean),
+                      field("rstd", &Op::rstd),
+                      field("dy", &Op::dy),
+                      field("dx", &Op::dx),
+                      field("dweight", &Op::dweight),
+                      field("dbias", &Op::dbias)};
+  }
+  void check() const {
+    expect_heads(name, "x", x, heads, first, weight.cols);
+    expect_size(name, "weight", weight, weight.cols);
+    expect_shape(name, "mean", mean, x.rows, heads);
+    expect_shape(name, "rstd", rstd, x.rows, heads);
+    expect_same_shape(name, "dy", dy, x);
+    expect_same_shape(name, "dx", dx, x);
+    if (!dweight.empty()) expect_size(name, "dweight", dweight, weight.cols);
+    if (!dbias.empty()) expect_size(name, "dbias", dbias, weight.cols);
   }
 };
 

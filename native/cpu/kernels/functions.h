@@ -19,48 +19,82 @@ inline Normal normal_of(Lanes x) {
   return {fma(erf, all(0.5f), all(0.5f)), mul(e, all(0.39894228f))};
 }
 
-inline Lanes gelu_of(Lanes x) { return mul(x, normal_of(x).cumulative); }
+// x, but at most `limit` away from zero; what is no number stays so.
+inline Lanes within(float limit, Lanes x) { return smaller(all(limit), larger(all(-limit), x)); }
 
-// 1 - 2 / (e^2x + 1): exact at both ends, absolute error about 1e-7 between.
+// e / (e + 2), e = exp(2 |x|) - 1: within 3 units in the last place everywhere.
 inline Lanes tanh_of(Lanes x) {
-  const Lanes e = exp_of(mul(smaller(all(20.0f), magnitude(x)), all(2.0f)));
-  return with_sign_of(sub(all(1.0f), div(all(2.0f), add(e, all(1.0f)))), x);
+  const Lanes e = exp_less_one(mul(smaller(all(20.0f), magnitude(x)), all(2.0f)));
+  return with_sign_of(div(e, add(e, all(2.0f))), x);
 }
 
-inline Lanes activate(Activation kind, Lanes x) {
+// A function at x and its derivative there.
+struct Curve {
+  Lanes value, slope;
+};
+
+inline Curve gelu_of(Lanes x) {
+  const Normal normal = normal_of(x);
+  return {mul(x, normal.cumulative), fma(x, normal.density, normal.cumulative)};
+}
+
+inline Curve tanh_curve(Lanes x) {
+  const Lanes y = tanh_of(x);
+  return {y, fnma(y, y, all(1.0f))};
+}
+
+inline Curve relu_of(Lanes x) {
+  alignas(64) float v[16];
+  store(v, x);
+  for (float& value : v) value = value > 0.0f ? 1.0f : 0.0f;
+  return {larger(zero(), x), load(v)};
+}
+
+// 1 / (1 + exp(-x)) and its derivative. Beyond 87 both stay where they are normal numbers.
+inline Curve sigmoid_of(Lanes x) {
+  const Lanes e = exp_of(sub(zero(), within(87.0f, x)));
+  const Lanes y = div(all(1.0f), add(e, all(1.0f)));
+  return {y, mul(mul(e, y), y)};
+}
+
+// x sigmoid(x); below -87 it is as good as zero, and so that it stays so x goes no further.
+inline Curve silu_of(Lanes x) {
+  const Curve s = sigmoid_of(x);
+  const Lanes from = larger(all(-87.0f), x);
+  return {mul(from, s.value), fma(within(87.0f, x), s.slope, s.value)};
+}
+
+// x/2 (1 + tanh u) = x sigmoid(2 u), 2 u = a (x + b x^3); beyond 11 it is x or as good as zero.
+inline Curve gelu_tanh_of(Lanes x) {
+  const Lanes near = within(11.0f, x), square = mul(near, near);
+  const Lanes a = all(1.59576912f), b = all(0.044715f);
+  const Lanes u = mul(mul(a, near), fma(b, square, all(1.0f)));
+  const Curve s = sigmoid_of(u);
+  const Lanes du = mul(a, fma(mul(all(3.0f), b), square, all(1.0f)));
+  return {mul(larger(all(-11.0f), x), s.value), fma(mul(near, du), s.slope, s.value)};
+}
+
+inline Curve curve_of(Activation kind, Lanes x) {
   switch (kind) {
     case Activation::Gelu:
       return gelu_of(x);
     case Activation::Tanh:
-      return tanh_of(x);
+      return tanh_curve(x);
     case Activation::Relu:
-      return larger(zero(), x);
+      return relu_of(x);
+    case Activation::GeluTanh:
+      return gelu_tanh_of(x);
+    case Activation::Silu:
+      return silu_of(x);
+    case Activation::Sigmoid:
+      return sigmoid_of(x);
     default:
-      return x;
+      return {x, all(1.0f)};
   }
 }
 
-// The derivative at x.
-inline Lanes slope(Activation kind, Lanes x) {
-  switch (kind) {
-    case Activation::Gelu: {
-      const Normal normal = normal_of(x);
-      return fma(x, normal.density, normal.cumulative);
-    }
-    case Activation::Tanh: {
-      const Lanes y = tanh_of(x);
-      return fnma(y, y, all(1.0f));
-    }
-    case Activation::Relu: {
-      alignas(64) float v[16];
-      store(v, x);
-      for (float& value : v) value = value > 0.0f ? 1.0f : 0.0f;
-      return load(v);
-    }
-    default:
-      return all(1.0f);
-  }
-}
+inline Lanes activate(Activation kind, Lanes x) { return curve_of(kind, x).value; }
+inline Lanes slope(Activation kind, Lanes x) { return curve_of(kind, x).slope; }
 
 void activation_forward(Activation kind, const float* x, float* y, int64_t size) {
   for (int64_t i = 0; i < size; i += 16) {
@@ -74,6 +108,32 @@ void activation_backward(Activation kind, const float* x, const float* dy, float
   for (int64_t i = 0; i < size; i += 16) {
     const int64_t n = size - i < 16 ? size - i : 16;
     store_some(dx + i, mul(load_some(dy + i, n), slope(kind, load_some(x + i, n))), n);
+  }
+}
+
+void gate_forward(const GateRows& p) {
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const float *bent = p.bent + row * p.pre_row, *factor = p.factor + row * p.pre_row;
+    float* y = p.y + row * p.columns;
+    for (int64_t j = 0; j < p.columns; j += 16) {
+      const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
+      const Lanes value = activate(p.activation, load_some(bent + j, n));
+      store_some(y + j, mul(value, load_some(factor + j, n)), n);
+    }
+  }
+}
+
+void gate_backward(const GateRows& p) {
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const int64_t at = row * p.pre_row;
+    const float* dy = p.dy + row * p.columns;
+    for (int64_t j = 0; j < p.columns; j += 16) {
+      const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
+      const Curve curve = curve_of(p.activation, load_some(p.bent + at + j, n));
+      const Lanes factor = load_some(p.factor + at + j, n), d = load_some(dy + j, n);
+      store_some(p.dfactor + at + j, mul(d, curve.value), n);
+      store_some(p.dbent + at + j, mul(mul(d, factor), curve.slope), n);
+    }
   }
 }
 

@@ -222,10 +222,11 @@ inline uint32_t greater(Lanes a, Lanes b) {
 
 #endif
 
-// exp by 2^n e^r, r in [-ln2/2, ln2/2], polynomial of degree 6: about 1 ulp. Below -87.33 it stays
-// at the smallest normal number, above 88.37 at the largest power it can scale by.
-inline Lanes exp_of(Lanes x) {
-  x = smaller(all(88.37f), larger(all(-87.33f), x));
+struct Power {
+  Lanes t, r, p;  // e^x = 2^n (1 + r + p r^2), t = n + 1.5 2^23, r in [-ln2/2, ln2/2]
+};
+
+inline Power power_of(Lanes x) {
   const Lanes t = fma(x, all(1.44269504f), all(12582912.0f));
   const Lanes n = sub(t, all(12582912.0f));
   Lanes r = fnma(n, all(0.693145752f), x);
@@ -235,7 +236,19 @@ inline Lanes exp_of(Lanes x) {
   p = fma(p, r, all(8.3334519e-3f));
   p = fma(p, r, all(4.1665796e-2f));
   p = fma(p, r, all(1.6666665e-1f));
-  p = fma(p, r, all(0.5f));
-  p = fma(mul(p, r), r, add(r, all(1.0f)));
-  return scale_by_power(p, t);
+  return {t, r, fma(p, r, all(0.5f))};
+}
+
+// exp by a polynomial of degree 6: about 1 ulp. Below -87.33 it stays at the smallest normal
+// number, above 88.37 at the largest power it can scale by.
+inline Lanes exp_of(Lanes x) {
+  const Power e = power_of(smaller(all(88.37f), larger(all(-87.33f), x)));
+  return scale_by_power(fma(mul(e.p, e.r), e.r, add(e.r, all(1.0f))), e.t);
+}
+
+// exp(x) - 1 for x in [0, 88]: about 1 ulp near zero too.
+inline Lanes exp_less_one(Lanes x) {
+  const Power e = power_of(x);
+  const Lanes scale = scale_by_power(all(1.0f), e.t);
+  return fma(fma(mul(e.p, e.r), e.r, e.r), scale, sub(scale, all(1.0f)));
 }

@@ -42,26 +42,28 @@ void norm_forward(const NormRows& p) {
     p.rstd[row] = rstd;
     const float* from = kept ? kept : x;
     float* y = p.y + row * p.columns;
-    const Lanes scale = all(rstd), shift = all(-mean * rstd);
+    const Lanes scale = all(rstd), shift = all(-mean * rstd), offset = all(p.offset);
     for (int64_t j = 0; j < p.columns; j += 16) {
       const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
       const Lanes hat = fma(load_some(from + j, n), scale, shift);
       const Lanes bias = p.bias ? load_some(p.bias + j, n) : zero();
-      store_some(y + j, fma(hat, load_some(p.weight + j, n), bias), n);
+      store_some(y + j, fma(hat, add(load_some(p.weight + j, n), offset), bias), n);
     }
   }
 }
 
-// dx = rstd (g - mean(g) - hat mean(g hat)), g = dy weight; without the middle term for rms.
+// dx = rstd (g - mean(g) - hat mean(g hat)), g = dy (weight + offset); without the middle term for
+// rms.
 void norm_backward(const NormGradientRows& p) {
   const float inverse = 1.0f / float(p.columns);
   for (int64_t row = 0; row < p.rows; ++row) {
     const float *x = p.sum + row * p.columns, *dy = p.dy + row * p.columns;
     const Lanes scale = all(p.rstd[row]), shift = all(-p.mean[row] * p.rstd[row]);
+    const Lanes offset = all(p.offset);
     Lanes sum = zero(), along = zero();
     for (int64_t j = 0; j < p.columns; j += 16) {
       const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
-      const Lanes g = mul(load_some(dy + j, n), load_some(p.weight + j, n));
+      const Lanes g = mul(load_some(dy + j, n), add(load_some(p.weight + j, n), offset));
       sum = add(sum, g);
       // lanes beyond the row hold g = 0, so what hat is there does not matter
       along = fma(g, fma(load_some(x + j, n), scale, shift), along);
@@ -71,7 +73,7 @@ void norm_backward(const NormGradientRows& p) {
     float* dx = p.dx + row * p.columns;
     for (int64_t j = 0; j < p.columns; j += 16) {
       const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
-      const Lanes g = mul(load_some(dy + j, n), load_some(p.weight + j, n));
+      const Lanes g = mul(load_some(dy + j, n), add(load_some(p.weight + j, n), offset));
       const Lanes hat = fma(load_some(x + j, n), scale, shift);
       store_some(dx + j, mul(scale, fma(hat, slant, add(g, middle))), n);
     }

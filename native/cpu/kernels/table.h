@@ -4,6 +4,7 @@
 #include "functions.h"
 #include "tile.h"
 #include "rows.h"
+#include "rotary.h"
 #include "transpose.h"
 #include "attention.h"
 #include "choice.h"
@@ -17,9 +18,12 @@ inline Kernels table_of(const char* name) {
   table.transpose_panels = transpose_panels;
   table.activation_forward = activation_forward;
   table.activation_backward = activation_backward;
+  table.gate_forward = gate_forward;
+  table.gate_backward = gate_backward;
   table.dropout_row = dropout_row;
   table.norm_forward = norm_forward;
   table.norm_backward = norm_backward;
+  table.rotary = rotary;
   table.attention_forward = attention_forward;
   table.attention_backward = attention_backward;
   table.dot = dot;
