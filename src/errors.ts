@@ -53,9 +53,29 @@ export class EngineError extends Error {
 	readonly code: ErrorCode;
 
 	constructor(code: ErrorCode, message: string, options: {cause?: unknown} = {}) {
-		super(message, options);
+		super(sentence(message), options);
 		this.code = code;
 	}
+}
+
+const longestSentence = 2000;
+const endLength = 500;
+
+/**
+A message as one line of printable characters: what a file holds (a tensor's name, a bad line) must
+neither break the line nor talk to the terminal. The middle of a very long one is left out.
+*/
+function sentence(message: string): string {
+	const whole =
+		message.length <= longestSentence
+			? message
+			: `${message.slice(0, longestSentence - endLength)} … ${message.slice(-endLength)}`;
+	const line = whole.replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' ');
+	return line.replace(/[\p{Cc}\p{Bidi_Control}]/gu, escaped);
+}
+
+function escaped(character: string): string {
+	return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** The kind of a value, for messages: `a string`, `an array`, `null`. */

@@ -3,8 +3,9 @@
 // valid JSON is for JSON.parse to say.
 
 import {EngineError} from '../errors.js';
+import {decodeUtf8} from '../utf8.js';
 import type {Line, LineOptions} from './lines.js';
-import {type ByteSource, Carry, decodeUtf8, nameOf, readPieces} from './pieces.js';
+import {type ByteSource, Carry, nameOf, readPieces} from './pieces.js';
 
 export interface Element extends Line {
 	/** The line on which the element begins; `number` counts elements. */
@@ -146,7 +147,8 @@ class ElementCutter {
 	#element(bytes: Buffer): Element {
 		const number = ++this.#number;
 		this.#place = 'separator';
-		const text = decodeUtf8(bytes, `${this.#name}:${this.#begin.line}`);
+		const {offset} = this.#begin;
+		const text = decodeUtf8(bytes, `${this.#name}:${this.#begin.line}`, {offset});
 		return {number, ...this.#begin, length: bytes.length, text};
 	}
 

@@ -2,14 +2,8 @@
 // a JSON string is text; a byte order mark is dropped; the last line needs no newline; anything but
 // UTF-8 is refused by its line.
 
-import {
-	type ByteSource,
-	Carry,
-	decodeUtf8,
-	nameOf,
-	type PieceOptions,
-	readPieces,
-} from './pieces.js';
+import {decodeUtf8} from '../utf8.js';
+import {type ByteSource, Carry, nameOf, type PieceOptions, readPieces} from './pieces.js';
 
 export interface Line {
 	/** Counted from 1. */
@@ -85,7 +79,7 @@ class LineCutter {
 	#line(bytes: Buffer): Line {
 		const offset = this.#offset;
 		const length = bytes.at(-1) === carriageReturn ? bytes.length - 1 : bytes.length;
-		const text = decodeUtf8(bytes.subarray(0, length), this.#where());
+		const text = decodeUtf8(bytes.subarray(0, length), this.#where(), {offset});
 		this.#offset += bytes.length + 1;
 		const number = this.#number++;
 		if (offset > 0 || !text.startsWith(byteOrderMark)) return {number, offset, length, text};

@@ -2,7 +2,6 @@
 // the event loop is free between two pieces, and an abort ends the reading with the signal's own
 // reason.
 
-import {isUtf8} from 'node:buffer';
 import type {FileHandle} from 'node:fs/promises';
 import {setImmediate} from 'node:timers/promises';
 import {EngineError} from '../errors.js';
@@ -131,21 +130,4 @@ export class Carry {
 		this.#parts = [];
 		return whole;
 	}
-}
-
-/** The text of bytes that must be UTF-8. */
-export function decodeUtf8(bytes: Buffer, where: string): string {
-	if (isUtf8(bytes)) return bytes.toString('utf8');
-	throw new EngineError(
-		'FILE_FORMAT',
-		`${where}: expected UTF-8, got ${foreignBytes(bytes)}; convert the file to UTF-8 text`,
-	);
-}
-
-function foreignBytes(bytes: Buffer): string {
-	const [first, second] = bytes;
-	if (first === 0x1f && second === 0x8b) return 'gzip data';
-	if (first === 0xff && second === 0xfe) return 'UTF-16';
-	if (first === 0xfe && second === 0xff) return 'UTF-16';
-	return 'bytes of another encoding';
 }

@@ -7,7 +7,7 @@ type Arrow = {from: string; to: string};
 // A part may import those of lower floors.
 const floors = [
 	['errors'],
-	['pace', 'options'],
+	['pace', 'options', 'utf8'],
 	['addon', 'native', 'files', 'tokenizer'],
 	['device'],
 	['model', 'autograd'],
