@@ -111,21 +111,24 @@ export interface NpyArray {
 	shape: number[];
 }
 
+/** What a header says: the type, the extents and the byte at which the data begin. */
+export interface NpyHeader {
+	type: NpyType;
+	shape: number[];
+	values: number;
+	begin: number;
+}
+
 /** Reads a whole array of f4, f8, i4 or i8. */
 export async function readNpy(path: string): Promise<NpyArray> {
 	return withFile(path, async handle => {
 		const {size} = await handle.stat();
-		const {text, begin} = await readHeader(handle, path);
-		const {type, shape} = parseHeader(text, path);
-		const values = shape.reduce((product, extent) => product * extent, 1);
-		const bytes = values * arrays[type].BYTES_PER_ELEMENT;
-		if (!Number.isSafeInteger(bytes) || bytes !== size - begin) {
-			refuse(path, `${bytes} bytes of data for shape (${shape.join(', ')})`, `${size - begin}`);
-		}
-
+		const head = Buffer.alloc(Math.min(size, longestHead));
+		const filled = await readInto(handle, head, 0);
+		const {type, shape, values, begin} = parseNpyHeader(head.subarray(0, filled), size, path);
 		const data = allocate(type, values, path);
-		const filled = await readInto(handle, new Uint8Array(data.buffer), begin);
-		if (filled !== bytes) refuse(path, `${bytes} bytes of data`, `${filled}`);
+		const got = await readInto(handle, new Uint8Array(data.buffer), begin);
+		if (got !== data.byteLength) refuse(path, `${data.byteLength} bytes of data`, `${got}`);
 		return {data, shape};
 	});
 }
@@ -134,23 +137,40 @@ function refuse(path: string, expected: string, got: string): never {
 	throw new EngineError('FILE_FORMAT', `${path}: expected ${expected}, got ${got}`);
 }
 
-async function readHeader(handle: FileHandle, path: string) {
-	const start = Buffer.alloc(12);
-	const filled = await readInto(handle, start, 0);
-	const major = start[6]!;
-	const isKnown = filled >= 10 && start.subarray(0, 6).equals(magic) && major >= 1 && major <= 3;
-	if (!isKnown) refuse(path, 'a NumPy file of version 1 to 3', 'other content');
-	const begin = major === 1 ? 10 : 12;
-	const length = major === 1 ? start.readUInt16LE(8) : start.readUInt32LE(8);
-	if (length > 2 ** 16) refuse(path, 'a header of at most 65536 bytes', `${length}`);
-	const header = Buffer.alloc(length);
-	const got = await readInto(handle, header, begin);
-	if (got < length) refuse(path, `a header of ${length} bytes`, `${got}; the file is cut`);
-	return {text: header.toString('latin1').trim(), begin: begin + length};
+const longestHeader = 2 ** 16;
+const longestHead = 12 + longestHeader;
+
+/**
+Reads the header of a file of `size` bytes that begins with `head`, which holds the whole header.
+The data of one that passes fill the rest of the file exactly.
+*/
+export function parseNpyHeader(head: Buffer, size: number, path: string): NpyHeader {
+	const major = head[6] ?? 0;
+	const isKnown = head.length >= 12 && head.subarray(0, 6).equals(magic) && major >= 1;
+	if (!isKnown || major > 3) refuse(path, 'a NumPy file of version 1 to 3', 'other content');
+	const textBegin = major === 1 ? 10 : 12;
+	const length = major === 1 ? head.readUInt16LE(8) : head.readUInt32LE(8);
+	if (length > longestHeader) {
+		refuse(path, `a header of at most ${longestHeader} bytes`, `${length}`);
+	}
+
+	const begin = textBegin + length;
+	if (head.length < begin) {
+		refuse(path, `a header of ${length} bytes`, `${head.length - textBegin}; the file is cut`);
+	}
+
+	const {type, shape} = parseText(head.toString('latin1', textBegin, begin).trim(), path);
+	const values = shape.reduce((product, extent) => product * extent, 1);
+	const bytes = values * arrays[type].BYTES_PER_ELEMENT;
+	if (!Number.isSafeInteger(bytes) || bytes !== size - begin) {
+		refuse(path, `${bytes} bytes of data for shape (${shape.join(', ')})`, `${size - begin}`);
+	}
+
+	return {type, shape, values, begin};
 }
 
 /** Reads a Python dictionary of three known keys; anything else in it is refused. */
-function parseHeader(text: string, path: string): {type: NpyType; shape: number[]} {
+function parseText(text: string, path: string): {type: NpyType; shape: number[]} {
 	const pair = /'(\w+)':\s*('[^']*'|\w+|\([\d\s,]*\))\s*(?:,\s*|(?=\}))/y;
 	const fields = new Map<string, string>();
 	let at = text.startsWith('{') ? 1 : text.length;

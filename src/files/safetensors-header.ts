@@ -1,7 +1,8 @@
 // The header of a safetensors file: what it claims is believed only after every claim was checked.
-// Text in, entries out; reading and writing files is not done here.
+// Bytes in, entries out; reading and writing files is not done here.
 
 import {EngineError, kindOf} from '../errors.js';
+import {decodeUtf8} from '../utf8.js';
 import {parseStrictJson} from './strict-json.js';
 
 /** Bits of one value of each type the format knows. */
@@ -34,11 +35,21 @@ export type TensorDtype = keyof typeof bitsOf;
 
 export interface TensorEntry {
 	name: string;
+	/** The file it lies in. */
+	path: string;
 	dtype: TensorDtype;
 	shape: number[];
 	/** Bytes of the file: the first, and the one behind the last. */
 	begin: number;
 	end: number;
+}
+
+/** What a weight file holds, or several of one model together. */
+export interface TensorTable {
+	/** The file, or the index of several; for messages. */
+	path: string;
+	metadata: Record<string, string>;
+	tensors: Map<string, TensorEntry>;
 }
 
 /** A header as its text says it, offsets counted from the begin of the data. */
@@ -71,16 +82,39 @@ export function alignedOrder<T extends {dtype: TensorDtype}>(tensors: readonly T
 	return tensors.toSorted((a, b) => bitsOf[b.dtype] - bitsOf[a.dtype]);
 }
 
+const longestHeader = 100_000_000;
+
+/** Bytes of a file before its header, which say how long the header is. */
+export const lengthBytes = 8;
+
+/** The length of the header of a file of `size` bytes, which begins with `prefix`. */
+export function headerLength(prefix: Buffer, size: number, path: string): number {
+	if (size < lengthBytes) refuse(path, `at least ${lengthBytes} bytes`, `${size}`);
+	const bytes = Number(prefix.readBigUInt64LE());
+	if (bytes > longestHeader) {
+		const got = `${bytes}; it is no safetensors file`;
+		refuse(path, `a header of at most ${longestHeader} bytes`, got);
+	}
+
+	if (bytes > size - lengthBytes) {
+		const got = `a file of ${size}; it is cut or no safetensors file`;
+		refuse(path, `a header of ${bytes} bytes`, got);
+	}
+
+	return bytes;
+}
+
 /**
-Reads the text of a header. The tensors of one that passes fill `data` (bytes of the file) exactly:
-no hole, no overlap, nothing cut.
+Reads a header (without its length). The tensors of one that passes fill `data` (bytes of the file)
+exactly: no hole, no overlap, nothing cut.
 */
 export function parseHeader(
-	text: string,
+	bytes: Buffer,
 	data: {begin: number; end: number},
 	path: string,
 ): ParsedHeader {
-	const header = parseObject(text, path);
+	const code = 'SAFETENSORS_INVALID';
+	const header = parseObject(decodeUtf8(bytes, path, {code, offset: lengthBytes}), path);
 	const metadata = checkMetadata(header.__metadata__ ?? {}, path);
 	const entries = Object.entries(header).filter(([name]) => name !== '__metadata__');
 	const tensors = entries.map(entry => checkEntry(entry, data.begin, path));
@@ -133,7 +167,7 @@ function checkEntry(
 		refuse(where, `${bytes} bytes for ${claim}`, `offsets ${begin} to ${end}`);
 	}
 
-	return {name, dtype, shape, begin: dataBegin + begin, end: dataBegin + end};
+	return {name, path, dtype, shape, begin: dataBegin + begin, end: dataBegin + end};
 }
 
 function isDtype(value: unknown): value is TensorDtype {

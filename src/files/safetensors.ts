@@ -2,7 +2,6 @@
 // that never holds more than one tensor. Loading maps the data natively; this file only says where
 // each tensor lies.
 
-import {isUtf8} from 'node:buffer';
 import {createHash} from 'node:crypto';
 import type {FileHandle} from 'node:fs/promises';
 import {EngineError} from '../errors.js';
@@ -10,20 +9,20 @@ import {writeFailure} from './failures.js';
 import {openToWrite, readInto, withFile} from './open.js';
 import {
 	alignedOrder,
+	headerLength,
+	lengthBytes,
 	parseHeader,
 	refuse,
 	type TensorDtype,
 	type TensorEntry,
+	type TensorTable,
 	tensorBytes,
 } from './safetensors-header.js';
 
-export type {TensorDtype, TensorEntry} from './safetensors-header.js';
+export type {TensorDtype, TensorEntry, TensorTable} from './safetensors-header.js';
 
-export interface SafetensorsHeader {
-	path: string;
-	metadata: Record<string, string>;
-	tensors: Map<string, TensorEntry>;
-}
+/** What a safetensors file holds. */
+export type SafetensorsHeader = TensorTable;
 
 export interface TensorSource {
 	name: string;
@@ -32,9 +31,6 @@ export interface TensorSource {
 	/** Called once, when the tensor is to be written. */
 	bytes: () => Promise<Uint8Array>;
 }
-
-const longestHeader = 100_000_000;
-const lengthBytes = 8;
 
 /** Bytes hashed or written without a pause. */
 const pieceSize = 2 ** 20;
@@ -46,9 +42,9 @@ overlap.
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
 	return withFile(path, async handle => {
 		const {size} = await handle.stat();
-		const {text, bytes} = await readHeaderText(handle, path, size);
-		const data = {begin: lengthBytes + bytes, end: size};
-		const {metadata, tensors} = parseHeader(text, data, path);
+		const header = await readHeaderBytes(handle, size, path);
+		const data = {begin: lengthBytes + header.length, end: size};
+		const {metadata, tensors} = parseHeader(header, data, path);
 		return {path, metadata, tensors: new Map(tensors.map(tensor => [tensor.name, tensor]))};
 	});
 }
@@ -98,32 +94,13 @@ export async function writeSafetensors(
 	return hash.digest('hex');
 }
 
-async function readHeaderText(handle: FileHandle, path: string, size: number) {
-	if (size < lengthBytes) refuse(path, `at least ${lengthBytes} bytes`, `${size}`);
+async function readHeaderBytes(handle: FileHandle, size: number, path: string): Promise<Buffer> {
 	const prefix = Buffer.alloc(lengthBytes);
 	await readInto(handle, prefix, 0);
-	const bytes = Number(prefix.readBigUInt64LE());
-	if (bytes > longestHeader) {
-		refuse(
-			path,
-			`a header of at most ${longestHeader} bytes`,
-			`${bytes}; it is no safetensors file`,
-		);
-	}
-
-	if (bytes > size - lengthBytes) {
-		refuse(
-			path,
-			`a header of ${bytes} bytes`,
-			`a file of ${size}; it is cut or no safetensors file`,
-		);
-	}
-
-	const header = Buffer.alloc(bytes);
+	const header = Buffer.alloc(headerLength(prefix, size, path));
 	const filled = await readInto(handle, header, lengthBytes);
-	if (filled < bytes) refuse(path, `a header of ${bytes} bytes`, `${filled}`);
-	if (!isUtf8(header)) refuse(path, 'a header of UTF-8 text', 'other bytes');
-	return {bytes, text: header.toString('utf8')};
+	if (filled < header.length) refuse(path, `a header of ${header.length} bytes`, `${filled}`);
+	return header;
 }
 
 function headerOf(

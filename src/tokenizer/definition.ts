@@ -2,6 +2,7 @@
 // Truncation and padding written there are not read; the caller decides the length.
 
 import {EngineError} from '../errors.js';
+import {decodeUtf8} from '../utf8.js';
 import type {TokenizerSource} from './files.js';
 import {asArray, asFlag, asId, asRecord, asString, invalid, type JsonRecord} from './json.js';
 import {readTemplate} from './template.js';
@@ -59,14 +60,9 @@ function withSettings(json: JsonRecord, {settings, path}: TokenizerSource): Json
 }
 
 function decode({bytes, path}: TokenizerSource): string {
-	try {
-		// The decoder refuses shared memory in some versions; a copy here is off the main thread.
-		return new TextDecoder('utf-8', {fatal: true}).decode(bytes.slice());
-	} catch (cause) {
-		throw new EngineError('TOKENIZER_INVALID', `${path}: expected UTF-8 text, got other bytes`, {
-			cause,
-		});
-	}
+	// Shared memory is copied; that is off the main thread.
+	const text = decodeUtf8(Buffer.from(bytes), path, {code: 'TOKENIZER_INVALID'});
+	return text.startsWith('\uFEFF') ? text.slice(1) : text;
 }
 
 function parse(text: string, path: string): unknown {
@@ -74,7 +70,11 @@ function parse(text: string, path: string): unknown {
 		return JSON.parse(text);
 	} catch (cause) {
 		const reason = cause instanceof Error ? cause.message : String(cause);
-		throw new EngineError('TOKENIZER_INVALID', `${path}: expected JSON, got: ${reason}`, {cause});
+		throw new EngineError(
+			'TOKENIZER_INVALID',
+			`${path}: expected JSON, got other text (${reason})`,
+			{cause},
+		);
 	}
 }
 

@@ -108,7 +108,11 @@ function parseRecord(text: string, path: string): JsonRecord {
 		value = JSON.parse(text.replace(/^\uFEFF/, ''));
 	} catch (cause) {
 		const reason = cause instanceof Error ? cause.message : String(cause);
-		throw new EngineError('TOKENIZER_INVALID', `${path}: expected JSON, got: ${reason}`, {cause});
+		throw new EngineError(
+			'TOKENIZER_INVALID',
+			`${path}: expected JSON, got other text (${reason})`,
+			{cause},
+		);
 	}
 	if (isRecord(value)) return value;
 	throw new EngineError('TOKENIZER_INVALID', `${path}: expected an object, got ${kindOf(value)}`);
