@@ -2,6 +2,7 @@
 #include "encoder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -37,13 +38,42 @@ Batch cut(const Batch& batch, Group group, Arena& arena) {
   part.ids.rows = 1;
   part.ids.cols = tokens;
   part.texts = {};
+  if (!batch.skip.empty()) {
+    part.skip.data = batch.skip.i32() + group.first;
+    part.skip.cols = group.count;
+  }
   return part;
+}
+
+// Slopes of ALiBi (Press et al. 2022): powers of 2^(-8 / p) for the largest power of two p of
+// heads, then every other power of the next one's for the rest.
+std::vector<float> alibi_slopes(int64_t heads) {
+  int64_t power = 1;
+  while (power * 2 <= heads) power *= 2;
+  std::vector<float> slopes;
+  for (int64_t head = 0; head < heads; ++head) {
+    const double exponent = head < power ? double(head + 1) / double(power)
+                                         : double(2 * (head - power) + 1) / double(2 * power);
+    slopes.push_back(float(std::exp2(-8 * exponent)));
+  }
+  return slopes;
+}
+
+void check_attention(const AttentionSpec& spec) {
+  expect(spec.heads > 0 && spec.head_width > 0 && spec.key_heads > 0 &&
+             spec.heads % spec.key_heads == 0,
+         "spec",
+         "expected heads of some width, and key heads that divide them, got " +
+             std::to_string(spec.heads) + " heads of " + std::to_string(spec.head_width) + " and " +
+             std::to_string(spec.key_heads) + " key heads");
+  expect(!spec.rotary || 2 * int64_t(spec.rotary->frequencies.size()) <= spec.head_width, "spec",
+         "expected at most one frequency for two columns of a head");
 }
 
 }  // namespace
 
 Block Block::declare(Parameters& parameters, int index, const BlockSpec& spec, int64_t width) {
-  const std::string name = "blocks." + std::to_string(index);
+  const std::string name = "blocks." + std::to_string(spec.weights);
   Block block;
   block.attention.layer =
       Attention::declare(parameters, name + ".attention", spec.attention, width);
@@ -71,17 +101,53 @@ void Block::backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved)
 
 Encoder::Encoder(Parameters& parameters, const ModelSpec& spec)
     : model_width_(spec.width), embedding_spec_(spec.embedding) {
+  expect(spec.width > 0 && spec.embedding.width > 0 && spec.embedding.vocabulary > 0, "spec",
+         "expected a width and a vocabulary");
   embedding_ = Embedding::declare(parameters, spec.embedding, spec.width);
-  for (size_t i = 0; i < spec.blocks.size(); ++i) {
-    const int64_t heads = spec.blocks[i].attention.heads;
-    expect(heads > 0 && spec.width % heads == 0, "spec",
-           "expected heads that divide the width " + std::to_string(spec.width) + ", got " +
-               std::to_string(heads));
-    blocks_.push_back(Block::declare(parameters, int(i), spec.blocks[i], spec.width));
-  }
+  for (size_t i = 0; i < spec.blocks.size(); ++i) declare_block(parameters, int(i), spec);
   final_ = Norm::declare(parameters, "final", spec.final_norm, spec.width);
   head_ = Head::declare(parameters, spec.head, spec.width);
   parameters.allocate();
+}
+
+void Encoder::declare_block(Parameters& parameters, int index, const ModelSpec& spec) {
+  const AttentionSpec& attention = spec.blocks[size_t(index)].attention;
+  check_attention(attention);
+  Block block = Block::declare(parameters, index, spec.blocks[size_t(index)], spec.width);
+  if (attention.rotary) block.attention.layer.rotary = table_of(*attention.rotary);
+  Distances& distances = block.attention.layer.distances;
+  if (attention.alibi) {
+    expect(attention.heads == spec.blocks[0].attention.heads, "spec",
+           "expected blocks of one number of heads where scores fall with the distance");
+    const std::vector<float> slopes = alibi_slopes(attention.heads);
+    slopes_.allocate(attention.heads);
+    distances.slopes = slopes_.view(0, 1, attention.heads);
+    std::copy(slopes.begin(), slopes.end(), distances.slopes.f32());
+  }
+  if (spec.relative_bias) {
+    distances.bias =
+        parameters.declare("relativeBias", spec.relative_bias->buckets, attention.heads, false);
+    distances.bias->decay = false;
+    distances.furthest = spec.relative_bias->furthest;
+  }
+  blocks_.push_back(std::move(block));
+}
+
+const RotaryTable* Encoder::table_of(const RotarySpec& spec) {
+  for (const RotaryTable& table : rotary_) {
+    if (table.spec().frequencies == spec.frequencies && table.spec().magnitude == spec.magnitude)
+      return &table;
+  }
+  return &rotary_.emplace_back(spec);
+}
+
+void Encoder::prepare(const Batch& batch) {
+  if (rotary_.empty()) return;
+  const int32_t* offsets = batch.offsets.i32();
+  int64_t longest = 0;
+  for (int64_t text = 0; text < batch.size(); ++text)
+    longest = std::max(longest, int64_t(offsets[text + 1]) - offsets[text]);
+  for (RotaryTable& table : rotary_) table.reach(longest);
 }
 
 void Encoder::check(const Batch& batch) const {
@@ -101,6 +167,7 @@ void Encoder::check(const Batch& batch) const {
            "expected ids below " + std::to_string(embedding_spec_.vocabulary) + ", got " +
                std::to_string(ids[token]));
   }
+  if (!batch.skip.empty()) expect_size("batch", "skip", batch.skip, batch.size());
 }
 
 void Encoder::embed(Pass& pass, Tensor embeddings, bool normalize) const {
@@ -117,7 +184,8 @@ void Encoder::embed(Pass& pass, Tensor embeddings, bool normalize) const {
 }
 
 void Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings,
-                     std::optional<bool> normalize) const {
+                     std::optional<bool> normalize) {
+  prepare(batch);
   const std::vector<Group> groups = groups_of(batch);
   const auto walk = [&](const Stream& self, Group group) {
     Scope scope(self.scratch());

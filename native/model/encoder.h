@@ -1,6 +1,7 @@
 // The transformer: embedding, blocks, final norm, head; and back.
 #pragma once
 
+#include <deque>
 #include <vector>
 
 #include "attention.h"
@@ -20,6 +21,7 @@ struct Block {
     Residual<Mlp>::Saved mlp;
   };
 
+  // `index` is the block's place; its parameters are those of its number of weights.
   static Block declare(Parameters& parameters, int index, const BlockSpec& spec, int64_t width);
   void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved) const;
   void backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const;
@@ -48,10 +50,11 @@ class Encoder {
   // each walks through all layers, so activations stay in its cache; a batch of few groups uses all
   // threads per op.
   void encode(const Stream& stream, const Batch& batch, Tensor embeddings,
-              std::optional<bool> normalize) const;
+              std::optional<bool> normalize);
 
   // embeddings (N, E), or (T, E) without pooling; leaves in saved what backward reads.
-  void forward(Pass& pass, Tensor embeddings, Saved& saved) const {
+  void forward(Pass& pass, Tensor embeddings, Saved& saved) {
+    prepare(pass.batch);
     forward(pass, embeddings, saved, head_.spec.normalize);
   }
   // Adds the gradients of all parameters; pops what forward pushed.
@@ -60,11 +63,17 @@ class Encoder {
  private:
   int64_t model_width_;
   EmbeddingSpec embedding_spec_;
+  std::deque<RotaryTable> rotary_;  // one of each kind
+  Flat slopes_;                     // of ALiBi
   Embedding embedding_;
   std::vector<Block> blocks_;
   std::optional<Norm> final_;
   Head head_;
 
+  void declare_block(Parameters& parameters, int index, const ModelSpec& spec);
+  const RotaryTable* table_of(const RotarySpec& spec);
+  // Makes the tables reach the longest text; not while a pass reads them.
+  void prepare(const Batch& batch);
   void forward(Pass& pass, Tensor embeddings, Saved& saved, bool normalize) const;
   void embed(Pass& pass, Tensor embeddings, bool normalize) const;
 };

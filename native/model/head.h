@@ -1,32 +1,80 @@
-// What makes an embedding of the rows of a text: pooling, dense layers, unit length.
+// What makes an embedding of the rows of a text: poolings side by side, dense layers, unit length.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "../ops/pool.h"
 #include "linear.h"
+#include "norm.h"
 #include "spec.h"
 
 namespace inbatch {
 
+// y = norm(activation(x W^T + b)), of which either part may be missing.
+struct HeadLayer {
+  std::optional<Linear> linear;
+  Activation activation = Activation::None;
+  std::optional<Norm> norm;
+  int64_t width = 0;  // of what comes out
+
+  struct Saved {
+    Tensor x, pre;
+    Norm::Saved norm;
+  };
+
+  static HeadLayer declare(Parameters& parameters, const std::string& name, const DenseSpec& spec,
+                           int64_t width) {
+    HeadLayer layer;
+    layer.activation = spec.activation;
+    layer.width = spec.width ? spec.width : width;
+    if (spec.width) layer.linear = Linear::declare(parameters, name, width, spec.width, spec.bias);
+    layer.norm = Norm::declare(parameters, name + ".norm", spec.norm, layer.width);
+    return layer;
+  }
+
+  void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved) const {
+    saved.x = x;
+    Tensor h = x;
+    if (linear) {
+      h = norm ? pass.kept(y.rows, y.cols) : y;
+      if (activation != Activation::None) saved.pre = pass.kept(y.rows, y.cols);
+      linear->forward(pass, x, h, activation, saved.pre);
+    }
+    if (norm) norm->forward(pass, h, {}, y, saved.norm);
+  }
+
+  // Overwrites dy; what comes back is the gradient of x, perhaps in the same memory.
+  Tensor backward(const Pass& pass, Tensor dy, const Saved& saved) const {
+    if (norm) norm->backward(pass, dy, dy, saved.norm);
+    if (!linear) return dy;
+    if (activation != Activation::None) pass.run(ActivationBackward{activation, saved.pre, dy, dy});
+    linear->backward_weight(pass, saved.x, dy);
+    const Tensor dx = pass.temporary(dy.rows, saved.x.cols);
+    linear->backward_input(pass, dy, dx);
+    return dx;
+  }
+};
+
 struct Head {
   HeadSpec spec;
-  std::vector<Linear> dense;
+  std::vector<HeadLayer> layers;
   int64_t width = 0;  // of an embedding
 
   struct Saved {
-    std::vector<Tensor> inputs, pre;  // of each dense layer
+    std::vector<HeadLayer::Saved> layers;
+    std::vector<Tensor> argmax;  // of each pooling
     Tensor y, norm;
   };
 
   static Head declare(Parameters& parameters, const HeadSpec& spec, int64_t width) {
     Head head;
     head.spec = spec;
+    width *= std::max<int64_t>(1, int64_t(spec.pooling.size()));
     for (size_t i = 0; i < spec.dense.size(); ++i) {
-      const DenseSpec& layer = spec.dense[i];
-      head.dense.push_back(
-          Linear::declare(parameters, "head." + std::to_string(i), width, layer.width, layer.bias));
-      width = layer.width;
+      head.layers.push_back(
+          HeadLayer::declare(parameters, "head." + std::to_string(i), spec.dense[i], width));
+      width = head.layers.back().width;
     }
     head.width = width;
     return head;
@@ -39,16 +87,14 @@ struct Head {
   void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved, bool normalize) const {
     Tensor h = x;
     if (!spec.pooling.empty()) {
-      h = dense.empty() ? y : pass.kept(y.rows, x.cols);
-      pass.run(PoolForward{spec.pooling[0], 0, x, pass.batch.offsets, {}, h});
+      h = layers.empty() ? y : pass.kept(y.rows, x.cols * int64_t(spec.pooling.size()));
+      pool(pass, x, h, saved);
     }
-    for (size_t i = 0; i < dense.size(); ++i) {
-      const Activation activation = spec.dense[i].activation;
-      saved.inputs.push_back(h);
-      saved.pre.push_back(activation == Activation::None ? Tensor{}
-                                                         : pass.kept(y.rows, dense[i].out()));
-      h = i + 1 == dense.size() ? y : pass.kept(y.rows, dense[i].out());
-      dense[i].forward(pass, saved.inputs[i], h, activation, saved.pre[i]);
+    saved.layers.resize(layers.size());
+    for (size_t i = 0; i < layers.size(); ++i) {
+      const Tensor out = i + 1 == layers.size() ? y : pass.kept(y.rows, layers[i].width);
+      layers[i].forward(pass, h, out, saved.layers[i]);
+      h = out;
     }
     if (h.data != y.data) pass.run(ActivationForward{Activation::None, h, y});
     if (!normalize) return;
@@ -68,18 +114,36 @@ struct Head {
     } else {
       pass.run(ActivationForward{Activation::None, dy, dh});
     }
-    for (size_t i = dense.size(); i-- > 0;) {
-      const Activation activation = spec.dense[i].activation;
-      if (activation != Activation::None)
-        pass.run(ActivationBackward{activation, saved.pre[i], dh, dh});
-      dense[i].backward_weight(pass, saved.inputs[i], dh);
-      const Tensor below = pass.temporary(dh.rows, saved.inputs[i].cols);
-      dense[i].backward_input(pass, dh, below);
-      dh = below;
+    for (size_t i = layers.size(); i-- > 0;) dh = layers[i].backward(pass, dh, saved.layers[i]);
+    if (spec.pooling.empty()) return pass.run(ActivationForward{Activation::None, dh, dx});
+    for (size_t i = 0; i < spec.pooling.size(); ++i) {
+      PoolBackward op;
+      op.kind = spec.pooling[i];
+      op.at = int32_t(int64_t(i) * dx.cols);
+      op.add = i > 0;
+      op.dy = dh;
+      op.offsets = pass.batch.offsets;
+      op.skip = pass.batch.skip;
+      op.argmax = saved.argmax[i];
+      op.dx = dx;
+      pass.run(op);
     }
-    if (!spec.pooling.empty())
-      return pass.run(PoolBackward{spec.pooling[0], 0, false, dh, pass.batch.offsets, {}, {}, dx});
-    pass.run(ActivationForward{Activation::None, dh, dx});
+  }
+
+ private:
+  void pool(const Pass& pass, Tensor x, Tensor y, Saved& saved) const {
+    for (size_t i = 0; i < spec.pooling.size(); ++i) {
+      PoolForward op;
+      op.kind = spec.pooling[i];
+      op.at = int32_t(int64_t(i) * x.cols);
+      op.x = x;
+      op.offsets = pass.batch.offsets;
+      op.skip = pass.batch.skip;
+      op.y = y;
+      if (op.kind == Pooling::Max) op.argmax = pass.kept_integers(y.rows, x.cols);
+      saved.argmax.push_back(op.argmax);
+      pass.run(op);
+    }
   }
 };
 

@@ -19,6 +19,7 @@ struct Linear {
   }
 
   int64_t out() const { return weight->rows; }
+  int64_t in() const { return weight->cols; }
   bool trains() const { return !weight->gradient.empty() || (bias && !bias->gradient.empty()); }
 
   // pre, when given, receives the value before the activation.

@@ -1,4 +1,4 @@
-// Normalisation of rows, with the residual added first when there is one.
+// Normalisation of rows, with the residual added first when there is one; and of single heads.
 #pragma once
 
 #include "../ops/norm.h"
@@ -46,6 +46,69 @@ struct Norm {
   void backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const {
     pass.run(NormBackward{spec.kind, spec.offset, saved.sum, weight->value, saved.mean, saved.rstd,
                           dy, dx, weight->gradient, bias ? bias->gradient : Tensor{}});
+  }
+};
+
+// Heads that lie side by side in a row.
+struct HeadPlace {
+  int64_t first = 0, count = 1, width = 1;  // columns; heads; columns of each
+};
+
+// Each head of a row by itself, with one weight for all of them.
+struct HeadNorm {
+  NormSpec spec;
+  HeadPlace place;
+  Parameter *weight = nullptr, *bias = nullptr;
+
+  struct Saved {
+    Tensor mean, rstd;
+  };
+
+  static HeadNorm declare(Parameters& parameters, const std::string& name, const NormSpec& spec,
+                          const HeadPlace& place) {
+    HeadNorm norm;
+    norm.spec = spec;
+    norm.place = place;
+    norm.weight = parameters.declare(name + ".weight", 1, place.width, false);
+    if (spec.bias) norm.bias = parameters.declare(name + ".bias", 1, place.width, false);
+    return norm;
+  }
+
+  // Reads its columns of x and writes those of y.
+  void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved) const {
+    saved.mean = pass.kept(x.rows, place.count);
+    saved.rstd = pass.kept(x.rows, place.count);
+    HeadNormForward op;
+    op.kind = spec.kind;
+    op.epsilon = spec.epsilon;
+    op.offset = spec.offset;
+    op.heads = int32_t(place.count);
+    op.first = int32_t(place.first);
+    op.x = x;
+    op.weight = weight->value;
+    if (bias) op.bias = bias->value;
+    op.y = y;
+    op.mean = saved.mean;
+    op.rstd = saved.rstd;
+    pass.run(op);
+  }
+
+  // Its columns of dy, in place.
+  void backward(const Pass& pass, Tensor x, Tensor dy, const Saved& saved) const {
+    HeadNormBackward op;
+    op.kind = spec.kind;
+    op.offset = spec.offset;
+    op.heads = int32_t(place.count);
+    op.first = int32_t(place.first);
+    op.x = x;
+    op.weight = weight->value;
+    op.mean = saved.mean;
+    op.rstd = saved.rstd;
+    op.dy = dy;
+    op.dx = dy;
+    op.dweight = weight->gradient;
+    if (bias) op.dbias = bias->gradient;
+    pass.run(op);
   }
 };
 

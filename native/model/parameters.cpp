@@ -28,6 +28,11 @@ Tensor Flat::view(int64_t at, int64_t rows, int64_t cols) const {
 }
 
 Parameter* Parameters::declare(const std::string& name, int64_t rows, int64_t cols, bool linear) {
+  if (const auto found = by_name_.find(name); found != by_name_.end()) {
+    expect(found->second->rows == rows && found->second->cols == cols, "spec",
+           "expected layers that share " + name + " to be of one shape");
+    return found->second;
+  }
   Parameter parameter;
   parameter.name = name;
   parameter.rows = rows;

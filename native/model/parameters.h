@@ -42,7 +42,8 @@ class Flat {
 
 class Parameters {
  public:
-  // Declares a parameter; its memory comes with allocate().
+  // Declares a parameter; its memory comes with allocate(). A name declared again with the same
+  // shape is the same parameter: two layers share it.
   Parameter* declare(const std::string& name, int64_t rows, int64_t cols, bool linear);
   void allocate();
   // Memory for gradients and moments; parameters named in `frozen` get none. Of an earlier training

@@ -15,6 +15,7 @@ struct Batch {
   Tensor ids;      // (T) i32
   Tensor offsets;  // (N + 1) i32
   Tensor texts;    // (N) i32: number of each text in the whole batch of the step
+  Tensor skip;     // (N) i32: leading tokens of each text that are not pooled; or empty
   int64_t tokens() const { return ids.size(); }
   int64_t size() const { return offsets.size() - 1; }
 };
@@ -34,6 +35,9 @@ struct Pass {
   Arena& scratch() const { return stream.scratch(); }
   Tensor kept(int64_t rows, int64_t cols) const {
     return (saved ? *saved : scratch()).tensor(rows, cols);
+  }
+  Tensor kept_integers(int64_t rows, int64_t cols) const {
+    return (saved ? *saved : scratch()).tensor(rows, cols, Type::I32);
   }
   Tensor temporary(int64_t rows, int64_t cols) const { return scratch().tensor(rows, cols); }
 

@@ -1,0 +1,56 @@
+// Rotary positions (Su et al. 2021): the turns of every place, as tables of cosines and sines.
+#pragma once
+
+#include <cmath>
+#include <memory>
+
+#include "../ops/rotary.h"
+#include "parameters.h"
+#include "pass.h"
+#include "spec.h"
+
+namespace inbatch {
+
+// The angles are computed in double and rounded once. Grows with the longest text seen.
+class RotaryTable {
+ public:
+  explicit RotaryTable(const RotarySpec& spec) : spec_(spec) {}
+  const RotarySpec& spec() const { return spec_; }
+
+  // Makes room for texts of `places` tokens. Not while a pass reads the table.
+  void reach(int64_t places) {
+    if (places <= places_) return;
+    const int64_t pairs = int64_t(spec_.frequencies.size());
+    int64_t room = 512;
+    while (room < places) room *= 2;
+    auto memory = std::make_unique<Flat>();
+    memory->allocate(2 * room * pairs);
+    const Tensor cos = memory->view(0, room, pairs);
+    const Tensor sin = memory->view(room * pairs, room, pairs);
+    for (int64_t place = 0; place < room; ++place) {
+      for (int64_t pair = 0; pair < pairs; ++pair) {
+        const double angle = double(place) * spec_.frequencies[size_t(pair)];
+        cos.f32()[place * pairs + pair] = float(std::cos(angle));
+        sin.f32()[place * pairs + pair] = float(std::sin(angle));
+      }
+    }
+    memory_ = std::move(memory);
+    cos_ = cos;
+    sin_ = sin;
+    places_ = room;
+  }
+
+  // Turns the first `heads` heads of x in place; turning back is also the backward of turning.
+  void turn(const Pass& pass, int64_t heads, int64_t width, bool inverse, Tensor x) const {
+    pass.run(Rotary{int32_t(heads), int32_t(width), inverse, spec_.magnitude, pass.batch.offsets,
+                    cos_, sin_, x});
+  }
+
+ private:
+  RotarySpec spec_;
+  std::unique_ptr<Flat> memory_;
+  Tensor cos_, sin_;
+  int64_t places_ = 0;
+};
+
+}  // namespace inbatch
