@@ -10,9 +10,12 @@ namespace {
 // The part of the item that forward and backward share.
 template <class Op>
 AttentionItem item_of(const Op& op, int64_t text, int64_t head) {
-  const int64_t begin = op.offsets.i32()[text], columns = op.o.cols, width = columns / op.heads;
+  const int64_t begin = op.offsets.i32()[text], columns = op.o.cols, width = op.width;
+  expect(op.key_heads == op.heads && !op.causal && op.window == 0 && op.slopes.empty() &&
+             op.bias.empty(),
+         Op::name, "expected plain heads that see all of their text");
   AttentionItem item{};
-  item.qkv_row = 3 * columns;
+  item.qkv_row = op.qkv.cols;
   item.o_row = columns;
   item.lse_row = op.heads;
   item.q = op.qkv.f32() + begin * item.qkv_row + head * width;

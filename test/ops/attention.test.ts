@@ -37,7 +37,8 @@ const longest = grid<Shape>({lengths: [[600]], heads: [1], width: [13], rate: [0
 function operands({lengths, heads, width, rate}: Shape): AttentionCase {
 	const random = normals(sum(lengths) + 1000 * heads + width);
 	return {
-		...{heads, rate, scale: Math.fround(1 / Math.sqrt(width)), seed: 42, step: 7, site: 4112},
+		...{heads, keyHeads: heads, width, rate},
+		...{scale: Math.fround(1 / Math.sqrt(width)), seed: 42, step: 7, site: 4112},
 		qkv: randomMatrix(sum(lengths), 3 * heads * width, random),
 		offsets: offsetsOf(lengths),
 		texts: Int32Array.from(lengths, (_, text) => 5 * text + 2),

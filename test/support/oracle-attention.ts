@@ -6,6 +6,8 @@ import {exact, type Round} from './tolerance.js';
 
 export type AttentionCase = {
 	heads: number;
+	keyHeads?: number;
+	width?: number;
 	scale: number;
 	rate: number;
 	seed: number;
