@@ -7,11 +7,12 @@ import type {NativeModel} from '../native.js';
 import {unknownOption} from '../options.js';
 import {Tokenizer} from '../tokenizer/tokenizer.js';
 import {type Encoded, encodeTexts, type Progress} from './encode.js';
-import {type FolderOptions, locateModel, type ModelFolder, readModelFolder} from './folder.js';
+import {type FolderOptions, type ModelFolder, readModelFolder} from './folder.js';
 import {loadWeights, type WeightFile} from './load.js';
+import {type LocateOptions, locateModel} from './locate.js';
 import {saveModel} from './save.js';
 
-export type LoadOptions = FolderOptions & DeviceOptions & {signal?: AbortSignal | undefined};
+export type LoadOptions = FolderOptions & DeviceOptions & LocateOptions;
 
 export type EncodeOptions = {
 	/** A prompt saved with the model, by name. Default: the model's default prompt, if it has one. */
@@ -42,7 +43,7 @@ const streamTexts = 1024;
 A text-embedding model on a device.
 
 @example
-await using model = await EmbeddingModel.load('path/to/all-MiniLM-L6-v2');
+await using model = await EmbeddingModel.load('sentence-transformers/all-MiniLM-L6-v2');
 const {data, rows, width} = await model.encode(['one text', 'another']);
 */
 export class EmbeddingModel {
@@ -108,11 +109,14 @@ export class EmbeddingModel {
 		return this.computing.name;
 	}
 
-	/** Loads a model from a folder, or the embedded one by the name `builtin`. */
+	/**
+	Loads a model from a folder, from the hub by its id (`org/name`, `org/name@revision`), or the embedded
+	one by the name `builtin`. A folder that is there wins over an id.
+	*/
 	static async load(source: string, options: LoadOptions = {}): Promise<EmbeddingModel> {
 		expectKnown('load', options, loadOptions);
 		options.signal?.throwIfAborted();
-		const path = await locateModel(source);
+		const {path, warnings} = await locateModel(source, options);
 		const folder = await readModelFolder(path, options);
 		const computing = openDevice(options);
 		const tokenizing = Tokenizer.open(folder.tokenizerFiles, {signal: options.signal});
@@ -122,7 +126,9 @@ export class EmbeddingModel {
 			const tokenizer = tokenized.value;
 			try {
 				checkIds(folder, tokenizer);
-				return new EmbeddingModel({folder, computing, tokenizer, ...loaded.value});
+				const parts = {folder, computing, tokenizer, ...loaded.value};
+				parts.warnings = [...warnings, ...parts.warnings];
+				return new EmbeddingModel(parts);
 			} catch (error) {
 				await Promise.all([tokenizer.dispose(), loaded.value.core.dispose()]);
 				throw error;
@@ -272,7 +278,13 @@ const loadOptions = [
 	'device',
 	'threads',
 	'dtype',
+	'revision',
+	'cache',
+	'offline',
+	'token',
+	'endpoint',
 	'signal',
+	'onProgress',
 ] as const satisfies (keyof LoadOptions)[];
 
 const encodeOptions = [

@@ -1,9 +1,7 @@
 // What a model folder says of itself, before any weight is read: family, spec, pooling, lengths, prompts.
 // Reads Hugging Face folders and sentence-transformers folders of old and new shape.
 
-import {stat} from 'node:fs/promises';
-import {join, resolve} from 'node:path';
-import {fileURLToPath} from 'node:url';
+import {join} from 'node:path';
 import {EngineError} from '../errors.js';
 import {readTokenizerFiles, type TokenizerFiles} from '../tokenizer/files.js';
 import {familyConfig, isObject, type JsonObject, readJsonObject} from './config.js';
@@ -55,20 +53,6 @@ const sentenceConfigs = [
 	'sentence_xlm-roberta_config.json',
 	'sentence_xlnet_config.json',
 ];
-
-/** The folder of a source: a path, or the embedded model by the name `builtin`. */
-export async function locateModel(source: string): Promise<string> {
-	if (source === 'builtin') return fileURLToPath(new URL('../../models/builtin', import.meta.url));
-	const isFolder = await stat(source).then(
-		found => found.isDirectory(),
-		() => false,
-	);
-	if (isFolder) return resolve(source);
-	throw new EngineError(
-		'MODEL_NOT_FOUND',
-		`model: expected a folder or 'builtin', got ${source}, which is neither; download the model first`,
-	);
-}
 
 /** Reads everything but the weights. */
 export async function readModelFolder(

@@ -9,7 +9,7 @@ const floors = [
 	['errors'],
 	['pace', 'options', 'utf8'],
 	['addon', 'native', 'files', 'tokenizer'],
-	['device'],
+	['device', 'hub'],
 	['model', 'autograd'],
 	['loss', 'data', 'evaluate', 'serve'],
 	['train'],
