@@ -134,12 +134,11 @@ type Parts = {
 };
 
 function specOfParts({place, kind, bias, pooling, dense, normalize, isFinal}: Parts): ModelSpec {
-	const norm = {kind, bias, epsilon: 1e-6};
+	const norm = {kind, bias, epsilon: 1e-6, offset: 0};
 	const shape = {width: 8, heads: 2, norms: places[place](norm), bias, activation: 'gelu'} as const;
-	const [chosen] = [pooling].filter(name => name !== 'none');
 	return specOf(shape, {
 		...(isFinal && {finalNorm: norm}),
-		head: {...(chosen && {pooling: chosen}), dense: heads[dense], normalize},
+		head: {pooling: [pooling].filter(name => name !== 'none'), dense: heads[dense], normalize},
 	});
 }
 

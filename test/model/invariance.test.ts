@@ -33,7 +33,7 @@ function specWith(pooling?: Pooling): ModelSpec {
 	const dense = [{width: 20, bias: true, activation: 'tanh'} as const];
 	return specOf(shape, {
 		finalNorm: layerNorm,
-		head: {...(pooling && {pooling}), dense, normalize: true},
+		head: {pooling: pooling ? [pooling] : [], dense, normalize: true},
 	});
 }
 

@@ -93,7 +93,8 @@ function residual(pass: Pass, {name, norms, site, x, layer}: Wrapped): Matrix {
 }
 
 function headOf(pass: Pass, {pooling, dense, normalize}: HeadSpec, x: Matrix): Matrix {
-	let h = pooling ? poolForward(pooling, x, pass.batch.offsets, pass.round) : x;
+	const [kind] = pooling;
+	let h = kind ? poolForward(kind as 'mean', x, pass.batch.offsets, pass.round) : x;
 	for (const [index, {activation}] of dense.entries()) {
 		h = linear(pass, `head.${index}`, h, activation);
 	}
