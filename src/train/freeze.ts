@@ -39,7 +39,9 @@ function blocksOf(names: readonly string[]): number {
 
 function matcherOf(part: string): (name: string) => boolean {
 	if (part === 'embeddings') return name => name.startsWith('embedding.');
-	if (part === 'positions') return name => name === 'embedding.positions';
+	if (part === 'positions') {
+		return name => name === 'embedding.positions' || name === 'relativeBias';
+	}
 	if (part === 'head') return name => name.startsWith('head.');
 	const blocks = /^blocks(?::(\d+)(?:-(\d+))?)?$/.exec(part);
 	if (!blocks) {
