@@ -34,13 +34,14 @@ const options = z.object({
 	}),
 	compare: z.string().min(1).optional().meta({
 		description: 'a second model: both, the difference, its interval and p-value',
-		placeholder: 'PATH',
+		placeholder: 'PATH|ID',
 	}),
 	...evaluateSchema.shape,
 	...modelOptions.shape,
 	model: modelOptions.shape.model.optional().meta({
 		...modelOptions.shape.model.meta(),
-		description: "a model folder, or 'builtin'; needed unless there is --trec-run",
+		description:
+			"a model folder, an id of the hub, or 'builtin'; needed unless there is --trec-run",
 	}),
 });
 
@@ -137,7 +138,9 @@ async function evaluateModel(
 		if (settings.compare === undefined) {
 			return {model: source, results: await withMeter({model}, sets, settings, context)};
 		}
-		const compare = await openModel({...settings, model: settings.compare}, context);
+		// The revision is of the first; a second has its own behind an @.
+		const second = {...settings, model: settings.compare, revision: undefined};
+		const compare = await openModel(second, context);
 		try {
 			const results = await withMeter({model, compare}, sets, settings, context);
 			for (const result of results) if (result.compare) result.compare.model = settings.compare;

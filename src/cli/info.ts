@@ -1,10 +1,9 @@
 // `inbatch info`: what this machine and this build have. Never fails: what is missing is the answer.
 
-import {homedir} from 'node:os';
-import {join} from 'node:path';
 import {z} from 'zod';
 import {type DeviceInfo, devices, physicalCores} from '../device.js';
 import {formatTable} from '../files/table.js';
+import {cacheFolder} from '../hub/settings.js';
 import {native} from '../native.js';
 import {defineCommand} from './command.js';
 import {packageVersion} from './version.js';
@@ -60,13 +59,6 @@ function engine(): Engine {
 			reason: error instanceof Error ? error.message : String(error),
 		};
 	}
-}
-
-/** The standard cache of the hub and its variables. */
-function cacheFolder(): string {
-	const {HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME} = process.env;
-	if (HF_HUB_CACHE) return HF_HUB_CACHE;
-	return join(HF_HOME || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface'), 'hub');
 }
 
 function table({devices: found, ...facts}: Info): string {

@@ -1,19 +1,24 @@
 // The options of every command that uses a model, and the model they open.
 
 import {z} from 'zod';
+import {hubOptions, isOn} from '../hub/settings.js';
+import type {DownloadProgress} from '../hub/snapshot.js';
 import {EmbeddingModel} from '../model/embedding-model.js';
 import {poolings} from '../model/spec.js';
 import type {Context} from './command.js';
+import type {Meter} from './meter.js';
 
 const group = 'Model:';
+const megabyte = 1e6;
 
 export const modelOptions = z.object({
 	model: z.string().min(1).meta({
-		description: "a model folder, or 'builtin' for the embedded model",
-		expected: "a folder or 'builtin'",
-		placeholder: 'PATH',
+		description: "a model folder, an id of the hub, or 'builtin' for the embedded model",
+		expected: "a folder, an id of the hub or 'builtin'",
+		placeholder: 'PATH|ID',
 		group,
 	}),
+	...hubOptions.shape,
 	device: z
 		.string()
 		.regex(/^(auto|cpu|cuda(:\d+)?)$/)
@@ -62,7 +67,12 @@ export async function openModel(
 	{terminal, signal}: Pick<Context, 'terminal' | 'signal'>,
 ): Promise<EmbeddingModel> {
 	const {device, threads: count, dtype, pooling, normalize, maxLength, truncationSide} = options;
+	const {revision, cache, offline} = options;
+	const download = downloadMeter(terminal);
 	const model = await EmbeddingModel.load(source, {
+		revision,
+		cache,
+		offline,
 		device,
 		threads: count,
 		dtype,
@@ -71,9 +81,25 @@ export async function openModel(
 		maxLength,
 		truncationSide,
 		signal,
-	});
+		onProgress: download.update,
+	}).finally(download.stop);
 	const {name, threads, kernels} = model.computing;
 	terminal.note(`device: ${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${kernels}`);
 	for (const warning of model.warnings) terminal.warn(warning);
 	return model;
+}
+
+/** Shows a download, if there is one. */
+function downloadMeter(terminal: Context['terminal']) {
+	let meter: Promise<Meter> | undefined;
+	const isShown = !isOn('HF_HUB_DISABLE_PROGRESS_BARS');
+	return {
+		update({file, received, total}: DownloadProgress) {
+			if (!isShown) return;
+			meter ??= terminal.meter({label: 'download', unit: 'MB'});
+			const count = Math.round(received / megabyte);
+			void meter.then(one => one.update({count, share: received / total, note: file}));
+		},
+		stop: async () => (await meter)?.stop(),
+	};
 }

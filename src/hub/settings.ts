@@ -8,18 +8,23 @@ import {z} from 'zod';
 import {EngineError} from '../errors.js';
 import {readFailure, systemCode} from '../files/failures.js';
 
+const group = 'Model:';
+
 /** What the library and the command line share. */
 export const hubOptions = z.object({
 	revision: z.string().min(1).optional().meta({
 		description: 'branch, tag or commit of a model of the hub (default: main)',
 		placeholder: 'NAME',
+		group,
 	}),
 	cache: z.string().min(1).optional().meta({
 		description: 'folder of downloaded models (default: as the variables of the hub say)',
 		placeholder: 'DIR',
+		group,
 	}),
 	offline: z.boolean().optional().meta({
 		description: 'never touch the network: models of the hub come from the cache or not at all',
+		group,
 	}),
 });
 
