@@ -1,5 +1,12 @@
 // What a transformer is made of: the mirror of native/model/spec.h, field for field. Native code knows
-// parts, never families; a family expands its configuration into this.
+// parts, never families; a family expands its configuration into this, with the words below and those of
+// rotary.ts. All that a family file may import is here.
+
+import type {FamilyConfig} from './config.js';
+import type {RotarySpec} from './rotary.js';
+
+export type {FamilyConfig} from './config.js';
+export {type RotarySpec, rotary} from './rotary.js';
 
 /** More blocks than any model has; a file that names more is broken. */
 export const mostBlocks = 4096;
@@ -32,14 +39,6 @@ export type EmbeddingSpec = {
 	/** Rows of token types; 0: none. */
 	types: number;
 	norm?: NormSpec;
-};
-
-/** Turns pairs of a head's columns, j and j + pairs, by an angle that grows with the place in the text. */
-export type RotarySpec = {
-	/** Radians per place, one a pair. */
-	frequencies: readonly number[];
-	/** Of what was turned: 1 but for scalings that stretch it. */
-	magnitude: number;
 };
 
 export type AttentionSpec = {
@@ -88,6 +87,8 @@ export type HeadSpec = {pooling: readonly Pooling[]; dense: DenseSpec[]; normali
 /** The transformer without its head: what a family makes of its configuration. */
 export type BodySpec = {
 	width: number;
+	/** The longest text in tokens; 0: no limit. */
+	longest: number;
 	embedding: EmbeddingSpec;
 	blocks: BlockSpec[];
 	relativeBias?: RelativeBiasSpec;
@@ -104,6 +105,13 @@ export function layerNorm(epsilon: number, bias = true): NormSpec {
 /** Root-mean-square norm (Zhang and Sennrich 2019); without bias. */
 export function rmsNorm(epsilon: number, offset = 0): NormSpec {
 	return {kind: 'rms', epsilon, offset, bias: false};
+}
+
+/** The rows of the tokens as they are, but for the parts that a family names. */
+export function embedding(
+	parts: Pick<EmbeddingSpec, 'vocabulary' | 'width'> & Partial<EmbeddingSpec>,
+): EmbeddingSpec {
+	return {scale: 1, positions: 0, positionOffset: 0, types: 0, ...parts};
 }
 
 /** Attention of `heads` heads that share the width: every part a family does not name is the plain one. */
@@ -129,24 +137,56 @@ export function mlp(
 	return {gate: 'none', bias: true, outputBias: true, ...parts};
 }
 
+/** Blocks of weights of their own, as many as the configuration says. */
+export function blocks(
+	count: number,
+	make: (block: number) => Omit<BlockSpec, 'weights'>,
+): BlockSpec[] {
+	return Array.from({length: count}, (_, weights) => ({weights, ...make(weights)}));
+}
+
+/** Activations by their names in configurations; the tanh approximation of GELU has many. */
+export const activations = {
+	gelu: 'gelu',
+	relu: 'relu',
+	silu: 'silu',
+	swish: 'silu',
+	tanh: 'tanh',
+	sigmoid: 'sigmoid',
+	gelu_new: 'geluTanh',
+	gelu_fast: 'geluTanh',
+	gelu_accurate: 'geluTanh',
+	gelu_pytorch_tanh: 'geluTanh',
+	gelu_python_tanh: 'geluTanh',
+	gelu_python: 'gelu',
+} as const satisfies Record<string, Activation>;
+
 /** Dropout rates of the configuration, for training. */
 export type DropoutRates = {hidden: number; attention: number};
 
 /**
-One line of a family's table: the name of a tensor in its files, the name of our parameter, and, where
-several tensors make one parameter, which of how many equal parts it is. `{i}` stands for the block.
+One line of a family's table: a tensor of its files, or several stacked in this order, and the parameter
+they make. `{i}` stands for the block. Lines of one parameter are its names in different files: the first
+that a file has is read, and others that it has too are copies.
 */
-export type TensorRule = readonly [
-	file: string,
-	parameter: string,
-	part?: readonly [number, number],
-];
+export type TensorRule = readonly [files: string | readonly string[], parameter: string];
+
+/** The lines of a weight and a bias. */
+export function weightAndBias(files: string | readonly string[], parameter: string): TensorRule[] {
+	const stack = typeof files === 'string' ? [files] : files;
+	return ['weight', 'bias'].map(part => [
+		stack.map(file => `${file}.${part}`),
+		`${parameter}.${part}`,
+	]);
+}
 
 /** A family is a table, not a program. */
 export type Family = {
 	name: string;
 	/** Values of `model_type` that it covers. */
 	modelTypes: readonly string[];
+	/** Tells it from others of the same `model_type`; default: covers all of them. */
+	matches?: (config: FamilyConfig) => boolean;
 	spec(config: FamilyConfig): BodySpec;
 	dropout(config: FamilyConfig): DropoutRates;
 	tensors: readonly TensorRule[];
@@ -154,15 +194,6 @@ export type Family = {
 	prefixes: readonly string[];
 	/** Tensors that the family knows and does not use. */
 	unused: readonly RegExp[];
-};
-
-/** A configuration file as a family reads it: each value is checked where it is asked for. */
-export type FamilyConfig = {
-	/** A whole number from 1 to `most`. */
-	size(key: string, most?: number): number;
-	number(key: string, otherwise: number): number;
-	/** One of the words, mapped. */
-	choice<T>(key: string, choices: Readonly<Record<string, T>>, otherwise?: string): T;
-	/** Refuses any other value than this one; a missing key has it. */
-	only(key: string, value: unknown): void;
+	/** Tensors of variants that compute something else: a file that has one is refused. */
+	foreign?: readonly RegExp[];
 };

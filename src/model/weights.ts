@@ -19,7 +19,9 @@ export type MappedTensor = {
 };
 
 export type WeightPlan = {
+	/** What is loaded, then copies of it in the file, which are only saved. */
 	mapped: MappedTensor[];
+	/** Of each tensor that is loaded, in the order of `mapped`. */
 	parts: WeightPart[];
 	/** Tensors that nothing here uses; saved as they are. */
 	carried: TensorEntry[];
@@ -40,51 +42,82 @@ export function planWeights(
 	parameters: readonly ParameterShape[],
 	header: SafetensorsHeader,
 ): WeightPlan {
-	const prefix =
-		family.prefixes.find(p => [...header.tensors.keys()].some(name => name.startsWith(p))) ?? '';
+	const names = [...header.tensors.keys()];
+	const prefix = family.prefixes.find(p => names.some(name => name.startsWith(p))) ?? '';
 	const plan: WeightPlan = {mapped: [], parts: [], carried: [], unknown: []};
-	const used = new Set<string>();
+	const copied: MappedTensor[] = [];
 	for (const parameter of parameters) {
-		for (const rule of rulesOf(family, parameter.name)) {
-			const entry = entryOf(header, [prefix + rule.file, rule.file], parameter);
-			used.add(entry.name);
-			addTensor(plan, {header, entry, parameter, part: rule.part});
-		}
+		const stacks = stacksOf(family, parameter.name).map(files =>
+			files.map(file => ({file: prefix + file, entry: entryOf(header, [prefix + file, file])})),
+		);
+		const [first, ...copies] = stacks.flatMap(stack => {
+			const entries = stack.flatMap(({entry}) => entry ?? []);
+			return entries.length === stack.length ? [mapStack(header, parameter, entries)] : [];
+		});
+		if (!first) throw missing(header, parameter, stacks);
+		plan.mapped.push(...first.map(({tensor}) => tensor));
+		plan.parts.push(...first.map(({tensor, entry}) => partOf(header, tensor, entry)));
+		copied.push(...copies.flat().map(({tensor}) => tensor));
 	}
-	for (const entry of header.tensors.values()) {
-		if (used.has(entry.name)) continue;
-		plan.carried.push(entry);
-		const bare = entry.name.startsWith(prefix) ? entry.name.slice(prefix.length) : entry.name;
-		if (!family.unused.some(pattern => pattern.test(bare))) plan.unknown.push(entry.name);
-	}
+	plan.mapped.push(...copied);
+	sortOut(plan, {family, header, prefix});
 	return plan;
 }
 
-type Rule = {file: string; part: readonly [number, number]};
+/** Tensors that no parameter takes are carried, but for those that tell a variant we would get wrong. */
+function sortOut(
+	plan: WeightPlan,
+	{family, header, prefix}: {family: Family; header: SafetensorsHeader; prefix: string},
+): void {
+	const used = new Set(plan.mapped.map(({file}) => file));
+	for (const entry of header.tensors.values()) {
+		if (used.has(entry.name)) continue;
+		const bare = entry.name.startsWith(prefix) ? entry.name.slice(prefix.length) : entry.name;
+		if (family.foreign?.some(pattern => pattern.test(bare))) {
+			throw new EngineError(
+				'MODEL_TENSOR',
+				`${header.path}: expected a plain ${family.name} model, got tensor "${entry.name}", ` +
+					'which belongs to a variant that is not supported',
+			);
+		}
+		plan.carried.push(entry);
+		if (!family.unused.some(pattern => pattern.test(bare))) plan.unknown.push(entry.name);
+	}
+}
 
-/** The lines of the table that fill a parameter, with the block's number put in. */
-function rulesOf(family: Family, parameter: string): Rule[] {
+/** What a parameter may be stacked from, with the block's number put in. */
+function stacksOf(family: Family, parameter: string): string[][] {
 	const block = /^blocks\.(\d+)\./.exec(parameter)?.[1] ?? '';
-	const rules = family.tensors.flatMap(([file, target, part = [0, 1]]) =>
-		target.replace('{i}', block) === parameter ? [{file: file.replace('{i}', block), part}] : [],
+	const stacks = family.tensors.flatMap(([files, target]) =>
+		target.replace('{i}', block) === parameter
+			? [[files].flat().map(file => file.replace('{i}', block))]
+			: [],
 	);
-	if (rules.length > 0) return rules;
+	if (stacks.length > 0) return stacks;
 	throw new EngineError('INTERNAL', `${family.name}: no tensor is named for ${parameter}`);
 }
 
-function entryOf(
+function entryOf(header: SafetensorsHeader, names: readonly string[]): TensorEntry | undefined {
+	const known = names.flatMap(name => [name, legacyName(name)]);
+	return known.map(name => header.tensors.get(name)).find(entry => entry !== undefined);
+}
+
+type Stack = {file: string; entry: TensorEntry | undefined}[];
+
+/** Names the first tensor that is missing of the names that the file has most of. */
+function missing(
 	header: SafetensorsHeader,
-	names: string[],
-	parameter: ParameterShape,
-): TensorEntry {
-	for (const name of names.flatMap(n => [n, legacyName(n)])) {
-		const entry = header.tensors.get(name);
-		if (entry) return entry;
-	}
-	throw new EngineError(
+	{rows, columns}: ParameterShape,
+	stacks: readonly Stack[],
+): EngineError {
+	const share = (stack: Stack) => stack.filter(({entry}) => entry).length / stack.length;
+	const nearest = stacks.toSorted((a, b) => share(b) - share(a))[0]!;
+	const {file} = nearest.find(({entry}) => !entry)!;
+	const shape = `${rows} × ${columns}`;
+	return new EngineError(
 		'MODEL_TENSOR',
-		`${header.path}: expected tensor "${names[0]}" (${parameter.rows} × ${parameter.columns}), got none; ` +
-			`the file holds ${header.tensors.size} tensors`,
+		`${header.path}: expected tensor "${file}" (${nearest.length > 1 ? `part of ${shape}` : shape}), ` +
+			`got none; the file holds ${header.tensors.size} tensors`,
 	);
 }
 
@@ -95,39 +128,58 @@ function legacyName(name: string): string {
 		.replace(/LayerNorm\.bias$/, 'LayerNorm.beta');
 }
 
-type Found = {
-	header: SafetensorsHeader;
-	entry: TensorEntry;
-	parameter: ParameterShape;
-	part: readonly [number, number];
-};
+type Mapped = {tensor: MappedTensor; entry: TensorEntry};
 
-function addTensor(plan: WeightPlan, {header, entry, parameter, part: [index, of]}: Found): void {
-	const {rows, columns, name} = parameter;
-	const isRow = entry.shape.length === 1;
-	const expected = isRow && rows === 1 ? [columns / of] : [rows / of, columns];
-	if (entry.shape.join() !== expected.join()) {
-		throw new EngineError(
-			'MODEL_TENSOR',
-			`${header.path}: expected tensor "${entry.name}" of shape [${expected}], got [${entry.shape}]; ` +
-				'config.json and the weights contradict each other',
-		);
-	}
-	const type = elementTypes[entry.dtype];
-	if (type === undefined) {
-		const known = Object.keys(elementTypes).join(', ');
-		throw new EngineError(
-			'MODEL_TENSOR',
-			`${header.path}: expected tensor "${entry.name}" of type ${known}, got ${entry.dtype}`,
-		);
-	}
-	const count = (rows * columns) / of;
-	plan.mapped.push({
-		file: entry.name,
-		shape: entry.shape,
-		parameter: name,
-		at: index * count,
-		count,
+/** Tensors one above the other in a parameter, as many rows of each as it has. */
+function mapStack(
+	header: SafetensorsHeader,
+	{name, rows, columns}: ParameterShape,
+	entries: readonly TensorEntry[],
+): Mapped[] {
+	const isRow = rows === 1 && entries.every(({shape}) => shape.length === 1);
+	const expected = isRow ? [columns] : [rows, columns];
+	let at = 0;
+	const mapped = entries.map(entry => {
+		const isPart = entries.length > 1 && entry.shape.length === expected.length;
+		const fitting = isPart ? [entry.shape[0]!, ...expected.slice(1)] : expected;
+		if (entry.shape.join() !== fitting.join()) throw contradiction(header, [entry], fitting);
+		const count = entry.shape.reduce((product, extent) => product * extent, 1);
+		at += count;
+		return {
+			entry,
+			tensor: {file: entry.name, shape: entry.shape, parameter: name, at: at - count, count},
+		};
 	});
-	plan.parts.push({name, at: index * count, count, offset: entry.begin, type});
+	if (at !== rows * columns) throw contradiction(header, entries, expected);
+	return mapped;
+}
+
+function contradiction(
+	{path}: SafetensorsHeader,
+	entries: readonly TensorEntry[],
+	expected: readonly number[],
+): EngineError {
+	const names = entries.map(({name}) => `"${name}"`).join(', ');
+	const shapes = entries.map(({shape}) => `[${shape}]`).join(', ');
+	const what = entries.length > 1 ? `tensors ${names} of shape [${expected}] together` : '';
+	return new EngineError(
+		'MODEL_TENSOR',
+		`${path}: expected ${what || `tensor ${names} of shape [${expected}]`}, got ${shapes}; ` +
+			'config.json and the weights contradict each other',
+	);
+}
+
+/** Where the bytes of a tensor lie, and what they hold. */
+function partOf(
+	{path}: SafetensorsHeader,
+	{parameter: name, at, count}: MappedTensor,
+	{name: file, begin, dtype}: TensorEntry,
+): WeightPart {
+	const type = elementTypes[dtype];
+	if (type) return {name, at, count, offset: begin, type, tensor: file};
+	const known = Object.keys(elementTypes).join(', ');
+	throw new EngineError(
+		'MODEL_TENSOR',
+		`${path}: expected tensor "${file}" of type ${known}, got ${dtype}`,
+	);
 }

@@ -1,6 +1,18 @@
 // BERT (Devlin et al. 2019), MiniLM, BGE, E5, GTE-base: token types, learned positions, norm after.
 
-import {attention, type Family, layerNorm, mlp, mostBlocks} from '../spec.js';
+import {
+	activations,
+	attention,
+	blocks,
+	embedding,
+	type Family,
+	layerNorm,
+	mlp,
+	mostBlocks,
+	weightAndBias,
+} from '../spec.js';
+
+const layer = 'encoder.layer.{i}';
 
 export const bert: Family = {
 	name: 'bert',
@@ -11,30 +23,27 @@ export const bert: Family = {
 		config.only('add_cross_attention', false);
 		const width = config.size('hidden_size');
 		const heads = config.size('num_attention_heads');
+		const positions = config.size('max_position_embeddings', {otherwise: 512});
 		const norm = layerNorm(config.number('layer_norm_eps', 1e-12));
 		const block = {
 			attention: attention({heads, headWidth: width / heads, norms: {after: norm}}),
 			mlp: mlp({
 				width: config.size('intermediate_size'),
-				activation: config.choice('hidden_act', {gelu: 'gelu', relu: 'relu'} as const, 'gelu'),
+				activation: config.choice('hidden_act', activations, 'gelu'),
 				norms: {after: norm},
 			}),
 		};
 		return {
 			width,
-			embedding: {
+			longest: positions,
+			embedding: embedding({
 				vocabulary: config.size('vocab_size'),
 				width,
-				scale: 1,
-				positions: config.size('max_position_embeddings'),
-				positionOffset: 0,
-				types: config.size('type_vocab_size'),
+				positions,
+				types: config.size('type_vocab_size', {otherwise: 2}),
 				norm,
-			},
-			blocks: Array.from({length: config.size('num_hidden_layers', mostBlocks)}, (_, weights) => ({
-				weights,
-				...block,
-			})),
+			}),
+			blocks: blocks(config.size('num_hidden_layers', {most: mostBlocks}), () => block),
 		};
 	},
 	dropout: config => ({
@@ -45,39 +54,16 @@ export const bert: Family = {
 		['embeddings.word_embeddings.weight', 'embedding.tokens'],
 		['embeddings.position_embeddings.weight', 'embedding.positions'],
 		['embeddings.token_type_embeddings.weight', 'embedding.types'],
-		['embeddings.LayerNorm.weight', 'embedding.norm.weight'],
-		['embeddings.LayerNorm.bias', 'embedding.norm.bias'],
-		...(['weight', 'bias'] as const).flatMap(
-			part =>
-				[
-					[
-						`encoder.layer.{i}.attention.self.query.${part}`,
-						`blocks.{i}.attention.qkv.${part}`,
-						[0, 3],
-					],
-					[
-						`encoder.layer.{i}.attention.self.key.${part}`,
-						`blocks.{i}.attention.qkv.${part}`,
-						[1, 3],
-					],
-					[
-						`encoder.layer.{i}.attention.self.value.${part}`,
-						`blocks.{i}.attention.qkv.${part}`,
-						[2, 3],
-					],
-					[
-						`encoder.layer.{i}.attention.output.dense.${part}`,
-						`blocks.{i}.attention.output.${part}`,
-					],
-					[
-						`encoder.layer.{i}.attention.output.LayerNorm.${part}`,
-						`blocks.{i}.attention.after.${part}`,
-					],
-					[`encoder.layer.{i}.intermediate.dense.${part}`, `blocks.{i}.mlp.up.${part}`],
-					[`encoder.layer.{i}.output.dense.${part}`, `blocks.{i}.mlp.down.${part}`],
-					[`encoder.layer.{i}.output.LayerNorm.${part}`, `blocks.{i}.mlp.after.${part}`],
-				] as const,
+		...weightAndBias('embeddings.LayerNorm', 'embedding.norm'),
+		...weightAndBias(
+			['query', 'key', 'value'].map(name => `${layer}.attention.self.${name}`),
+			'blocks.{i}.attention.qkv',
 		),
+		...weightAndBias(`${layer}.attention.output.dense`, 'blocks.{i}.attention.output'),
+		...weightAndBias(`${layer}.attention.output.LayerNorm`, 'blocks.{i}.attention.after'),
+		...weightAndBias(`${layer}.intermediate.dense`, 'blocks.{i}.mlp.up'),
+		...weightAndBias(`${layer}.output.dense`, 'blocks.{i}.mlp.down'),
+		...weightAndBias(`${layer}.output.LayerNorm`, 'blocks.{i}.mlp.after'),
 	],
 	prefixes: ['bert.'],
 	unused: [/^pooler\./, /^embeddings\.position_ids$/, /^cls\./, /^classifier\./],
