@@ -38,6 +38,7 @@ export const errorCodes = {
 	DISPOSED: 'An object was used after dispose().',
 	TRAIN_BATCH: 'A batch cannot be trained on.',
 	TRAIN_SCHEDULE: 'The phases of a learning-rate schedule do not fit its steps.',
+	VECTOR_NOT_FINITE: 'The vector of a text became infinite or not a number.',
 	LOSS_NOT_FINITE: 'The loss became infinite or not a number.',
 	LOSS_INVALID: 'A loss was given columns it cannot use, or returned no scalar.',
 	CHECKPOINT_INVALID: 'A checkpoint is torn, tampered with or of another run.',

@@ -74,6 +74,8 @@ export type WeightPart = {
 	/** Byte in the file. */
 	offset: number;
 	type: ElementType;
+	/** What the file calls them, for messages. */
+	tensor?: string;
 };
 
 export type ParameterPart = 'weight' | 'gradient' | 'first' | 'second';
@@ -81,18 +83,19 @@ export type ParameterPart = 'weight' | 'gradient' | 'first' | 'second';
 export type NativeModel = {
 	/** `trained`: has a gradient and moments. */
 	parameters(): {name: string; rows: number; columns: number; decay: boolean; trained: boolean}[];
+	/** Refuses values that are not finite by the name of their tensor. */
 	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<void>;
 	write(part: ParameterPart, name: string, row: number, values: Float32Array): void;
 	read(part: ParameterPart, name: string, row: number, values: Float32Array): Promise<void>;
 	/** Resolves to a fingerprint of all values. */
 	pack(): Promise<string>;
-	/** Fills `embeddings` (N × dimensions). */
+	/** Fills `embeddings` (N × dimensions); resolves to the first row that is not finite, or -1. */
 	encode(
 		batch: PackedBatch,
 		settings: {dimensions?: number | undefined; normalize?: boolean | undefined},
 		embeddings: Float32Array,
 		canceller?: Canceller,
-	): Promise<void>;
+	): Promise<number>;
 	prepareTraining(frozen: readonly string[]): Promise<void>;
 	forward(
 		batch: PackedBatch,

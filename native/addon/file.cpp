@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -88,6 +89,34 @@ void WeightFile::read(uint64_t offset, Type type, float* out, int64_t count) con
     fill(buffer.data(), size_t(n * width_of(type)));
     widen(type, buffer.data(), out + at, n);
   }
+}
+
+void WeightFile::expect_finite(const std::string& tensor, const float* values,
+                               int64_t count) const {
+  const int64_t at = first_not_finite(values, count);
+  if (at < 0) return;
+  throw Error("MODEL_TENSOR", path_ + ": expected finite numbers in tensor \"" + tensor +
+                                  "\", got " + (std::isnan(values[at]) ? "NaN" : "infinity") +
+                                  " at element " + std::to_string(at) + "; the file is damaged");
+}
+
+int64_t first_not_finite(const float* values, int64_t count) {
+  // The largest exponent of a block tells whether to look at its values one by one.
+  constexpr int64_t kBlock = 1024;
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    const int64_t end = std::min(count, begin + kBlock);
+    uint32_t largest = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      uint32_t bits;
+      std::memcpy(&bits, values + i, sizeof bits);
+      largest = std::max(largest, bits & 0x7fffffffu);
+    }
+    if (largest < 0x7f800000u) continue;
+    for (int64_t i = begin; i < end; ++i) {
+      if (!std::isfinite(values[i])) return i;
+    }
+  }
+  return -1;
 }
 
 uint64_t hash_of(const float* values, int64_t count) {

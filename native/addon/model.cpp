@@ -34,15 +34,16 @@ std::shared_ptr<OwnedBatch> batch_of(const Core& core, Napi::Value value) {
   return batch;
 }
 
-// What load() is told about elements of a parameter.
+// What load() is told about elements of a parameter. `tensor` is their name in the file.
 struct PartToLoad {
-  std::string name, type;
+  std::string name, type, tensor;
   int64_t at = 0, count = 0, offset = 0;
 
   static constexpr auto fields() {
     using S = PartToLoad;
     return std::tuple{field("name", &S::name), field("type", &S::type), field("at", &S::at),
-                      field("count", &S::count), field("offset", &S::offset)};
+                      field("count", &S::count), field("offset", &S::offset),
+                      field("tensor", &S::tensor)};
   }
 };
 
@@ -132,8 +133,8 @@ Napi::Value ModelHandle::parameters(Info info) {
   });
 }
 
-// load(path, [{name, at, count, offset, type}]): fills elements of parameters from a file; resolves
-// to a fingerprint of their values.
+// load(path, [{name, at, count, offset, type, tensor}]): fills elements of parameters from a file.
+// Values that are not finite are refused by the tensor's name.
 Napi::Value ModelHandle::load(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     struct Part {
@@ -141,6 +142,7 @@ Napi::Value ModelHandle::load(Info info) {
       int64_t count;
       uint64_t offset;
       Type type;
+      std::string tensor;
     };
     const Core model = core("load");
     const auto path = argument<std::string>("load", info[0]);
@@ -150,8 +152,8 @@ Napi::Value ModelHandle::load(Info info) {
       expect(part.at >= 0 && part.count >= 0 && part.at <= p.value.size() - part.count, "load",
              "expected elements within " + p.name);
       expect(part.offset >= 0, "load", "expected an offset of 0 or more");
-      parts.push_back(
-          {p.value.f32() + part.at, part.count, uint64_t(part.offset), type_of(part.type)});
+      parts.push_back({p.value.f32() + part.at, part.count, uint64_t(part.offset),
+                       type_of(part.type), part.tensor.empty() ? part.name : part.tensor});
     }
     auto job = std::make_unique<Job>();
     job->cancelled = flag_of(info[2]);
@@ -160,6 +162,7 @@ Napi::Value ModelHandle::load(Info info) {
       stream.parallel_for(int64_t(parts.size()), [&](int64_t i, int) {
         const Part& part = parts[size_t(i)];
         file.read(part.offset, part.type, part.to, part.count);
+        file.expect_finite(part.tensor, part.to, part.count);
       });
     };
     return await(info, std::move(job));
@@ -239,7 +242,7 @@ struct EncodeSettings {
 };
 
 // encode({ids, offsets}, {dimensions, normalize}, Float32Array, canceller): fills the array with
-// embeddings (N, dimensions).
+// embeddings (N, dimensions); resolves to the first row that is not finite, or -1.
 Napi::Value ModelHandle::encode(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("encode");
@@ -255,10 +258,14 @@ Napi::Value ModelHandle::encode(Info info) {
     auto job = std::make_unique<Job>();
     job->cancelled = flag_of(info[3]);
     job->held.push_back(Napi::Persistent(info[2].As<Napi::Object>()));
-    job->work = [model, batch, bytes, rows, columns, settings](const Stream& stream) {
+    auto broken = std::make_shared<int64_t>(-1);
+    job->work = [model, batch, bytes, rows, columns, settings, broken](const Stream& stream) {
       const Tensor out{bytes.data, rows, columns, Type::F32, Place::Cpu};
       model->encoder.encode(stream, batch->view(), out, settings.normalize);
+      const int64_t at = first_not_finite(out.f32(), out.size());
+      if (at >= 0) *broken = at / columns;
     };
+    job->result = [broken](Napi::Env env) { return Napi::Number::New(env, double(*broken)); };
     return await(info, std::move(job));
   });
 }

@@ -9,7 +9,7 @@ import type {Progress} from '../model/encode.js';
 import {type Context, defineCommand} from './command.js';
 import {type Meter, rateText} from './meter.js';
 import {modelOptions, openModel} from './model-options.js';
-import {openTexts, type TextSource} from './texts.js';
+import {openTexts, type Text, type TextSource} from './texts.js';
 import {checkVectorName, openVectorSink, type VectorSink} from './vectors.js';
 
 const options = z.object({
@@ -117,10 +117,14 @@ async function encodeAll(
 	const totals: Totals = {texts: 0, tokens: 0, truncated: 0};
 	for await (const batch of textBatches(source.texts)) {
 		const onProgress = progress(totals.texts, batch.length);
-		const {data, width, tokens, truncated} = await model.encode(
-			batch.map(({text}) => text),
-			{prompt, promptText, dimensions, batchTokens, signal, onProgress},
-		);
+		const {data, width, tokens, truncated} = await model
+			.encode(
+				batch.map(({text}) => text),
+				{prompt, promptText, dimensions, batchTokens, signal, onProgress},
+			)
+			.catch(error => {
+				throw placed(error, batch);
+			});
 		await sink.append({ids: batch.map(({id}) => id), data, width});
 		totals.texts += batch.length;
 		totals.tokens += tokens.reduce((sum, count) => sum + count, 0);
@@ -128,6 +132,15 @@ async function encodeAll(
 	}
 	if (totals.texts > 0) return totals;
 	throw new EngineError('FILE_EMPTY', 'encode: expected texts in the input, got none');
+}
+
+/** An error about a text of a batch, said of the line where the text stands. */
+function placed(error: unknown, batch: readonly Text[]): unknown {
+	if (!(error instanceof EngineError)) return error;
+	const text = batch[Number(/^texts\[(\d+)\]/.exec(error.message)?.[1])];
+	if (text === undefined) return error;
+	const message = error.message.replace(/^texts\[\d+\]/, () => text.where);
+	return new EngineError(error.code, message, {cause: error});
 }
 
 /** What to tell the meter while a batch is encoded, of `count` texts after `before`. */

@@ -9,7 +9,8 @@ import {readPieces} from '../files/pieces.js';
 import {parseJson} from '../files/records.js';
 import {kindOfHead} from '../files/sniff.js';
 
-export type Text = {id: string; text: string};
+/** `where` begins the messages about it. */
+export type Text = {id: string; text: string; where: string};
 
 export type TextSource = {
 	/** All texts in order; to be read once. */
@@ -99,7 +100,9 @@ async function* textsOfLines(
 	name: string,
 ): AsyncGenerator<Text, void, undefined> {
 	for await (const lines of readLines(source, {name})) {
-		for (const {number, text} of lines) yield {id: String(number - 1), text};
+		for (const {number, text} of lines) {
+			yield {id: String(number - 1), text, where: `${name}:${number}`};
+		}
 	}
 }
 
@@ -112,7 +115,8 @@ async function* textsOfObjects(
 	for await (const batch of rows) {
 		for (const {text, where, number} of batch) {
 			const object = objectOf(parseJson(text, where), where);
-			yield {id: idOf(object, where) ?? String(number), text: textOf(object, where, fields)};
+			const id = idOf(object, where) ?? String(number);
+			yield {id, text: textOf(object, where, fields), where};
 		}
 	}
 }

@@ -72,8 +72,17 @@ export async function encodeTexts(
 	const data = new Float32Array(texts.length * dimensions);
 	const run = new EncodeRun(model, settings, {data, total: distinct.length});
 	await run.all(distinct);
+	if (run.broken >= 0) throw notFinite(place.indexOf(run.broken));
 	if (distinct.length < place.length) await spread(data, dimensions, place);
 	return {data, rows: texts.length, width: dimensions, ...(await countsOf(run, place))};
+}
+
+function notFinite(text: number): EngineError {
+	return new EngineError(
+		'VECTOR_NOT_FINITE',
+		`texts[${text}]: expected a vector of finite numbers, got NaN or infinity; ` +
+			'the numbers of the model are too large for its type',
+	);
 }
 
 /** The distinct texts in the order of their first places, and for each text the place of its like. */
@@ -128,6 +137,8 @@ async function countsOf(
 class EncodeRun {
 	readonly tokens: Int32Array;
 	readonly truncated: Uint8Array;
+	/** The first text whose vector is not finite, or -1. */
+	broken = -1;
 	readonly #model: Encoding;
 	readonly #settings: EncodeSettings;
 	readonly #data: Float32Array;
@@ -216,7 +227,8 @@ class EncodeRun {
 		const out = this.#data.subarray(row * dimensions, (row + rows) * dimensions);
 		const work = this.#model.core
 			.encode(batch, {dimensions, normalize}, out, this.#canceller)
-			.then(() => {
+			.then(broken => {
+				if (broken >= 0 && this.broken < 0) this.broken = row + broken;
 				this.#done += rows;
 				this.#tokensDone += batch.ids.length;
 				onProgress?.({done: this.#done, total: this.#total, tokens: this.#tokensDone});
