@@ -8,7 +8,7 @@ import {unknownOption} from '../options.js';
 import {Tokenizer} from '../tokenizer/tokenizer.js';
 import {type Encoded, encodeTexts, type Progress} from './encode.js';
 import {type FolderOptions, type ModelFolder, readModelFolder} from './folder.js';
-import {loadWeights, type WeightFile} from './load.js';
+import {loadWeights, type ModuleWeights} from './load.js';
 import {type LocateOptions, locateModel} from './locate.js';
 import {saveModel} from './save.js';
 
@@ -57,7 +57,7 @@ export class EmbeddingModel {
 	readonly warnings: readonly string[];
 	/** For the other rooms of this package. */
 	readonly folder: ModelFolder;
-	readonly files: readonly WeightFile[];
+	readonly stored: readonly ModuleWeights[];
 	readonly computing: Device;
 	readonly tokenizer: Tokenizer;
 	readonly core: NativeModel;
@@ -71,7 +71,7 @@ export class EmbeddingModel {
 		computing: Device;
 		tokenizer: Tokenizer;
 		core: NativeModel;
-		files: readonly WeightFile[];
+		stored: readonly ModuleWeights[];
 		fingerprint: string;
 		warnings: readonly string[];
 	}) {
@@ -79,7 +79,7 @@ export class EmbeddingModel {
 		this.computing = parts.computing;
 		this.tokenizer = parts.tokenizer;
 		this.core = parts.core;
-		this.files = parts.files;
+		this.stored = parts.stored;
 		this.#weights = parts.fingerprint;
 		this.warnings = [...parts.folder.warnings, ...parts.warnings];
 		this.width = parts.folder.spec.head.dense.at(-1)?.width ?? parts.folder.spec.width;

@@ -1,21 +1,22 @@
 // From a model folder to weights on a device.
 
-import {access} from 'node:fs/promises';
 import {join} from 'node:path';
 import type {Device} from '../device.js';
 import {EngineError} from '../errors.js';
-import {readSafetensorsHeader, type TensorEntry} from '../files/safetensors.js';
-import {cancellable, type NativeModel, native} from '../native.js';
+import type {TensorEntry, TensorTable} from '../files/safetensors.js';
+import {readTensorTable} from '../files/tensor-files.js';
+import {cancellable, type NativeModel, native, type WeightPart} from '../native.js';
 import type {ModelFolder} from './folder.js';
 import type {DenseModule} from './modules.js';
 import type {Family} from './spec.js';
 import {type MappedTensor, type ParameterShape, planWeights, type WeightPlan} from './weights.js';
 
-/** One weight file of a folder, and what of it goes where. */
-export type WeightFile = {
-	/** Where it lies, relative to the model folder. */
-	name: string;
-	path: string;
+/** The weights of one module, in one file or in several, and what of them goes where. */
+export type ModuleWeights = {
+	/** Where they are saved, relative to the model folder. */
+	place: string;
+	/** The folder they come from. */
+	folder: string;
 	mapped: MappedTensor[];
 	carried: TensorEntry[];
 	metadata: Record<string, string>;
@@ -23,7 +24,7 @@ export type WeightFile = {
 
 export type LoadedWeights = {
 	core: NativeModel;
-	files: WeightFile[];
+	stored: ModuleWeights[];
 	/** Of the values read. */
 	fingerprint: string;
 	warnings: string[];
@@ -58,13 +59,13 @@ export async function loadWeights(
 		const parameters = core.parameters();
 		const body = parameters.filter(p => !p.name.startsWith('head.'));
 		const sources = [
-			{name: 'model.safetensors', family: folder.family, parameters: body},
+			{place: '', family: folder.family, parameters: body},
 			...folder.modules.dense.map((dense, index) =>
 				denseSource(dense, index, folder.path, parameters),
 			),
 		];
-		const loaded: LoadedWeights = {core, files: [], fingerprint: '', warnings: []};
-		for (const source of sources) await loadFile(loaded, folder.path, source, signal);
+		const loaded: LoadedWeights = {core, stored: [], fingerprint: '', warnings: []};
+		for (const source of sources) await loadModule(loaded, folder.path, source, signal);
 		return {...loaded, fingerprint: await core.pack()};
 	} catch (error) {
 		await core.dispose();
@@ -83,7 +84,7 @@ function makeCore({path, spec}: ModelFolder, device: Device): NativeModel {
 	}
 }
 
-type Source = {name: string; family: Family; parameters: ParameterShape[]};
+type Source = {place: string; family: Family; parameters: ParameterShape[]};
 
 function denseSource(
 	dense: DenseModule,
@@ -92,44 +93,44 @@ function denseSource(
 	all: ParameterShape[],
 ): Source {
 	return {
-		name: join(dense.folder.slice(root.length + 1), 'model.safetensors'),
+		place: dense.folder.slice(root.length + 1),
 		family: denseFamily(index),
 		parameters: all.filter(p => p.name.startsWith(`head.${index}.`)),
 	};
 }
 
-async function loadFile(
+async function loadModule(
 	loaded: LoadedWeights,
 	root: string,
-	{name, family, parameters}: Source,
+	{place, family, parameters}: Source,
 	signal?: AbortSignal,
 ): Promise<void> {
-	const path = join(root, name);
-	await expectFile(path);
-	const header = await readSafetensorsHeader(path);
-	const plan: WeightPlan = planWeights(family, parameters, header);
-	loaded.files.push({
-		name,
-		path,
-		mapped: plan.mapped,
-		carried: plan.carried,
-		metadata: header.metadata,
-	});
-	for (const tensor of plan.unknown) {
+	const folder = join(root, place);
+	const table = await readTensorTable(folder);
+	const plan: WeightPlan = planWeights(family, parameters, table);
+	const {mapped, carried, unknown} = plan;
+	loaded.stored.push({place, folder, mapped, carried, metadata: table.metadata});
+	for (const tensor of unknown) {
 		loaded.warnings.push(
-			`${path}: tensor "${tensor}" is not known and not used; it is kept in every save`,
+			`${table.path}: tensor "${tensor}" is not known and not used; it is kept in every save`,
 		);
 	}
-	await cancellable(signal, canceller => loaded.core.load(path, plan.parts, canceller));
+	for (const [path, parts] of partsByFile(plan, table)) {
+		await cancellable(signal, canceller => loaded.core.load(path, parts, canceller));
+	}
 }
 
-async function expectFile(path: string): Promise<void> {
-	try {
-		await access(path);
-	} catch {
-		throw new EngineError(
-			'MODEL_NOT_FOUND',
-			`${path}: expected the weights of the model, got no such file; only safetensors are read, and of these no shards`,
-		);
+/** What each file gives. The plan has a part for each tensor that it maps. */
+function partsByFile(
+	{mapped, parts}: WeightPlan,
+	{tensors}: TensorTable,
+): Map<string, WeightPart[]> {
+	const files = new Map<string, WeightPart[]>();
+	for (const [n, part] of parts.entries()) {
+		const {path} = tensors.get(mapped[n]!.file)!;
+		const list = files.get(path);
+		if (list) list.push(part);
+		else files.set(path, [part]);
 	}
+	return files;
 }

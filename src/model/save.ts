@@ -4,30 +4,31 @@
 // written is read back and compared before it counts.
 
 import {mkdir, readFile, writeFile} from 'node:fs/promises';
-import {dirname, join} from 'node:path';
+import {join} from 'node:path';
 import {EngineError} from '../errors.js';
 import {writeFailure} from '../files/failures.js';
 import {sha256File} from '../files/hash.js';
 import {Output} from '../files/output.js';
 import {
-	readSafetensorsHeader,
 	readTensor,
 	type TensorEntry,
 	type TensorSource,
-	writeSafetensors,
+	type TensorTable,
 } from '../files/safetensors.js';
+import {writeShards} from '../files/shards.js';
+import {readTensorTable} from '../files/tensor-files.js';
 import type {NativeModel} from '../native.js';
 import {modelCard} from './card.js';
 import {type JsonObject, readJsonObject} from './config.js';
 import type {ModelFolder} from './folder.js';
-import type {WeightFile} from './load.js';
+import type {ModuleWeights} from './load.js';
 import {activationName} from './modules.js';
 import type {MappedTensor} from './weights.js';
 
 /** What saving needs of a model. */
 export type Savable = {
 	folder: ModelFolder;
-	files: readonly WeightFile[];
+	stored: readonly ModuleWeights[];
 	core: NativeModel;
 	width: number;
 };
@@ -55,8 +56,9 @@ export async function writeModelFolder(
 ): Promise<Record<string, string>> {
 	try {
 		const hashes: Record<string, string> = {};
-		for (const file of model.files)
-			hashes[file.name] = await writeWeights(model.core, file, target);
+		for (const weights of model.stored) {
+			Object.assign(hashes, await writeWeights(model.core, weights, target));
+		}
 		await copyTokenizer(model.folder, target);
 		await writeModules(model, target);
 		await writeFile(join(target, 'README.md'), card);
@@ -66,27 +68,42 @@ export async function writeModelFolder(
 	}
 }
 
-async function writeWeights(core: NativeModel, file: WeightFile, target: string): Promise<string> {
-	const path = join(target, file.name);
-	await mkdir(dirname(path), {recursive: true});
+/** Writes the weights of a module; returns the SHA-256 of each file by its path in `target`. */
+async function writeWeights(
+	core: NativeModel,
+	{place, folder, mapped, carried, metadata}: ModuleWeights,
+	target: string,
+): Promise<Record<string, string>> {
+	await mkdir(join(target, place), {recursive: true});
 	const shapes = new Map(core.parameters().map(p => [p.name, p]));
+	const table = carried.length > 0 ? await readTensorTable(folder) : undefined;
 	const entries: TensorSource[] = [
-		...file.mapped.map(tensor => ({
+		...mapped.map(tensor => ({
 			name: tensor.file,
 			dtype: 'F32' as const,
 			shape: tensor.shape,
 			bytes: () => readElements(core, tensor, shapes.get(tensor.parameter)!),
 		})),
-		...file.carried.map(entry => ({
+		...carried.map(entry => ({
 			name: entry.name,
 			dtype: entry.dtype,
 			shape: entry.shape,
-			bytes: () => readCarried(file.path, entry),
+			bytes: () => readCarried(table!, entry),
 		})),
 	];
-	const written = await writeSafetensors(path, entries, {format: 'pt', ...file.metadata});
-	const read = await sha256File(path);
-	if (read === written) return written;
+	const written = await writeShards(join(target, place), entries, {
+		metadata: {...metadata, format: 'pt'},
+	});
+	const hashes: Record<string, string> = {};
+	for (const [name, hash] of written) {
+		await expectHash(join(target, place, name), hash);
+		hashes[join(place, name)] = hash;
+	}
+	return hashes;
+}
+
+async function expectHash(path: string, written: string): Promise<void> {
+	if ((await sha256File(path)) === written) return;
 	throw new EngineError(
 		'FILE_WRITE',
 		`${path}: expected to read back what was written, got other bytes`,
@@ -105,11 +122,15 @@ async function readElements(
 	return new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
 }
 
-/** A tensor that nothing here uses, looked up anew: a save over its own folder moves it within the file. */
-async function readCarried(path: string, {name, dtype, shape}: TensorEntry): Promise<Uint8Array> {
-	const {tensors} = await readSafetensorsHeader(path);
+/** A tensor that nothing here uses, looked up anew: a save over its own folder moves it. */
+async function readCarried(
+	{path, tensors}: TensorTable,
+	{name, dtype, shape}: TensorEntry,
+): Promise<Uint8Array> {
 	const found = tensors.get(name);
-	if (found?.dtype === dtype && found.shape.join() === shape.join()) return readTensor(path, found);
+	if (found?.dtype === dtype && found.shape.join() === shape.join()) {
+		return readTensor(found.path, found);
+	}
 	throw new EngineError(
 		'MODEL_TENSOR',
 		`${path}: expected tensor "${name}" as when the model was loaded, got another file`,

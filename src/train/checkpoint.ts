@@ -15,6 +15,7 @@ import {
 	type TensorSource,
 	writeSafetensors,
 } from '../files/safetensors.js';
+import {readTensorTable} from '../files/tensor-files.js';
 import {isObject} from '../model/config.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
@@ -187,21 +188,21 @@ export async function restoreCheckpoint(
 
 /** Fills the model's weights from another folder of the same model. */
 export async function restoreWeights(model: EmbeddingModel, folder: string): Promise<void> {
-	for (const file of model.files) {
-		const path = join(folder, file.name);
-		const {tensors} = await readSafetensorsHeader(path);
-		const parts = file.mapped.map((tensor): WeightPart => {
-			const entry = tensors.get(tensor.file);
-			if (!entry || entry.shape.join() !== tensor.shape.join() || entry.dtype !== 'F32') {
+	for (const {place, mapped} of model.stored) {
+		const {path, tensors} = await readTensorTable(join(folder, place));
+		const files = new Map<string, WeightPart[]>();
+		for (const {file, shape, parameter: name, at, count} of mapped) {
+			const entry = tensors.get(file);
+			if (!entry || entry.shape.join() !== shape.join() || entry.dtype !== 'F32') {
 				throw new EngineError(
 					'CHECKPOINT_INVALID',
-					`${path}: expected tensor "${tensor.file}" of this model`,
+					`${path}: expected tensor "${file}" of this model`,
 				);
 			}
-			const {parameter: name, at, count} = tensor;
-			return {name, at, count, offset: entry.begin, type: 'f32'};
-		});
-		await model.core.load(path, parts);
+			const part: WeightPart = {name, at, count, offset: entry.begin, type: 'f32'};
+			files.set(entry.path, [...(files.get(entry.path) ?? []), part]);
+		}
+		for (const [file, parts] of files) await model.core.load(file, parts);
 	}
 	await model.refresh();
 }

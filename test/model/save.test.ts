@@ -206,7 +206,7 @@ describe('tensors that are not used are carried along', () => {
 			message: expect.stringContaining('as when the model was loaded'),
 		});
 		rmSync(join(from, 'model.safetensors'));
-		await expect(model.save(path)).rejects.toMatchObject({code: 'FILE_NOT_FOUND'});
+		await expect(model.save(path)).rejects.toMatchObject({code: 'MODEL_NOT_FOUND'});
 		expect(readdirSync(folder).filter(name => name.includes(path.split('/').at(-1)!))).toEqual([]);
 	});
 });

@@ -150,9 +150,14 @@ describe('a model is refused when', () => {
 			/./,
 		],
 		[
-			'there is only a pickle',
+			'there are no weights',
+			(path: string) => renameSync(weights(path), join(path, 'tf_model.h5')),
+			...(['MODEL_NOT_FOUND', /model\.safetensors: .* or in .*, pytorch_model\.bin/] as const),
+		],
+		[
+			'another file has the name of one of torch',
 			(path: string) => renameSync(weights(path), join(path, 'pytorch_model.bin')),
-			...(['MODEL_NOT_FOUND', /only safetensors are read/] as const),
+			...(['FILE_FORMAT', /pytorch_model\.bin: expected a file of torch\.save/] as const),
 		],
 	] as [string, (path: string) => Promise<void> | void, string, RegExp][])(
 		'%s',
