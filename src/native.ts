@@ -38,8 +38,16 @@ export type NativeDevice = {
 	statistics(): {allocations: number; bytes: number; kernels: string; threads: number};
 };
 
-/** Texts end to end: ids of all, offsets (N + 1), and the number of each text in its whole batch. */
-export type PackedBatch = {ids: Int32Array; offsets: Int32Array; texts?: Int32Array};
+/**
+Texts end to end: ids of all, offsets (N + 1), the number of each text in its whole batch, and how many
+leading tokens of each pooling leaves out (default: none).
+*/
+export type PackedBatch = {
+	ids: Int32Array;
+	offsets: Int32Array;
+	texts?: Int32Array;
+	skip?: Int32Array;
+};
 
 export type PassSettings = {
 	seed: number;

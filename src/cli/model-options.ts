@@ -49,8 +49,8 @@ export const modelOptions = z.object({
 		description: 'longest text in tokens, special ones included (default: as the folder says)',
 		group,
 	}),
-	truncationSide: z.enum(['right', 'left']).default('right').meta({
-		description: 'the side of a long text that is cut',
+	truncationSide: z.enum(['right', 'left']).optional().meta({
+		description: 'the side of a long text that is cut (default: as the folder says, else right)',
 		group,
 	}),
 	seed: z.int().min(0).max(0xffffffff).default(0).meta({

@@ -5,6 +5,7 @@ import {EngineError} from '../errors.js';
 import {textBatches} from '../model/batches.js';
 import type {EmbeddingModel, EncodeOptions} from '../model/embedding-model.js';
 import type {Encoded} from '../model/encode.js';
+import {documentPrompt as savedDocumentPrompt} from '../model/outer-config.js';
 import type {IdentifiedText, RetrievalSet} from './beir.js';
 import type {Ranking} from './metrics.js';
 import type {EvaluateSettings} from './options.js';
@@ -112,11 +113,8 @@ function queryPromptOf({prompts}: EmbeddingModel, {queryPrompt}: EvaluateSetting
 	return queryPrompt ?? prompts['query'];
 }
 
-/** The names that models use for the prompt of documents; one that is empty does not count. */
 function documentPromptOf({prompts}: EmbeddingModel, {documentPrompt}: EvaluateSettings) {
-	const names = ['document', 'passage', 'corpus'];
-	const saved = names.map(name => prompts[name]).filter(prompt => prompt !== undefined);
-	return documentPrompt ?? (saved.find(prompt => prompt !== '') || saved[0]);
+	return documentPrompt ?? savedDocumentPrompt(prompts);
 }
 
 function rankingsOf(

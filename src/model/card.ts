@@ -8,12 +8,9 @@ export type CardFacts = {
 };
 
 /** A card with what sentence-transformers and the hub read from it. */
-export function modelCard(
-	{spec, maxLength, family}: ModelFolder,
-	width: number,
-	facts: CardFacts = {},
-): string {
-	const {pooling, normalize} = spec.head;
+export function modelCard(folder: ModelFolder, width: number, facts: CardFacts = {}): string {
+	const warnings = folder.saveWarnings.map(warning => `\nNote: ${warning}.\n`).join('');
+	const options = folder.remoteCode ? ', trust_remote_code=True' : '';
 	return `---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -26,9 +23,7 @@ tags:
 
 # Text embeddings of ${width} dimensions
 
-A ${family.name} encoder: ${spec.blocks.length} blocks of width ${spec.width}, ${pooling.join(' + ')} pooling${
-		normalize ? ', unit length' : ''
-	}, texts of up to ${maxLength} tokens.
+${descriptionOf(folder)}
 
 \`\`\`ts
 import {EmbeddingModel} from 'inbatch';
@@ -40,7 +35,19 @@ const {data, rows, width} = await model.encode(['a text']);
 \`\`\`python
 from sentence_transformers import SentenceTransformer
 
-vectors = SentenceTransformer("path/to/this/folder").encode(["a text"])
+vectors = SentenceTransformer("path/to/this/folder"${options}).encode(["a text"])
 \`\`\`
-${facts.training ? `\n## Training\n\n${facts.training}\n` : ''}`;
+${warnings}${facts.training ? `\n## Training\n\n${facts.training}\n` : ''}`;
+}
+
+function descriptionOf({spec, family, modules, maxLength}: ModelFolder): string {
+	const {blocks, embedding, head, width} = spec;
+	const unit = head.normalize ? ', unit length' : '';
+	if (modules.isStatic) {
+		return `The mean of a table of ${embedding.vocabulary} tokens of width ${width}${unit}.`;
+	}
+	const length = maxLength < 1e9 ? `, texts of up to ${maxLength} tokens` : '';
+	const pooling = `${head.pooling.join(' + ')} pooling`;
+	const layers = `${blocks.length} blocks of width ${width}`;
+	return `A ${family.name} encoder: ${layers}, ${pooling}${unit}${length}.`;
 }

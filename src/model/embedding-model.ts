@@ -10,6 +10,7 @@ import {type Encoded, encodeTexts, type Progress} from './encode.js';
 import {type FolderOptions, type ModelFolder, readModelFolder} from './folder.js';
 import {loadWeights, type ModuleWeights} from './load.js';
 import {type LocateOptions, locateModel} from './locate.js';
+import {promptTokens} from './prompt.js';
 import {saveModel} from './save.js';
 
 export type LoadOptions = FolderOptions & DeviceOptions & LocateOptions;
@@ -82,7 +83,7 @@ export class EmbeddingModel {
 		this.stored = parts.stored;
 		this.#weights = parts.fingerprint;
 		this.warnings = [...parts.folder.warnings, ...parts.warnings];
-		this.width = parts.folder.spec.head.dense.at(-1)?.width ?? parts.folder.spec.width;
+		this.width = parts.folder.width;
 		this.maxLength = parts.folder.maxLength;
 		this.prompts = parts.folder.prompts;
 		this.family = parts.folder.family.name;
@@ -152,13 +153,13 @@ export class EmbeddingModel {
 		}
 		const {signal, onProgress} = options;
 		const settings = {...this.#settings(options), signal, onProgress};
-		return this.working(() =>
-			encodeTexts(
-				{core: this.core, tokenizer: this.tokenizer, lowerCase: this.folder.lowerCase},
-				list,
-				settings,
-			),
-		);
+		const {core, tokenizer} = this;
+		const {lowerCase, addSpecialTokens} = this.folder;
+		return this.working(async () => {
+			const skip = await this.promptTokens(settings.prompt, settings.maxLength);
+			const encoding = {core, tokenizer, lowerCase, addSpecialTokens};
+			return encodeTexts(encoding, list, {...settings, skip});
+		});
 	}
 
 	/** The embedding of one text. */
@@ -230,13 +231,14 @@ export class EmbeddingModel {
 				`prompt: expected one of the model's (${known}), got ${name}`,
 			);
 		}
-		if (found && !this.folder.modules.includePrompt) {
-			throw new EngineError(
-				'MODEL_POOLING',
-				'prompt: expected a model that pools its prompt too, got one with include_prompt false',
-			);
-		}
 		return found;
+	}
+
+	/** How many leading tokens of each text pooling leaves out: those of the prompt, where the model says so. */
+	async promptTokens(prompt: string, maxLength: number): Promise<number> {
+		const {modules, lowerCase} = this.folder;
+		if (modules.includePrompt || prompt === '') return 0;
+		return promptTokens(prompt, {tokenizer: this.tokenizer, lowerCase, maxLength});
 	}
 
 	#settings(options: EncodeOptions) {
@@ -245,10 +247,9 @@ export class EmbeddingModel {
 		const {maxLength = this.maxLength, batchTokens = defaultBatchTokens} = options;
 		expectWhole('dimensions', dimensions, this.width);
 		expectWhole('batch-tokens', batchTokens, 2 ** 26);
-		const {positions, positionOffset} = this.folder.spec.embedding;
-		expectWhole('max-length', maxLength, positions > 0 ? positions - positionOffset : 2 ** 30);
+		const {longest, truncationSide} = this.folder;
+		expectWhole('max-length', maxLength, longest);
 		const prompt = this.promptOf(options);
-		const {truncationSide} = this.folder;
 		return {dimensions, normalize, maxLength, batchTokens, prompt, truncationSide};
 	}
 

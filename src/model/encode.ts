@@ -6,12 +6,15 @@ import {type Canceller, type NativeModel, native, type PackedBatch} from '../nat
 import {giveTurn} from '../pace.js';
 import type {Tokenizer} from '../tokenizer/tokenizer.js';
 import type {TruncationSide} from './folder.js';
+import {preparedText} from './prompt.js';
 
 /** What encoding needs of a model. */
 export type Encoding = {
 	core: NativeModel;
 	tokenizer: Tokenizer;
 	lowerCase: boolean;
+	/** Whether texts get the tokens that the tokenizer puts around them. */
+	addSpecialTokens: boolean;
 };
 
 export type EncodeSettings = {
@@ -22,6 +25,8 @@ export type EncodeSettings = {
 	truncationSide: TruncationSide;
 	/** Put before each text, or around it. */
 	prompt: string;
+	/** Leading tokens of each text that pooling leaves out. */
+	skip: number;
 	batchTokens: number;
 	signal?: AbortSignal | undefined;
 	onProgress?: ((progress: Progress) => void) | undefined;
@@ -48,19 +53,6 @@ export type Encoded = {
 const windowTexts = 4096;
 const windowCharacters = 2 ** 21;
 const underWay = 2;
-
-/**
-A text as the tokenizer gets it, its prompt around it: `{}` is where the text goes, otherwise the prompt stands before
-it. Lower case is for both, as in sentence-transformers.
-*/
-export function preparedText(
-	text: string,
-	{prompt, lowerCase}: {prompt: string; lowerCase: boolean},
-): string {
-	const place = prompt.indexOf('{}');
-	const whole = place < 0 ? prompt + text : prompt.slice(0, place) + text + prompt.slice(place + 2);
-	return lowerCase ? whole.toLowerCase() : whole;
-}
 
 export async function encodeTexts(
 	model: Encoding,
@@ -192,15 +184,16 @@ class EncodeRun {
 
 	#tokenize(window: readonly string[]) {
 		const {prompt, maxLength, truncationSide, signal} = this.#settings;
-		const {lowerCase, tokenizer} = this.#model;
+		const {lowerCase, addSpecialTokens, tokenizer} = this.#model;
 		const prepared =
 			prompt || lowerCase ? window.map(text => preparedText(text, {prompt, lowerCase})) : window;
-		return tokenizer.encode(prepared, {maxLength, truncationSide, signal});
+		return tokenizer.encode(prepared, {maxLength, truncationSide, addSpecialTokens, signal});
 	}
 
 	/** Cuts a window into chunks of the token budget and hands them to the device. */
 	async #chunks(first: number, ids: Int32Array, offsets: Int32Array): Promise<void> {
 		const count = offsets.length - 1;
+		const {skip} = this.#settings;
 		for (let begin = 0; begin < count; ) {
 			let end = begin + 1;
 			const budget = offsets[begin]! + this.#settings.batchTokens;
@@ -211,6 +204,7 @@ class EncodeRun {
 			this.#send(first + begin, {
 				ids: ids.subarray(start, offsets[end]),
 				offsets: offsets.slice(begin, end + 1).map(offset => offset - start),
+				...(skip > 0 && {skip: new Int32Array(end - begin).fill(skip)}),
 			});
 			begin = end;
 		}

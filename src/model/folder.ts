@@ -4,10 +4,25 @@
 import {join} from 'node:path';
 import {EngineError} from '../errors.js';
 import {readTokenizerFiles, type TokenizerFiles} from '../tokenizer/files.js';
-import {familyConfig, isObject, type JsonObject, readJsonObject} from './config.js';
+import {familyConfig, type JsonObject, readJsonObject} from './config.js';
 import {families} from './families/index.js';
+import {staticEmbedding} from './families/static.js';
 import {type ModuleChain, readModules} from './modules.js';
-import {type DropoutRates, type Family, type ModelSpec, type Pooling, poolings} from './spec.js';
+import {type OuterConfig, readOuterConfig} from './outer-config.js';
+import {isInOldOrder} from './pooling-config.js';
+import {type RemoteCode, readRemoteCode, saveWarning} from './remote-code.js';
+import {nothingSaid, readSentenceConfig, type SentenceConfig} from './sentence-config.js';
+import {
+	type BodySpec,
+	type DropoutRates,
+	type Family,
+	type FamilyConfig,
+	type HeadSpec,
+	type ModelSpec,
+	type Pooling,
+	poolings,
+} from './spec.js';
+import {readStaticFolder} from './static-folder.js';
 
 export type TruncationSide = 'right' | 'left';
 
@@ -19,173 +34,215 @@ export type FolderOptions = {
 	normalize?: boolean | undefined;
 	/** Longest text in tokens, special ones included. Default: as the folder says. */
 	maxLength?: number | undefined;
-	/** The side of a long text that is cut. Default right. */
+	/** The side of a long text that is cut. Default: as the folder says, else right. */
 	truncationSide?: TruncationSide | undefined;
 };
 
-export type ModelFolder = {
+export type ModelFolder = OuterConfig & {
 	path: string;
+	/** Where the configuration, the weights and the tokenizer of the first module lie. */
+	transformer: string;
+	/** Empty for a table of embeddings. */
 	config: JsonObject;
 	family: Family;
 	spec: ModelSpec;
+	/** Columns of an embedding. */
+	width: number;
 	dropout: DropoutRates;
 	modules: ModuleChain;
 	tokenizerFiles: TokenizerFiles;
+	/** Whether texts get the tokens that the tokenizer puts around them. */
+	addSpecialTokens: boolean;
 	maxLength: number;
+	/** What maxLength can be at most. */
+	longest: number;
 	truncationSide: TruncationSide;
 	/** Whether texts are lower-cased before the tokenizer sees them. */
 	lowerCase: boolean;
-	prompts: Record<string, string>;
-	defaultPrompt: string | null;
-	similarity: string | null;
-	/** Columns that encoding keeps unless asked otherwise; null: all. */
-	truncateDim: number | null;
+	/** Code of the model's own, which others need to open it. */
+	remoteCode: RemoteCode | null;
 	/** What is worth saying aloud. */
 	warnings: string[];
+	/** What is worth saying before work begins whose result is saved. */
+	saveWarnings: string[];
 };
-
-const sentenceConfigs = [
-	'sentence_bert_config.json',
-	'sentence_roberta_config.json',
-	'sentence_distilbert_config.json',
-	'sentence_camembert_config.json',
-	'sentence_albert_config.json',
-	'sentence_xlm-roberta_config.json',
-	'sentence_xlnet_config.json',
-];
 
 /** Reads everything but the weights. */
 export async function readModelFolder(
 	path: string,
 	options: FolderOptions = {},
 ): Promise<ModelFolder> {
-	const configPath = join(path, 'config.json');
-	const config = await readJsonObject(configPath);
-	if (!config) {
-		throw new EngineError(
-			'MODEL_NOT_FOUND',
-			`${configPath}: expected the configuration of a model, got no file`,
-		);
-	}
-	const family = familyOf(config, configPath);
-	const reader = familyConfig(config, configPath);
-	const body = family.spec(reader);
 	const modules = await readModules(path);
-	const tokenizerFiles = await readTokenizerFiles(path);
-	const sentence = await firstOf(path, sentenceConfigs);
-	const outer = (await readJsonObject(join(path, 'config_sentence_transformers.json'))) ?? {};
-	const warnings: string[] = [];
-	checkDense(modules, body.width, path);
+	const first = await (modules.isStatic ? staticModule : transformerModule)(modules.transformer);
+	const {body, config, family, dropout, tokenizerFiles, sentence} = first;
+	const remoteCode = await readRemoteCode(modules.transformer, config);
+	const {head, width} = headOf(modules, body, options, path);
+	const warnings = [...modules.warnings, ...sentence.warnings];
+	const longest = body.longest || unlimited;
 	return {
 		path,
+		transformer: modules.transformer,
 		config,
 		family,
-		spec: {
-			...body,
-			head: {
-				pooling: [poolingOf(modules, options.pooling, path)],
-				dense: modules.dense.map(({width, bias, activation}) => ({width, bias, activation})),
-				normalize: options.normalize ?? modules.normalize,
-			},
-		},
-		dropout: family.dropout(reader),
+		spec: {...body, head},
+		width,
+		dropout,
 		modules,
 		tokenizerFiles,
+		addSpecialTokens: !modules.isStatic,
 		maxLength: maxLengthOf({
 			asked: options.maxLength,
-			sentence: sentence?.['max_seq_length'],
-			tokenizer: tokenizerFiles.modelMaxLength,
-			positions: body.embedding.positions - body.embedding.positionOffset,
+			said: sentence.maxLength ?? tokenizerFiles.modelMaxLength,
+			longest,
 			warnings,
 		}),
-		truncationSide: options.truncationSide ?? 'right',
-		lowerCase: sentence?.['do_lower_case'] === true,
-		prompts: promptsOf(outer),
-		defaultPrompt:
-			typeof outer['default_prompt_name'] === 'string' ? outer['default_prompt_name'] : null,
-		similarity:
-			typeof outer['similarity_fn_name'] === 'string' ? outer['similarity_fn_name'] : null,
-		truncateDim: isLength(outer['truncate_dim']) ? outer['truncate_dim'] : null,
+		longest,
+		truncationSide: truncationSideOf(options, sentence.truncationSide, tokenizerFiles),
+		lowerCase: sentence.lowerCase,
+		...(await readOuterConfig(path)),
+		remoteCode,
 		warnings,
+		saveWarnings: saveWarningsOf(remoteCode, head),
 	};
 }
 
-function familyOf(config: JsonObject, where: string): Family {
-	const type = config['model_type'];
-	const family = families.find(one => one.modelTypes.includes(String(type)));
+/** The first module of a chain, before its weights. */
+type FirstModule = {
+	config: JsonObject;
+	family: Family;
+	body: BodySpec;
+	dropout: DropoutRates;
+	tokenizerFiles: TokenizerFiles;
+	sentence: SentenceConfig;
+};
+
+async function transformerModule(folder: string): Promise<FirstModule> {
+	const path = join(folder, 'config.json');
+	const file = await readJsonObject(path);
+	if (!file) {
+		throw new EngineError(
+			'MODEL_NOT_FOUND',
+			`${path}: expected the configuration of a model, got no file`,
+		);
+	}
+	const sentence = await readSentenceConfig(folder);
+	const config = {...file, ...sentence.overrides};
+	const reader = familyConfig(config, path);
+	const family = familyOf(reader, config['model_type'], path);
+	const [body, dropout] = [family.spec(reader), family.dropout(reader)];
+	return {
+		...{config, family, body, dropout, sentence},
+		tokenizerFiles: await readTokenizerFiles(folder),
+	};
+}
+
+async function staticModule(folder: string): Promise<FirstModule> {
+	const {sizes, tokenizerFiles} = await readStaticFolder(folder);
+	const reader = familyConfig(sizes, join(folder, 'model.safetensors'));
+	const family = staticEmbedding;
+	const [body, dropout] = [family.spec(reader), family.dropout(reader)];
+	return {config: {}, family, body, dropout, tokenizerFiles, sentence: nothingSaid};
+}
+
+function familyOf(config: FamilyConfig, type: unknown, where: string): Family {
+	const family = families.find(
+		one => one.modelTypes.includes(String(type)) && (one.matches?.(config) ?? true),
+	);
 	if (family) return family;
-	const known = families.flatMap(one => one.modelTypes).join(', ');
+	const known = [...new Set(families.flatMap(one => one.modelTypes))].join(', ');
 	throw new EngineError(
 		'MODEL_FAMILY',
 		`${where}: expected "model_type" of ${known}, got ${JSON.stringify(type)}`,
 	);
 }
 
-function poolingOf(modules: ModuleChain, asked: Pooling | undefined, path: string): Pooling {
-	const pooling = asked ?? modules.pooling;
-	if (pooling && poolings.includes(pooling)) return pooling;
+/** What makes an embedding of a text's rows, each part fitting the one before it. */
+function headOf(
+	modules: ModuleChain,
+	{width}: BodySpec,
+	options: FolderOptions,
+	path: string,
+): {head: HeadSpec; width: number} {
+	const {poolingWidth = width, dense} = modules;
+	if (poolingWidth !== width) {
+		throw new EngineError(
+			'MODEL_CONFIG',
+			`${path}: expected a pooling of rows of ${width} columns, got ${poolingWidth}`,
+		);
+	}
+	const pooling = poolingOf(modules, options.pooling, path);
+	let columns = pooling.length * width;
+	for (const {inputs, spec, folder} of dense) {
+		if (inputs !== columns) {
+			throw new EngineError(
+				'MODEL_CONFIG',
+				`${folder}: expected in_features of ${columns}, got ${inputs} (in ${path})`,
+			);
+		}
+		columns = spec.width || columns;
+	}
+	const normalize = options.normalize ?? modules.normalize;
+	return {head: {pooling, dense: dense.map(({spec}) => spec), normalize}, width: columns};
+}
+
+function poolingOf(
+	{poolings: said, isStatic}: ModuleChain,
+	asked: Pooling | undefined,
+	path: string,
+): readonly Pooling[] {
+	if (isStatic && (asked ?? 'mean') !== 'mean') {
+		const why = 'a StaticEmbedding pools by the mean';
+		throw new EngineError('OPTION_CONFLICT', `pooling: expected mean, got ${asked}; ${why}`);
+	}
+	const pooling = isStatic ? (['mean'] as const) : asked ? [asked] : said;
+	if (pooling.length > 0 && pooling.every(one => poolings.includes(one))) return pooling;
 	throw new EngineError(
 		'MODEL_POOLING',
 		`${path}: expected the folder or --pooling to say how token vectors become one vector, ` +
-			`got neither; choose one of ${poolings.join(', ')}`,
+			`got ${asked ?? 'neither'}; choose one of ${poolings.join(', ')}`,
 	);
 }
 
-function checkDense(modules: ModuleChain, width: number, path: string): void {
-	let before = width;
-	for (const dense of modules.dense) {
-		if (dense.inputs !== before) {
-			throw new EngineError(
-				'MODEL_CONFIG',
-				`${dense.folder}: expected in_features of ${before}, got ${dense.inputs} (in ${path})`,
-			);
-		}
-		before = dense.width;
-	}
-}
+/** Stands for no limit; lengths in files that are as long mean none either. */
+const unlimited = 2 ** 30;
 
 type Lengths = {
 	asked: number | undefined;
-	sentence: unknown;
-	tokenizer: number | null;
-	/** What the positions allow; 0: no limit. */
-	positions: number;
+	/** By the folder's files. */
+	said: number | null;
+	longest: number;
 	warnings: string[];
 };
 
-/** Asked, then sentence_bert_config.json, then tokenizer_config.json, then the positions. */
-function maxLengthOf({asked, sentence, tokenizer, positions, warnings}: Lengths): number {
-	const limit = positions > 0 ? positions : Number.MAX_SAFE_INTEGER;
+/** Asked, then what the folder says, then what the model can. */
+function maxLengthOf({asked, said, longest, warnings}: Lengths): number {
 	if (asked !== undefined) {
-		if (Number.isInteger(asked) && asked >= 1 && asked <= limit) return asked;
+		if (Number.isInteger(asked) && asked >= 1 && asked <= longest) return asked;
 		throw new EngineError(
 			'OPTION_RANGE',
-			`max-length: expected 1 to ${limit}, the positions of the model, got ${asked}`,
+			`max-length: expected 1 to ${longest}, the positions of the model, got ${asked}`,
 		);
 	}
-	const said = isLength(sentence) ? sentence : isLength(tokenizer) ? tokenizer : limit;
-	if (said > limit)
-		warnings.push(`the folder asks for ${said} tokens, the model has positions for ${limit}`);
-	return Math.min(said, limit);
+	if (said !== null && said > longest)
+		warnings.push(`the folder asks for ${said} tokens, the model has positions for ${longest}`);
+	return Math.min(said ?? longest, longest);
 }
 
-function isLength(value: unknown): value is number {
-	return typeof value === 'number' && Number.isInteger(value) && value > 0;
-}
-
-function promptsOf(outer: JsonObject): Record<string, string> {
-	const prompts = isObject(outer['prompts']) ? outer['prompts'] : {};
-	return Object.fromEntries(
-		Object.entries(prompts).filter(
-			(entry): entry is [string, string] => typeof entry[1] === 'string',
-		),
+function truncationSideOf(
+	{truncationSide}: FolderOptions,
+	said: unknown,
+	{source: {settings}, folder}: TokenizerFiles,
+): TruncationSide {
+	const side = truncationSide ?? said ?? settings['truncation_side'] ?? 'right';
+	if (side === 'right' || side === 'left') return side;
+	throw new EngineError(
+		'MODEL_CONFIG',
+		`${folder}: expected "truncation_side" of right or left, got ${JSON.stringify(side)}`,
 	);
 }
 
-async function firstOf(folder: string, names: readonly string[]): Promise<JsonObject | undefined> {
-	for (const name of names) {
-		const found = await readJsonObject(join(folder, name));
-		if (found) return found;
-	}
-	return undefined;
+function saveWarningsOf(remoteCode: RemoteCode | null, {pooling}: HeadSpec): string[] {
+	const order = 'only version 5.4 and newer join poolings in the order of this model';
+	const reasons = [remoteCode?.reason ?? [], isInOldOrder(pooling) ? [] : order].flat();
+	return reasons.map(saveWarning);
 }

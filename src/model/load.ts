@@ -6,8 +6,8 @@ import {EngineError} from '../errors.js';
 import type {TensorEntry, TensorTable} from '../files/safetensors.js';
 import {readTensorTable} from '../files/tensor-files.js';
 import {cancellable, type NativeModel, native, type WeightPart} from '../native.js';
+import type {HeadLayer} from './dense-config.js';
 import type {ModelFolder} from './folder.js';
-import type {DenseModule} from './modules.js';
 import type {Family} from './spec.js';
 import {type MappedTensor, type ParameterShape, planWeights, type WeightPlan} from './weights.js';
 
@@ -30,7 +30,7 @@ export type LoadedWeights = {
 	warnings: string[];
 };
 
-/** The layer of a Dense module, as a family of one tensor or two. */
+/** A layer behind pooling, as a family of one tensor or two. */
 function denseFamily(index: number): Family {
 	return {
 		name: 'dense',
@@ -44,6 +44,8 @@ function denseFamily(index: number): Family {
 		tensors: [
 			['linear.weight', `head.${index}.weight`],
 			['linear.bias', `head.${index}.bias`],
+			['norm.weight', `head.${index}.norm.weight`],
+			['norm.bias', `head.${index}.norm.bias`],
 		],
 	};
 }
@@ -59,13 +61,16 @@ export async function loadWeights(
 		const parameters = core.parameters();
 		const body = parameters.filter(p => !p.name.startsWith('head.'));
 		const sources = [
-			{place: '', family: folder.family, parameters: body},
-			...folder.modules.dense.map((dense, index) =>
-				denseSource(dense, index, folder.path, parameters),
-			),
+			{
+				place: folder.modules.place,
+				folder: folder.transformer,
+				family: folder.family,
+				parameters: body,
+			},
+			...folder.modules.dense.map((layer, index) => denseSource(layer, index, parameters)),
 		];
 		const loaded: LoadedWeights = {core, stored: [], fingerprint: '', warnings: []};
-		for (const source of sources) await loadModule(loaded, folder.path, source, signal);
+		for (const source of sources) await loadModule(loaded, source, signal);
 		return {...loaded, fingerprint: await core.pack()};
 	} catch (error) {
 		await core.dispose();
@@ -84,28 +89,18 @@ function makeCore({path, spec}: ModelFolder, device: Device): NativeModel {
 	}
 }
 
-type Source = {place: string; family: Family; parameters: ParameterShape[]};
+type Source = {place: string; folder: string; family: Family; parameters: ParameterShape[]};
 
-function denseSource(
-	dense: DenseModule,
-	index: number,
-	root: string,
-	all: ParameterShape[],
-): Source {
-	return {
-		place: dense.folder.slice(root.length + 1),
-		family: denseFamily(index),
-		parameters: all.filter(p => p.name.startsWith(`head.${index}.`)),
-	};
+function denseSource({place, folder}: HeadLayer, index: number, all: ParameterShape[]): Source {
+	const parameters = all.filter(p => p.name.startsWith(`head.${index}.`));
+	return {place, folder, family: denseFamily(index), parameters};
 }
 
 async function loadModule(
 	loaded: LoadedWeights,
-	root: string,
-	{place, family, parameters}: Source,
+	{place, folder, family, parameters}: Source,
 	signal?: AbortSignal,
 ): Promise<void> {
-	const folder = join(root, place);
 	const table = await readTensorTable(folder);
 	const plan: WeightPlan = planWeights(family, parameters, table);
 	const {mapped, carried, unknown} = plan;

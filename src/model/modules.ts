@@ -1,171 +1,155 @@
-// The modules of a sentence-transformers folder: what comes after the transformer. Reads the shapes of
-// all versions (spec: modules.json, <n>_Pooling/config.json, <n>_Dense/config.json).
+// The chain of a model's modules: what gives the rows of tokens, how they are pooled, and what comes
+// after. Reads the folders of every version of sentence-transformers; what it does not know it refuses by name.
 
-import {join, normalize as normalizePath} from 'node:path';
-import {EngineError, kindOf} from '../errors.js';
-import {isObject, type JsonObject, readJson, readJsonObject} from './config.js';
-import type {Activation, DenseSpec, Pooling} from './spec.js';
-
-/** A dense layer and the folder its weights lie in. */
-export type DenseModule = DenseSpec & {folder: string; inputs: number};
+import {join} from 'node:path';
+import {EngineError} from '../errors.js';
+import {readJsonObject} from './config.js';
+import {
+	expectEmbedding,
+	type HeadLayer,
+	moduleConfig,
+	readDense,
+	readLayerNorm,
+} from './dense-config.js';
+import {type Module, readModuleList} from './module-list.js';
+import {readPoolingConfig} from './pooling-config.js';
+import type {Pooling} from './spec.js';
+import {staticPlace} from './static-folder.js';
 
 export type ModuleChain = {
-	/** Undefined: the folder does not say. */
-	pooling?: Pooling;
+	/** Where the first module's configuration, weights and tokenizer lie. */
+	transformer: string;
+	/** Their folder in a saved model. */
+	place: string;
+	/** Whether the first module is a table of embeddings that pools by itself. */
+	isStatic: boolean;
+	/** In the order in which they are joined; none: the folder does not say. */
+	poolings: readonly Pooling[];
+	/** Of a token's row, as the pooling's configuration says. */
+	poolingWidth: number | undefined;
 	/** Whether a prompt's tokens take part in pooling. */
 	includePrompt: boolean;
-	dense: DenseModule[];
+	dense: HeadLayer[];
 	normalize: boolean;
+	/** What is worth saying aloud. */
+	warnings: string[];
 };
 
-const activations: Readonly<Record<string, Activation>> = {
-	'torch.nn.modules.activation.Tanh': 'tanh',
-	'torch.nn.modules.linear.Identity': 'none',
+/** The transformer by its class of today and by those of the first versions. */
+const transformers = [
+	...['Transformer', 'BERT', 'RoBERTa', 'DistilBERT', 'ALBERT', 'CamemBERT', 'XLMRoBERTa'],
+	...['XLNet', 'T5'],
+];
+
+const known =
+	'Transformer, StaticEmbedding, Router, Pooling, Dense, LayerNorm, Dropout or Normalize';
+
+/** What a class that is not supported does. */
+const others: Readonly<Record<string, string>> = {
+	WeightedLayerPooling: 'a mean over the layers of the transformer',
+	CNN: 'a convolution over the tokens',
+	LSTM: 'a recurrent network over the tokens',
+	BoW: 'a bag of words',
+	WordEmbeddings: 'a table of whole words with a tokenizer of its own',
+	WordWeights: 'weights of single words',
+	CLIPModel: 'a model of pictures and texts',
+	MLMTransformer: 'scores of the vocabulary, for sparse embeddings',
+	SpladePooling: 'a pooling for sparse embeddings',
+	SparseAutoEncoder: 'a coder for sparse embeddings',
+	SparseStaticEmbedding: 'a table for sparse embeddings',
+	MultiVectorMask: 'a mask for embeddings of many vectors',
+	LogitScore: 'the score of a reranker',
 };
 
 /** The chain of modules.json; without that file nothing is said but that there is a transformer. */
 export async function readModules(folder: string): Promise<ModuleChain> {
-	const path = join(folder, 'modules.json');
-	const list = await readJson(path);
-	const chain: ModuleChain = {includePrompt: true, dense: [], normalize: false};
-	if (list === undefined) return chain;
-	if (!Array.isArray(list) || list.length === 0) {
-		throw new EngineError(
-			'MODEL_MODULE',
-			`${path}: expected a list of modules, got ${kindOf(list)}`,
-		);
-	}
-	for (const [index, module] of list.entries()) {
-		await addModule(chain, {folder, path, index, module});
-	}
+	const modules = await readModuleList(folder);
+	const [first, ...rest] = modules ?? [];
+	const chain: ModuleChain = {
+		transformer: first?.folder ?? folder,
+		place: first?.kind === 'StaticEmbedding' ? staticPlace : '',
+		isStatic: first?.kind === 'StaticEmbedding',
+		poolings: [],
+		poolingWidth: undefined,
+		includePrompt: true,
+		dense: [],
+		normalize: false,
+		warnings: [],
+	};
+	if (modules === undefined) return chain;
+	if (!first || !isFirst(first)) throw refusal(first ?? rest[0], folder);
+	const reading = {chain, isPooled: chain.isStatic};
+	for (const module of rest) await addModule(reading, module);
 	return chain;
 }
 
-type Place = {folder: string; path: string; index: number; module: unknown};
-
-async function addModule(chain: ModuleChain, {folder, path, index, module}: Place): Promise<void> {
-	const where = `${path}: module ${index}`;
-	const {type, path: place} = isObject(module) ? module : {};
-	if (typeof type !== 'string' || typeof place !== 'string') {
-		throw new EngineError(
-			'MODEL_MODULE',
-			`${where}: expected "type" and "path", got ${kindOf(module)}`,
-		);
-	}
-	if (!type.startsWith('sentence_transformers.')) {
-		throw new EngineError(
-			'MODEL_MODULE',
-			`${where}: expected a class of sentence_transformers, got ${type}, which needs remote code; it is never run`,
-		);
-	}
-	const kind = type.slice(type.lastIndexOf('.') + 1);
-	const inside = join(folder, insideOf(place, where));
-	if ((kind === 'Transformer') !== (index === 0)) {
-		throw new EngineError(
-			'MODEL_MODULE',
-			`${where}: expected the transformer first and once, got ${type}`,
-		);
-	}
-	if (kind === 'Transformer' || kind === 'Dropout') return;
-	if ((kind === 'Pooling') !== (chain.pooling === undefined)) {
-		const got = kind === 'Pooling' ? 'another' : `${kind} without it`;
-		throw new EngineError(
-			'MODEL_MODULE',
-			`${where}: expected Pooling once and before the rest, got ${got}`,
-		);
-	}
-	if (kind === 'Pooling') return readPooling(chain, inside);
-	if (chain.normalize) {
-		throw new EngineError(
-			'MODEL_MODULE',
-			`${where}: expected nothing after Normalize, got ${kind}`,
-		);
-	}
-	if (kind === 'Dense') chain.dense.push(await readDense(inside));
-	else if (kind === 'Normalize') chain.normalize = true;
-	else {
-		throw new EngineError(
-			'MODEL_MODULE',
-			`${where}: expected Transformer, Pooling, Dense, Dropout or Normalize, got ${type}`,
-		);
-	}
+function isFirst({kind}: Module): boolean {
+	return kind === 'StaticEmbedding' || transformers.includes(kind);
 }
 
-/** A path inside the folder; one that leaves it is refused. */
-function insideOf(place: string, where: string): string {
-	const path = normalizePath(place);
-	if (!path.startsWith('..') && !path.startsWith('/')) return path;
-	throw new EngineError(
+function refusal(module: Module | undefined, folder: string): EngineError {
+	if (!module)
+		return new EngineError('MODEL_MODULE', `${folder}: expected modules, got an empty route`);
+	const {kind, type, where} = module;
+	const isKnown = ['Pooling', 'Dense', 'LayerNorm', 'Dropout', 'Normalize'].includes(kind);
+	const what = Object.hasOwn(others, kind) ? `${others[kind]}, which` : 'which';
+	return new EngineError(
 		'MODEL_MODULE',
-		`${where}: expected a path inside the folder, got ${place}`,
+		isKnown || isFirst(module)
+			? `${where}: expected a Transformer or StaticEmbedding first and once, got ${type}`
+			: `${where}: expected ${known}, got ${type}, ${what} is not supported`,
 	);
 }
 
-async function readPooling(chain: ModuleChain, folder: string): Promise<void> {
-	const path = join(folder, 'config.json');
-	const config = await required(path);
-	const modes = poolingModes(config);
-	const known: Readonly<Record<string, Pooling>> = {cls: 'cls', mean: 'mean', lasttoken: 'last'};
-	const [mode] = modes;
-	if (modes.length !== 1 || mode === undefined || !Object.hasOwn(known, mode)) {
+type Reading = {chain: ModuleChain; isPooled: boolean};
+
+async function addModule(reading: Reading, module: Module): Promise<void> {
+	const {chain, isPooled} = reading;
+	const {kind, folder, where} = module;
+	const read = Object.hasOwn(readers, kind) ? readers[kind] : undefined;
+	if (!read) throw refusal(module, folder);
+	if ((kind === 'Pooling') === isPooled) {
+		const first = chain.isStatic ? 'StaticEmbedding, which pools by itself' : 'Pooling';
+		const got = isPooled ? 'another' : `${kind} before it`;
 		throw new EngineError(
-			'MODEL_POOLING',
-			`${path}: expected one of cls, mean, lasttoken, got ${modes.join(' + ') || 'none'}`,
+			'MODEL_MODULE',
+			`${where}: expected ${first}, once and before the rest, got ${got}`,
 		);
 	}
-	chain.pooling = known[mode]!;
-	chain.includePrompt = config['include_prompt'] !== false;
-}
-
-/** The names of the modes that are on, by the newer key or by the older booleans. */
-function poolingModes(config: JsonObject): string[] {
-	const mode = config['pooling_mode'];
-	if (mode !== undefined) return [mode].flat().map(String);
-	return Object.keys(config)
-		.filter(key => key.startsWith('pooling_mode_') && config[key] === true)
-		.map(key =>
-			key.slice('pooling_mode_'.length).replace('cls_token', 'cls').replace('mean_tokens', 'mean'),
-		);
-}
-
-async function readDense(folder: string): Promise<DenseModule> {
-	const path = join(folder, 'config.json');
-	const config = await required(path);
-	const {in_features: inputs, out_features: width, bias = true} = config;
-	if (!isWidth(inputs) || !isWidth(width) || typeof bias !== 'boolean') {
-		throw new EngineError('MODEL_CONFIG', `${path}: expected in_features, out_features and bias`);
-	}
-	if (config['use_residual'] === true) {
-		throw new EngineError('MODEL_MODULE', `${path}: expected a dense layer without "use_residual"`);
-	}
-	const name = config['activation_function'] ?? 'torch.nn.modules.activation.Tanh';
-	const activation = activations[String(name)];
-	if (activation === undefined) {
-		const list = Object.keys(activations).join(', ');
+	if (chain.normalize && kind !== 'Dropout') {
 		throw new EngineError(
-			'MODEL_CONFIG',
-			`${path}: expected activation_function of ${list}, got ${name}`,
+			'MODEL_MODULE',
+			`${where}: expected nothing after Normalize, got ${kind}, which is not supported there`,
 		);
 	}
-	return {folder, inputs, width, bias, activation};
+	reading.isPooled = true;
+	await read(chain, module);
 }
 
-function isWidth(value: unknown): value is number {
-	return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 2 ** 20;
-}
+const readers: Readonly<Record<string, (chain: ModuleChain, module: Module) => Promise<void>>> = {
+	async Pooling(chain, {folder}) {
+		const config = await moduleConfig(folder);
+		const {poolings, width, includePrompt} = readPoolingConfig(config, join(folder, 'config.json'));
+		Object.assign(chain, {poolings, poolingWidth: width, includePrompt});
+	},
+	async Dense(chain, {folder}) {
+		addLayer(chain, {kind: 'Dense', folder, ...(await readDense(folder))});
+	},
+	async LayerNorm(chain, {folder}) {
+		addLayer(chain, {kind: 'LayerNorm', folder, ...(await readLayerNorm(folder))});
+	},
+	async Normalize(chain, {folder}) {
+		const path = join(folder, 'config.json');
+		expectEmbedding((await readJsonObject(path)) ?? {}, path);
+		chain.normalize = true;
+	},
+	async Dropout(chain, {where}) {
+		chain.warnings.push(`${where}: a Dropout behind pooling changes no embedding; it is left out`);
+	},
+};
 
-async function required(path: string): Promise<JsonObject> {
-	const config = await readJsonObject(path);
-	if (config) return config;
-	throw new EngineError(
-		'MODEL_CONFIG',
-		`${path}: expected the configuration of a module, got no file`,
-	);
-}
-
-/** The name under which sentence-transformers knows an activation. */
-export function activationName(activation: Activation): string {
-	const found = Object.entries(activations).find(([, value]) => value === activation);
-	if (found) return found[0];
-	throw new EngineError('INTERNAL', `save: no name for the activation ${activation}`);
+/** Layers lie in folders that are numbered by their place in the chain as it is saved. */
+function addLayer(chain: ModuleChain, layer: Omit<HeadLayer, 'place'>): void {
+	const number = chain.dense.length + (chain.isStatic ? 1 : 2);
+	chain.dense.push({...layer, place: `${number}_${layer.kind}`});
 }

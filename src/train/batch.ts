@@ -3,7 +3,7 @@
 
 import type {RowTexts} from '../data/rows.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
-import {preparedText} from '../model/encode.js';
+import {preparedText} from '../model/prompt.js';
 import type {PackedBatch} from '../native.js';
 import {giveTurn} from '../pace.js';
 
@@ -17,7 +17,7 @@ export type BatchRules = {
 };
 
 /** A part of a batch: consecutive texts. */
-export type Chunk = {first: number; count: number; packed: Required<PackedBatch>};
+export type Chunk = {first: number; count: number; packed: PackedBatch & {texts: Int32Array}};
 
 export type TrainingBatch = {
 	rows: number;
@@ -38,11 +38,13 @@ export async function packBatch(
 	signal?: AbortSignal,
 ): Promise<TrainingBatch> {
 	const {tokenizer, folder} = model;
-	const {truncationSide} = folder;
+	const {truncationSide, addSpecialTokens} = folder;
+	const settings = {truncationSide, addSpecialTokens, signal};
 	const {queries, documents} = await textsOf(model, rows, rules, signal);
-	const [left, right] = await Promise.all([
-		tokenizer.encode(queries, {maxLength: rules.queryMaxLength, truncationSide, signal}),
-		tokenizer.encode(documents, {maxLength: rules.documentMaxLength, truncationSide, signal}),
+	const [left, right, skip] = await Promise.all([
+		tokenizer.encode(queries, {maxLength: rules.queryMaxLength, ...settings}),
+		tokenizer.encode(documents, {maxLength: rules.documentMaxLength, ...settings}),
+		skipsOf(model, rows, rules),
 	]);
 	const ids = new Int32Array(left.ids.length + right.ids.length);
 	ids.set(left.ids);
@@ -58,7 +60,7 @@ export async function packBatch(
 		negativeOffsets: negativeOffsetsOf(rows),
 		texts: queries.length + documents.length,
 		tokens: ids.length,
-		chunks: chunksOf(ids, offsets, rules.chunkTokens),
+		chunks: chunksOf({ids, offsets, ...(skip && {skip})}, rules.chunkTokens),
 		truncatedQueries: count(left.truncated),
 		truncatedDocuments: count(right.truncated),
 	};
@@ -86,6 +88,23 @@ async function textsOf(
 	return {queries, documents: [...positives, ...negatives]};
 }
 
+/** Leading tokens of each text that pooling leaves out; undefined: none of any. */
+async function skipsOf(
+	model: EmbeddingModel,
+	rows: readonly RowTexts[],
+	{queryPrompt, documentPrompt, queryMaxLength, documentMaxLength}: BatchRules,
+): Promise<Int32Array | undefined> {
+	if (model.folder.modules.includePrompt) return undefined;
+	const counts = new Map<string, number>();
+	for (const prompt of new Set(rows.map(row => row.prompt ?? queryPrompt))) {
+		counts.set(prompt, await model.promptTokens(prompt, queryMaxLength));
+	}
+	const queries = rows.map(row => counts.get(row.prompt ?? queryPrompt)!);
+	const documents = rows.length + rows.reduce((sum, row) => sum + row.negatives.length, 0);
+	const count = await model.promptTokens(documentPrompt, documentMaxLength);
+	return Int32Array.of(...queries, ...new Int32Array(documents).fill(count));
+}
+
 function negativeOffsetsOf(rows: readonly RowTexts[]): Int32Array {
 	const offsets = new Int32Array(rows.length + 1);
 	for (const [n, row] of rows.entries()) offsets[n + 1] = offsets[n]! + row.negatives.length;
@@ -96,7 +115,7 @@ function count(flags: Uint8Array): number {
 	return flags.reduce((sum, flag) => sum + flag, 0);
 }
 
-function chunksOf(ids: Int32Array, offsets: Int32Array, budget: number): Chunk[] {
+function chunksOf({ids, offsets, skip}: PackedBatch, budget: number): Chunk[] {
 	const chunks: Chunk[] = [];
 	const texts = offsets.length - 1;
 	for (let first = 0; first < texts; ) {
@@ -107,6 +126,7 @@ function chunksOf(ids: Int32Array, offsets: Int32Array, budget: number): Chunk[]
 			ids: ids.subarray(begin, offsets[end]),
 			offsets: offsets.slice(first, end + 1).map(offset => offset - begin),
 			texts: Int32Array.from({length: end - first}, (_, n) => first + n),
+			...(skip && {skip: skip.subarray(first, end)}),
 		};
 		chunks.push({first, count: end - first, packed});
 		first = end;

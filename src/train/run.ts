@@ -8,6 +8,7 @@ import {EngineError} from '../errors.js';
 import type {Loss} from '../loss/loss.js';
 import {isObject} from '../model/config.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
+import {documentPrompt} from '../model/outer-config.js';
 import {automaticChunkTokens, type BatchRules} from './batch.js';
 import {newestCheckpoint, type RunState, restoreCheckpoint} from './checkpoint.js';
 import {type Course, planCourse} from './epochs.js';
@@ -64,6 +65,7 @@ export async function prepareRun(
 	folder: RunFolder | undefined,
 ): Promise<Run> {
 	const {signal, loss, onMessage} = request;
+	for (const warning of model.folder.saveWarnings) onMessage?.(warning);
 	const sources = await evaluationSources(request.evaluate);
 	const deciding = decidingMetric(settings.metric, sources);
 	if (settings.saveBest && !(deciding && folder)) {
@@ -128,14 +130,12 @@ function both(rate: number) {
 
 function rulesOf(model: EmbeddingModel, settings: TrainSettings): BatchRules {
 	const {maxLength, prompts, folder} = model;
-	const {positions, positionOffset} = folder.spec.embedding;
-	const most = positions > 0 ? positions - positionOffset : Number.MAX_SAFE_INTEGER;
 	const {queryMaxLength = maxLength, documentMaxLength = maxLength, chunkTokens} = settings;
 	for (const [name, length] of Object.entries({queryMaxLength, documentMaxLength})) {
-		if (length <= most) continue;
+		if (length <= folder.longest) continue;
 		throw new EngineError(
 			'OPTION_RANGE',
-			`${name}: expected at most ${most}, the positions of the model, got ${length}`,
+			`${name}: expected at most ${folder.longest}, the positions of the model, got ${length}`,
 		);
 	}
 	return {
@@ -143,9 +143,7 @@ function rulesOf(model: EmbeddingModel, settings: TrainSettings): BatchRules {
 		documentMaxLength,
 		queryPrompt: model.promptOf({promptText: settings.queryPrompt ?? prompts['query'] ?? ''}),
 		documentPrompt: model.promptOf({
-			promptText:
-				settings.documentPrompt ??
-				(prompts['document'] || prompts['passage'] || prompts['corpus'] || ''),
+			promptText: settings.documentPrompt ?? documentPrompt(prompts) ?? '',
 		}),
 		chunkTokens: chunkTokens === 'auto' ? automaticChunkTokens(model) : chunkTokens,
 	};

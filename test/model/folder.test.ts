@@ -190,11 +190,23 @@ describe('prompts', () => {
 		await expect(both).rejects.toMatchObject({code: 'OPTION_CONFLICT'});
 	});
 
-	test('are refused where the model leaves them out of its pooling', async () => {
+	test('that pooling leaves out are refused where they leave no room for a text', async () => {
 		const pooling = {pooling_mode: 'mean', include_prompt: false};
 		const model = await load(modelFolder(place(), {...files, '1_Pooling/config.json': pooling}));
-		await expect(model.embed('age')).rejects.toMatchObject({code: 'MODEL_POOLING'});
-		expect(await model.embed('age', {promptText: ''})).toHaveLength(64);
+		expect(await model.embed('age', {maxLength: 5})).toHaveLength(64);
+		await expect(model.embed('age', {maxLength: 4})).rejects.toMatchObject({
+			code: 'OPTION_RANGE',
+			message: 'max-length: expected more than the 4 tokens of the prompt, got 4',
+		});
+	});
+
+	test('around a text are left out of pooling as far as they stand before it', async () => {
+		const pooling = {pooling_mode: 'mean', include_prompt: false};
+		const model = await load(modelFolder(place(), {...files, '1_Pooling/config.json': pooling}));
+		const before = await model.embed('age', {promptText: 'what {} ] ?'});
+		expect(before).toEqual(await model.embed('age ] ?', {promptText: 'what '}));
+		const after = await model.embed('age', {promptText: '{} ] ?'});
+		expect(after).toEqual(await model.embed('age ] ?', {promptText: ''}));
 	});
 
 	test('are lower-cased with the text where the folder asks for it', async () => {

@@ -1,0 +1,87 @@
+// The files of a model folder beside its weights, in the layout that every version of
+// sentence-transformers reads (up to 5.3): modules and their configurations, tokenizer, lengths, prompts.
+
+import {mkdir, readFile, writeFile} from 'node:fs/promises';
+import {dirname, join} from 'node:path';
+import {type JsonObject, readJsonObject} from './config.js';
+import {layerConfig} from './dense-config.js';
+import type {ModelFolder} from './folder.js';
+import {outerConfig} from './outer-config.js';
+import {poolingConfig} from './pooling-config.js';
+import {staticPlace} from './static-folder.js';
+
+/** Writes everything but weights and card into a folder that exists. */
+export async function writeModules(folder: ModelFolder, target: string): Promise<void> {
+	const {spec, modules} = folder;
+	const list = modules.isStatic
+		? [await writeStatic(folder, target)]
+		: [await writeTransformer(folder, target), await writePooling(folder, target)];
+	for (const layer of modules.dense) {
+		await writeJson(join(target, layer.place, 'config.json'), layerConfig(layer));
+		list.push(module(list.length, layer.place, layer.kind));
+	}
+	if (spec.head.normalize) {
+		const place = `${list.length}_Normalize`;
+		await mkdir(join(target, place), {recursive: true});
+		list.push(module(list.length, place, 'Normalize'));
+	}
+	await writeJson(join(target, 'config_sentence_transformers.json'), outerConfig(folder));
+	await writeJson(join(target, 'modules.json'), list);
+}
+
+type ModuleEntry = {idx: number; name: string; path: string; type: string};
+
+function module(idx: number, path: string, kind: string): ModuleEntry {
+	return {idx, name: String(idx), path, type: `sentence_transformers.models.${kind}`};
+}
+
+/** The transformer in the root, wherever it lay, with the length that the model is used at. */
+async function writeTransformer(folder: ModelFolder, target: string): Promise<ModuleEntry> {
+	const {transformer, config, tokenizerFiles, maxLength, truncationSide, lowerCase} = folder;
+	const code = folder.remoteCode?.files ?? [];
+	await copyFiles(transformer, [...tokenizerFiles.names, ...code], target);
+	const file = 'tokenizer_config.json';
+	const settings = (await readJsonObject(join(transformer, file))) ?? {};
+	const isSaid = truncationSide !== 'right' || 'truncation_side' in settings;
+	await writeJson(join(target, file), {
+		...settings,
+		model_max_length: maxLength,
+		...(isSaid && {truncation_side: truncationSide}),
+	});
+	await writeJson(join(target, 'config.json'), withType(config));
+	await writeJson(join(target, 'sentence_bert_config.json'), {
+		max_seq_length: maxLength,
+		do_lower_case: lowerCase,
+	});
+	return module(0, '', 'Transformer');
+}
+
+async function writePooling({spec, modules}: ModelFolder, target: string): Promise<ModuleEntry> {
+	const {includePrompt} = modules;
+	const config = poolingConfig(spec.head.pooling, {width: spec.width, includePrompt});
+	await writeJson(join(target, '1_Pooling', 'config.json'), config);
+	return module(1, '1_Pooling', 'Pooling');
+}
+
+async function writeStatic(
+	{transformer, tokenizerFiles}: ModelFolder,
+	target: string,
+): Promise<ModuleEntry> {
+	await copyFiles(transformer, tokenizerFiles.names, join(target, staticPlace));
+	return module(0, staticPlace, 'StaticEmbedding');
+}
+
+async function copyFiles(from: string, names: readonly string[], to: string): Promise<void> {
+	for (const name of names) await writeFile(join(to, name), await readFile(join(from, name)));
+}
+
+/** Readers compute in the type that the configuration names, so it names the one that is written. */
+function withType(config: JsonObject): JsonObject {
+	const keys = ['dtype', 'torch_dtype'].filter(key => key in config);
+	return {...config, ...Object.fromEntries(keys.map(key => [key, 'float32']))};
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+	await mkdir(dirname(path), {recursive: true});
+	await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
+}
