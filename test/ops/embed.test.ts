@@ -14,12 +14,15 @@ const names = ['tokens', 'positions', 'types'] as const;
 const cases = grid({
 	lengths: [[1], [3, 0, 5], [129, 64, 1], [600], [0, 0]],
 	columns: [1, 7, 16, 26, 33, 384],
-	positionOffset: [0, 2],
-});
+	place: [
+		{positionOffset: 0, scale: 1},
+		{positionOffset: 2, scale: 7.25},
+	],
+}).map(({place, ...one}) => ({...one, ...place}));
 
 type Case = (typeof cases)[number];
 
-function operands({lengths, columns, positionOffset}: Case) {
+function operands({lengths, columns, positionOffset, scale}: Case) {
 	const random = normals(columns + sum(lengths));
 	const uniform = uniforms(sum(lengths));
 	const tables = () => ({
@@ -29,7 +32,7 @@ function operands({lengths, columns, positionOffset}: Case) {
 	});
 	const ids = Array.from({length: sum(lengths)}, () => Math.floor(vocabulary * uniform()));
 	return {
-		texts: {ids: Int32Array.from(ids), offsets: offsetsOf(lengths), positionOffset},
+		texts: {ids: Int32Array.from(ids), offsets: offsetsOf(lengths), positionOffset, scale},
 		tables: tables(),
 		before: tables(),
 		dx: randomMatrix(sum(lengths), columns, random),
@@ -51,7 +54,7 @@ function backward(device: NativeDevice, {texts, dx, before}: Operands) {
 // Sums of floats in a fixed order: there is nothing to tolerate.
 onEveryPath('embed', device => {
 	test.each(cases)(
-		'reads $columns columns for texts of $lengths from position $positionOffset',
+		'reads $columns columns for texts of $lengths from position $positionOffset, $scale times',
 		async one => {
 			const given = operands(one);
 			const {tokens} = given.tables;
@@ -63,7 +66,7 @@ onEveryPath('embed', device => {
 	);
 
 	test.each(cases)(
-		'adds $columns columns of texts of $lengths to the tables from position $positionOffset',
+		'adds $columns columns of texts of $lengths from position $positionOffset, $scale times',
 		async one => {
 			const given = operands(one);
 			const {dtokens, dpositions, dtypes} = await backward(device, given);
@@ -76,7 +79,7 @@ onEveryPath('embed', device => {
 });
 
 sameBitsEverywhere('an embedding', async device => {
-	const given = operands({lengths: [129, 64, 1], columns: 384, positionOffset: 2});
+	const given = operands({lengths: [129, 64, 1], columns: 384, positionOffset: 2, scale: 0.3});
 	const gradients = Object.values(await backward(device, given));
 	return [await forward(device, given, given.tables), ...gradients];
 });

@@ -16,17 +16,28 @@ import {expectClose, expectSameBits, once} from '../support/tolerance.js';
 
 const kinds: readonly NormKind[] = ['layer', 'rms'];
 
-const shapes = grid({
-	kind: kinds,
-	rows: [0, 1, 5, 13, 97, 130],
-	columns: [1, 7, 16, 26, 33, 384],
-	hasBias: [true, false],
-	hasResidual: [true, false],
-});
+const shapes = [
+	...grid({
+		kind: kinds,
+		offset: [0],
+		rows: [0, 1, 5, 13, 97, 130],
+		columns: [1, 7, 16, 26, 33, 384],
+		hasBias: [true, false],
+		hasResidual: [true, false],
+	}),
+	...grid({
+		kind: kinds,
+		offset: [1],
+		rows: [13],
+		columns: [1, 26, 384],
+		hasBias: [true],
+		hasResidual: [true],
+	}),
+];
 
 type Shape = (typeof shapes)[number];
 
-function operands({kind, rows, columns, hasBias, hasResidual}: Shape) {
+function operands({kind, offset, rows, columns, hasBias, hasResidual}: Shape) {
 	const random = normals(rows + 1000 * columns);
 	const weight = randomMatrix(1, columns, random);
 	const bias = randomMatrix(1, columns, random);
@@ -34,6 +45,7 @@ function operands({kind, rows, columns, hasBias, hasResidual}: Shape) {
 	return {
 		kind,
 		epsilon: 1e-5,
+		offset,
 		x: randomMatrix(rows, columns, random),
 		weight,
 		dy: randomMatrix(rows, columns, random),
@@ -47,14 +59,14 @@ function operands({kind, rows, columns, hasBias, hasResidual}: Shape) {
 type Operands = ReturnType<typeof operands>;
 
 function forward(device: NativeDevice, {x, residual, ...more}: Operands) {
-	const {kind, epsilon, weight, bias} = more;
+	const {kind, epsilon, offset, weight, bias} = more;
 	const rows = () => blank(x.rows, x.columns);
 	const outputs = {y: rows(), mean: blank(x.rows, 1), rstd: blank(x.rows, 1)};
 	const sum = residual && {sum: rows()};
 	return runOp(
 		device,
 		'normForward',
-		{kind, epsilon, x, residual, weight, bias},
+		{kind, epsilon, offset, x, residual, weight, bias},
 		{
 			...outputs,
 			...(sum as {sum: Matrix}),
@@ -64,7 +76,8 @@ function forward(device: NativeDevice, {x, residual, ...more}: Operands) {
 
 function gradientOf(given: Operands) {
 	const {sum, mean, rstd} = normForward(given, Math.fround);
-	return {kind: given.kind, weight: given.weight, dy: given.dy, sum, mean, rstd};
+	const {kind, offset, weight, dy} = given;
+	return {kind, offset, weight, dy, sum, mean, rstd};
 }
 
 function backward(device: NativeDevice, given: Operands) {
@@ -76,11 +89,12 @@ function backward(device: NativeDevice, given: Operands) {
 const cases = shapes.map(shape => {
 	const given = operands(shape);
 	const gradient = gradientOf(given);
+	const factor = largest(given.weight) + shape.offset;
 	return {
 		...shape,
 		given,
-		scale: largest(gradient.sum) * largest(gradient.rstd) * largest(given.weight),
-		slope: largest(gradient.rstd) * largest(given.dy) * largest(given.weight),
+		scale: largest(gradient.sum) * largest(gradient.rstd) * factor,
+		slope: largest(gradient.rstd) * largest(given.dy) * factor,
 		y: once(round => normForward(given, round).y),
 		mean: once(round => normForward(given, round).mean),
 		rstd: once(round => normForward(given, round).rstd),
@@ -92,7 +106,7 @@ const cases = shapes.map(shape => {
 
 onEveryPath('norm', device => {
 	test.each(cases)(
-		'$kind of $rows by $columns, a bias: $hasBias, a residual: $hasResidual',
+		'$kind of $rows by $columns, a bias: $hasBias, a residual: $hasResidual, offset $offset',
 		async one => {
 			const {y, mean, rstd, sum} = await forward(device, one.given);
 			expectClose(y, one.y, {scale: one.scale});
@@ -114,7 +128,7 @@ onEveryPath('norm', device => {
 });
 
 sameBitsEverywhere('a norm', async device => {
-	const options = {rows: 130, columns: 384, hasBias: true, hasResidual: true};
+	const options = {offset: 0, rows: 130, columns: 384, hasBias: true, hasResidual: true};
 	const results = kinds
 		.map(kind => operands({kind, ...options}))
 		.map(async given => [

@@ -2,9 +2,17 @@
 
 import {exact, type Round} from './tolerance.js';
 
-export type Activation = 'none' | 'gelu' | 'tanh' | 'relu';
+export type Activation = 'none' | 'gelu' | 'tanh' | 'relu' | 'geluTanh' | 'silu' | 'sigmoid';
 
-export const activations: readonly Activation[] = ['none', 'gelu', 'tanh', 'relu'];
+export const activations: readonly Activation[] = [
+	'none',
+	'gelu',
+	'tanh',
+	'relu',
+	'geluTanh',
+	'silu',
+	'sigmoid',
+];
 
 export function activate(kind: Activation, x: number, round: Round = exact): number {
 	switch (kind) {
@@ -14,6 +22,12 @@ export function activate(kind: Activation, x: number, round: Round = exact): num
 			return round(Math.tanh(x));
 		case 'relu':
 			return Math.max(x, 0);
+		case 'geluTanh':
+			return round(round(0.5 * x) * round(1 + tanhInside(x, round)));
+		case 'silu':
+			return round(x * sigmoid(x, round));
+		case 'sigmoid':
+			return sigmoid(x, round);
 		default:
 			return x;
 	}
@@ -32,9 +46,34 @@ export function slope(kind: Activation, x: number, round: Round = exact): number
 		}
 		case 'relu':
 			return x > 0 ? 1 : 0;
+		case 'geluTanh': {
+			const y = tanhInside(x, round);
+			const inner = round(rootOfTwoOverPi * round(1 + round(3 * cubic * round(x * x))));
+			const bend = round(round(1 - round(y * y)) * inner);
+			// Far out 1 - y^2 is zero and x^2 may be infinite.
+			return round(round(0.5 * round(1 + y)) + (y * y === 1 ? 0 : round(round(0.5 * x) * bend)));
+		}
+		case 'silu': {
+			const y = sigmoid(x, round);
+			return round(y + round(round(x * y) * sigmoid(-x, round)));
+		}
+		case 'sigmoid':
+			return round(sigmoid(x, round) * sigmoid(-x, round));
 		default:
 			return 1;
 	}
+}
+
+const rootOfTwoOverPi = Math.sqrt(2 / Math.PI);
+const cubic = 0.044715;
+
+function tanhInside(x: number, round: Round): number {
+	const cube = round(round(x * x) * x);
+	return round(Math.tanh(round(rootOfTwoOverPi * round(x + round(cubic * cube)))));
+}
+
+function sigmoid(x: number, round: Round): number {
+	return round(1 / round(1 + round(Math.exp(-x))));
 }
 
 function cumulative(x: number, round: Round): number {

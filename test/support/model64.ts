@@ -94,7 +94,7 @@ function residual(pass: Pass, {name, norms, site, x, layer}: Wrapped): Matrix {
 
 function headOf(pass: Pass, {pooling, dense, normalize}: HeadSpec, x: Matrix): Matrix {
 	const [kind] = pooling;
-	let h = kind ? poolForward(kind as 'mean', x, pass.batch.offsets, pass.round) : x;
+	let h = kind ? poolForward({kind, offsets: pass.batch.offsets}, x, pass.round) : x;
 	for (const [index, {activation}] of dense.entries()) {
 		h = linear(pass, `head.${index}`, h, activation);
 	}

@@ -1,7 +1,6 @@
 // What the ops over packed texts mean: embedding and pooling. See oracle.ts.
 
 import {type Matrix, zeros} from './matrix.js';
-import type {Pooling} from './oracle.js';
 import {exact, type Round} from './tolerance.js';
 
 export type Tables = {tokens: Matrix; positions?: Matrix | undefined; types?: Matrix | undefined};
@@ -16,28 +15,35 @@ function rowsRead(ids: Int32Array, offsets: Int32Array, positionOffset: number) 
 	});
 }
 
-export type Texts = {ids: Int32Array; offsets: Int32Array; positionOffset: number};
+export type Texts = {
+	ids: Int32Array;
+	offsets: Int32Array;
+	positionOffset: number;
+	/** Of the rows of tokens. */
+	scale?: number | undefined;
+};
 
 export function embedForward(
-	{ids, offsets, positionOffset}: Texts,
+	{ids, offsets, positionOffset, scale = 1}: Texts,
 	{tokens, positions, types}: Tables,
 	round: Round = exact,
 ): Matrix {
 	const x = zeros(ids.length, tokens.columns);
 	for (const [token, rows] of rowsRead(ids, offsets, positionOffset).entries()) {
 		for (let column = 0; column < x.columns; column += 1) {
-			const values = [tokens, positions, types].map(
+			const [word, ...others] = [tokens, positions, types].map(
 				(table, kind) => table?.values[rows[kind]! * x.columns + column] ?? 0,
 			);
-			x.values[token * x.columns + column] = values.reduce((total, value) => round(total + value));
+			const total = others.reduce((sum, value) => round(sum + value), round(word! * scale));
+			x.values[token * x.columns + column] = total;
 		}
 	}
 	return x;
 }
 
-/** The tables with the rows of dx added where they were read. */
+/** The tables with the rows of dx added where they were read, `scale` times for the tokens. */
 export function embedBackward(
-	{ids, offsets, positionOffset}: Texts,
+	{ids, offsets, positionOffset, scale = 1}: Texts,
 	{dx, before}: {dx: Matrix; before: Record<keyof Tables, Matrix>},
 	round: Round = exact,
 ): Record<keyof Tables, Matrix> {
@@ -49,54 +55,83 @@ export function embedBackward(
 		for (let column = 0; column < dx.columns; column += 1) {
 			for (const [kind, {values}] of [tokens, positions, types].entries()) {
 				const at = rows[kind]! * dx.columns + column;
-				values[at] = round(values[at]! + dx.values[token * dx.columns + column]!);
+				const value = dx.values[token * dx.columns + column]!;
+				values[at] = round(values[at]! + (kind === 0 ? round(value * scale) : value));
 			}
 		}
 	}
 	return {tokens, positions, types};
 }
 
-/** The rows of a text, by their place in it, that make what it pools to; all with the same share. */
-function chosenRows(kind: Pooling, length: number): number[] {
-	const rows = Array.from({length}, (_, row) => row);
-	return {cls: rows.slice(0, 1), mean: rows, last: rows.slice(-1)}[kind];
+export type Pooling = 'cls' | 'max' | 'mean' | 'mean_sqrt_len' | 'weightedmean' | 'last';
+
+export type Pooled = {
+	kind: Pooling;
+	offsets: Int32Array;
+	/** How many leading rows of each text take no part. */
+	skip?: Int32Array | undefined;
+};
+
+type Term = {row: number; weight: number};
+
+/** The rows of a text that its pooling sees, with their weights before these are divided. */
+function termsOf({kind, offsets, skip}: Pooled, text: number): Term[] {
+	const [begin, end] = [offsets[text]!, offsets[text + 1]!];
+	const all = Array.from({length: end - begin}, (_, place) => ({
+		row: begin + place,
+		weight: kind === 'weightedmean' ? place + 1 : 1,
+	}));
+	const left = all.slice(skip?.[text] ?? 0);
+	const ends: Partial<Record<Pooling, Term[]>> = {cls: left.slice(0, 1), last: left.slice(-1)};
+	return ends[kind] ?? left;
 }
 
-export function poolForward(
-	kind: Pooling,
-	x: Matrix,
-	offsets: Int32Array,
-	round: Round = exact,
-): Matrix {
+function divisorOf(kind: Pooling, terms: readonly Term[], round: Round): number {
+	const total = terms.reduce((sum, {weight}) => sum + weight, 0);
+	return kind === 'mean_sqrt_len' ? round(Math.sqrt(total)) : total;
+}
+
+export function poolForward(pooled: Pooled, x: Matrix, round: Round = exact): Matrix {
 	const {columns} = x;
-	const y = zeros(offsets.length - 1, columns);
-	for (let at = 0; at < y.values.length; at += 1) {
-		const [text, column] = [Math.floor(at / columns), at % columns];
-		const begin = offsets[text]!;
-		const rows = chosenRows(kind, offsets[text + 1]! - begin);
-		const value = (row: number) => x.values[(begin + row) * columns + column]!;
-		const total = rows.reduce((partial, row) => round(partial + value(row)), 0);
-		y.values[at] = round(total / Math.max(1, rows.length));
-	}
-	return y;
+	const rows = Array.from({length: pooled.offsets.length - 1}, (_, text) => {
+		const terms = termsOf(pooled, text);
+		const divisor = divisorOf(pooled.kind, terms, round);
+		return Array.from({length: columns}, (_, column) => {
+			const value = (row: number) => x.values[row * columns + column]!;
+			if (terms.length === 0) return 0;
+			if (pooled.kind === 'max') return Math.max(...terms.map(({row}) => value(row)));
+			const add = (sum: number, {row, weight}: Term) => round(sum + round(weight * value(row)));
+			return round(terms.reduce(add, 0) / divisor);
+		});
+	});
+	return {rows: rows.length, columns, values: Float64Array.from(rows.flat())};
 }
 
+/** The row that holds each largest element, the first of equal ones; -1 for a text without rows. */
+export function poolArgmax(pooled: Pooled, x: Matrix): Int32Array {
+	const y = poolForward({...pooled, kind: 'max'}, x);
+	return Int32Array.from(y.values, (most, at) => {
+		const terms = termsOf(pooled, Math.floor(at / x.columns));
+		const found = terms.find(({row}) => x.values[row * x.columns + (at % x.columns)] === most);
+		return found?.row ?? -1;
+	});
+}
+
+/** The gradient of x; `argmax` is that of the largest elements. */
 export function poolBackward(
-	kind: Pooling,
+	pooled: Pooled & {argmax?: Int32Array | undefined},
 	dy: Matrix,
-	offsets: Int32Array,
 	round: Round = exact,
 ): Matrix {
 	const {columns} = dy;
-	const dx = zeros(offsets.at(-1)!, columns);
-	for (let text = 0; text < dy.rows; text += 1) {
-		const begin = offsets[text]!;
-		const rows = chosenRows(kind, offsets[text + 1]! - begin);
-		for (const row of rows) {
-			for (let column = 0; column < columns; column += 1) {
-				const value = round(dy.values[text * columns + column]! / rows.length);
-				dx.values[(begin + row) * columns + column] = value;
-			}
+	const dx = zeros(pooled.offsets.at(-1)!, columns);
+	for (const [at, value] of dy.values.entries()) {
+		const [text, column] = [Math.floor(at / columns), at % columns];
+		const terms = termsOf(pooled, text);
+		const divisor = divisorOf(pooled.kind, terms, round);
+		for (const {row, weight} of terms) {
+			const share = pooled.argmax ? Number(pooled.argmax[at] === row) : round(weight / divisor);
+			dx.values[row * columns + column] = round(value * share);
 		}
 	}
 	return dx;

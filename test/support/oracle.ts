@@ -6,7 +6,6 @@ import {type Matrix, matrixOf, zeros} from './matrix.js';
 import {exact, type Round} from './tolerance.js';
 
 export type NormKind = 'layer' | 'rms';
-export type Pooling = 'cls' | 'mean' | 'last';
 
 export function mapped(x: Matrix, value: (x: number, index: number) => number): Matrix {
 	return matrixOf(x.rows, x.columns, index => value(x.values[index]!, index));
@@ -97,13 +96,27 @@ export function addColumns(x: Matrix, before: Matrix, round: Round = exact): Mat
 	return total;
 }
 
-export type Norm = {kind: NormKind; epsilon: number; weight: Matrix; bias?: Matrix | undefined};
+export type Norm = {
+	kind: NormKind;
+	epsilon: number;
+	offset?: number | undefined;
+	weight: Matrix;
+	bias?: Matrix | undefined;
+};
 
 export type Normed = {sum: Matrix; y: Matrix; mean: Matrix; rstd: Matrix};
 
 /** The variance is rounded once, as the contract says. */
 export function normForward(
-	{x, residual, kind, epsilon, weight, bias}: Norm & {x: Matrix; residual?: Matrix | undefined},
+	{
+		x,
+		residual,
+		kind,
+		epsilon,
+		offset = 0,
+		weight,
+		bias,
+	}: Norm & {x: Matrix; residual?: Matrix | undefined},
 	round: Round = exact,
 ): Normed {
 	const summed = mapped(x, (value, at) => (residual ? round(value + residual.values[at]!) : value));
@@ -113,7 +126,8 @@ export function normForward(
 		const [row, column] = [Math.floor(at / x.columns), at % x.columns];
 		if (column === 0) [mean.values[row], rstd.values[row]] = momentsOf(row);
 		const hat = round(round(value - mean.values[row]!) * rstd.values[row]!);
-		return round(round(hat * weight.values[column]!) + (bias?.values[column] ?? 0));
+		const factor = round(weight.values[column]! + offset);
+		return round(round(hat * factor) + (bias?.values[column] ?? 0));
 	});
 	return {sum: summed, y, mean, rstd};
 
@@ -135,6 +149,7 @@ function meanOf(values: Float64Array, round: Round): number {
 
 export type NormGradient = {
 	kind: NormKind;
+	offset?: number | undefined;
 	sum: Matrix;
 	weight: Matrix;
 	mean: Matrix;
@@ -142,11 +157,13 @@ export type NormGradient = {
 	dy: Matrix;
 };
 
-/** dx = rstd (g - mean(g) - hat mean(g hat)), g = dy weight; rms has no mean(g). */
+/** dx = rstd (g - mean(g) - hat mean(g hat)), g = dy (weight + offset); rms has no mean(g). */
 export function normBackward(given: NormGradient, round: Round = exact): Matrix {
-	const {kind, weight, rstd, dy} = given;
+	const {kind, offset = 0, weight, rstd, dy} = given;
 	const hat = hatOf(given, round);
-	const g = mapped(dy, (value, at) => round(value * weight.values[at % dy.columns]!));
+	const g = mapped(dy, (value, at) =>
+		round(value * round(weight.values[at % dy.columns]! + offset)),
+	);
 	const centre = rowMeans(g, round);
 	const along = rowMeans(
 		mapped(g, (value, at) => round(value * hat.values[at]!)),

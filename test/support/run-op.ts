@@ -6,14 +6,14 @@ import {expect} from 'vitest';
 import {type NativeDevice, native, type Tensor} from '../../dist/native.js';
 import {type Matrix, rowsOf} from './matrix.js';
 
-export type Operand = Matrix | Int32Array | string | number | boolean | undefined;
+export type Operand = Matrix | Tensor | Int32Array | string | number | boolean | undefined;
 
 const guard = -12345;
 const guardElements = 32;
 
 /**
 Writes `inputs` and `outputs` (with what they hold before), runs the op and returns what the outputs
-then hold. A field that is undefined is left out.
+then hold. A field that is undefined is left out; a tensor is the caller's own.
 */
 export async function runOp<Name extends string>(
 	device: NativeDevice,
@@ -56,14 +56,14 @@ export function tensorOf(device: NativeDevice, {rows, columns, values}: Matrix):
 	return tensor;
 }
 
-function integers(device: NativeDevice, values: Int32Array): Tensor {
+export function integers(device: NativeDevice, values: Int32Array): Tensor {
 	const tensor = device.tensor(1, values.length, 'i32');
 	device.write(tensor, values);
 	return tensor;
 }
 
 function isMatrix(operand: Operand): operand is Matrix {
-	return typeof operand === 'object' && 'rows' in operand;
+	return typeof operand === 'object' && 'values' in operand && 'rows' in operand;
 }
 
 function guardRows(columns: number): number {
