@@ -55,14 +55,18 @@ async function receiveMore(
 	got: number,
 	work: Downloading & {isLast: boolean},
 ): Promise<RemoteFile> {
+	let hasCome = false;
+	const onBytes = (received: number) => {
+		hasCome = true;
+		work.onBytes(received);
+	};
 	try {
-		return await receive(file, got, work);
+		return await receive(file, got, {...work, onBytes});
 	} catch (error) {
 		work.signal?.throwIfAborted();
 		const isBroken = error instanceof EngineError && error.code === 'HUB_UNREACHABLE';
 		// Only a connection that has brought something is worth another try.
-		const hasGrown = ((await sizeOf(partialOf(file, work))) ?? 0) > got;
-		if (!isBroken || !hasGrown || work.isLast) throw error;
+		if (!isBroken || !hasCome || work.isLast) throw error;
 	}
 	await setTimeout(pause, undefined, {signal: work.signal}).catch(() => undefined);
 	work.signal?.throwIfAborted();
