@@ -3,7 +3,6 @@ import os
 import sys
 import tempfile
 
-import numpy as np
 import torch
 from transformers import AutoModel
 
@@ -38,19 +37,12 @@ def with_torch():
 candidates = {f"PyTorch {torch.__version__}": with_torch}
 try:
     import onnxruntime
-    from onnxruntime.transformers import optimizer
 
-    folder = tempfile.mkdtemp()
-    plain, fused = os.path.join(folder, "plain.onnx"), os.path.join(folder, "fused.onnx")
-    model.set_attn_implementation("eager")
-    axes = {0: "b", 1: "s"}
-    torch.onnx.export(Embedder(), batches[0], plain, input_names=["ids", "mask"], output_names=["e"],
-                      dynamic_axes={"ids": axes, "mask": axes}, opset_version=14, dynamo=False)
-    config = model.config
-    optimizer.optimize_model(plain, model_type="bert", num_heads=config.num_attention_heads,
-                             hidden_size=config.hidden_size).save_model_to_file(fused)
-    model.set_attn_implementation("sdpa")
-    for name, file in (("plain", plain), ("fused", fused)):
+    from bert_onnx import export
+
+    for name, file in export(path, tempfile.mkdtemp()).items():
+        if name == "int8" and "--int8" not in sys.argv:
+            continue
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
