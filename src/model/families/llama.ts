@@ -144,10 +144,7 @@ export const qwen2 = kin({
 	name: 'qwen2',
 	longest: 32_768,
 	keyHeads: 32,
-	parts: config => {
-		config.only('attention_bias', true);
-		return {bias: true, outputBias: false};
-	},
+	parts: () => ({bias: true, outputBias: false}),
 	windows: laterWindows,
 });
 
