@@ -2,7 +2,16 @@
 // differences.
 
 import {expect, test} from 'vitest';
-import type {DenseSpec, ModelSpec, NormPlaces, NormSpec, Pooling} from '../../dist/model/spec.js';
+import {
+	type AttentionSpec,
+	type DenseSpec,
+	type MlpSpec,
+	type ModelSpec,
+	type NormPlaces,
+	type NormSpec,
+	type Pooling,
+	poolings,
+} from '../../dist/model/spec.js';
 import {grid, largest, type Matrix, normals, randomMatrix} from '../support/matrix.js';
 import {type Batch, type Dropout, forward64, noDropout} from '../support/model64.js';
 import {
@@ -181,18 +190,83 @@ const shape: Shape = {
 	...{width: 24, heads: 3, norms: {after: layerNorm}, bias: true, activation: 'gelu'},
 };
 
+const plainDense = {bias: true, activation: 'none'} as const;
+const rms: NormSpec = {kind: 'rms', epsilon: 1e-6, offset: 1, bias: false};
+const turns = {frequencies: [1, 0.3, 0.05, 0.01], magnitude: 1};
+const grouped = {heads: 4, keyHeads: 2, headWidth: 5};
+
 const bodies: Record<string, ModelSpec> = {
 	'a width of 24 and 3 heads': specOf(shape),
 	'1 head of an odd width': specOf({...shape, width: 13, heads: 1}),
 	'heads of width 1': specOf({...shape, width: 8, heads: 8}),
 	relu: specOf({...shape, activation: 'relu'}),
 	tanh: specOf({...shape, activation: 'tanh'}),
+	silu: blocksOf({mlp: {activation: 'silu'}}),
 	'no blocks': specOf(shape, {blocks: []}),
 	'positions from 2': embeddingOf({positionOffset: 2}),
 	'no positions': embeddingOf({positions: 0}),
 	'no types': embeddingOf({types: 0}),
 	'no norm of the embedding': specOf(shape, {embedding: withoutNorm()}),
+	'narrow tables': embeddingOf({width: 7}),
+	'tokens scaled': embeddingOf({scale: 3.5}),
+	'rotary positions': blocksOf({attention: {rotary: turns}}),
+	'rotary positions, stretched, of a part of each head': blocksOf({
+		attention: {rotary: {frequencies: [1, 0.2], magnitude: 1.3}},
+	}),
+	'attention that sees nothing later': blocksOf({attention: {causal: true}}),
+	'attention with a window': blocksOf({attention: {window: 1}}),
+	'attention with a window that sees nothing later': blocksOf({
+		attention: {window: 1, causal: true},
+	}),
+	'scores that fall with the distance': blocksOf({attention: {alibi: true}}),
+	'scores that fall with the distance, 8 heads': blocksOf({
+		attention: {alibi: true, heads: 8, keyHeads: 8, headWidth: 2},
+	}),
+	'a bias by distance for all blocks': specOf(shape, {relativeBias: {buckets: 8, furthest: 4}}),
+	'queries in groups': blocksOf({attention: {...grouped, bias: true, outputBias: false}}),
+	'heads with norms': blocksOf({
+		attention: {...grouped, headNorm: rms, rotary: {...turns, frequencies: [0.7, 0.1]}},
+	}),
+	'heads with layer norms': blocksOf({attention: {headNorm: layerNorm}}),
+	'a gate in the first half': blocksOf({mlp: {gate: 'first', activation: 'gelu', bias: false}}),
+	'a gate in the second half': blocksOf({
+		mlp: {gate: 'second', activation: 'silu', outputBias: false},
+	}),
+	'a gate of tanh-GELU': blocksOf({mlp: {gate: 'first', activation: 'geluTanh'}}),
+	'blocks that share their weights': blocksOf({weights: 0}),
+	'norms with an offset': specOf({...shape, norms: {before: rms, inside: rms}}, {finalNorm: rms}),
+	'a norm alone behind the pooling': headOf({dense: [{...plainDense, width: 0, norm: layerNorm}]}),
+	'dense layers with norms': headOf({
+		dense: [
+			{...plainDense, width: 9, norm: layerNorm},
+			{...plainDense, width: 6, activation: 'sigmoid', bias: false},
+		],
+	}),
+	'all poolings side by side': headOf({pooling: poolings}),
+	...Object.fromEntries(poolings.map(kind => [`pooling by ${kind}`, headOf({pooling: [kind]})])),
 };
+
+type Change = {
+	attention?: Partial<AttentionSpec>;
+	mlp?: Partial<MlpSpec>;
+	weights?: number;
+};
+
+function blocksOf({attention, mlp, ...rest}: Change): ModelSpec {
+	const spec = specOf(shape);
+	const blocks = spec.blocks.map(block => ({
+		...block,
+		...rest,
+		attention: {...block.attention, ...attention},
+		mlp: {...block.mlp, ...mlp},
+	}));
+	return {...spec, blocks};
+}
+
+function headOf(change: Partial<ModelSpec['head']>): ModelSpec {
+	const spec = specOf(shape);
+	return {...spec, head: {...spec.head, ...change}};
+}
 
 function embeddingOf(change: Partial<ModelSpec['embedding']>): ModelSpec {
 	const spec = specOf(shape);
@@ -204,8 +278,18 @@ function withoutNorm(): ModelSpec['embedding'] {
 	return embedding;
 }
 
-test.each(Object.keys(bodies))('every parameter by itself: %s', async name => {
-	await expectGradients(await prepare(bodies[name]!));
+test.each(Object.keys(bodies))('embeddings and every parameter by itself: %s', async name => {
+	const given = await prepare(bodies[name]!);
+	expectSameEmbeddings(await encode(given.model, given.batch), given);
+	await expectGradients(given);
+});
+
+test.each([...poolings])('tokens of a prompt left out of pooling by %s', async kind => {
+	const given = await prepare(headOf({pooling: [kind]}));
+	const batch = {...given.batch, skip: Int32Array.of(1, 2, 0)};
+	const one = {...given, batch};
+	expectSameEmbeddings(await forward(one.model, batch), one);
+	await expectGradients(one);
 });
 
 const drops = grid<{place: Parts['place']; hidden: number; attention: number}>({

@@ -1,10 +1,20 @@
 // The whole transformer forward in float64, made of the oracles of its ops from the same spec that the
 // engine is given: what native/model means. Gradients are its central differences.
 
-import type {BlockSpec, HeadSpec, ModelSpec, NormPlaces, NormSpec} from '../../dist/model/spec.js';
-import type {Matrix} from './matrix.js';
+import type {
+	AttentionSpec,
+	DenseSpec,
+	HeadSpec,
+	MlpSpec,
+	ModelSpec,
+	NormPlaces,
+	NormSpec,
+	RotarySpec,
+} from '../../dist/model/spec.js';
+import {blank, type Matrix, matrixOf} from './matrix.js';
 import {linearForward, mapped, normalizeForward, normForward} from './oracle.js';
 import {attentionForward} from './oracle-attention.js';
+import {gateForward, headNormForward, rotary} from './oracle-heads.js';
 import {embedForward, poolForward} from './oracle-texts.js';
 import {keptColumns} from './random-bits.js';
 import {exact, type Round} from './tolerance.js';
@@ -12,7 +22,13 @@ import {exact, type Round} from './tolerance.js';
 /** Parameters by their names in the engine. */
 export type Weights = ReadonlyMap<string, Matrix>;
 
-export type Batch = {ids: Int32Array; offsets: Int32Array; texts: Int32Array};
+export type Batch = {
+	ids: Int32Array;
+	offsets: Int32Array;
+	texts: Int32Array;
+	/** How many leading tokens of each text are not pooled. */
+	skip?: Int32Array;
+};
 
 export type Dropout = {seed: number; step: number; hidden: number; attention: number};
 
@@ -34,17 +50,18 @@ export function forward64(
 ): Matrix {
 	const pass = {weights, batch, dropout, round};
 	let x = embed(pass, spec);
-	for (const [index, block] of spec.blocks.entries()) {
-		x = attend(pass, block.attention, {x, index});
-		x = feedForward(pass, block.mlp, {x, index});
+	for (const [index, {weights: set, attention, mlp}] of spec.blocks.entries()) {
+		const name = `blocks.${set}`;
+		x = attend(pass, spec, attention, {x, index, name: `${name}.attention`});
+		x = feedForward(pass, mlp, {x, index, name: `${name}.mlp`});
 	}
 	return headOf(pass, spec.head, normOf(pass, 'final', spec.finalNorm, x));
 }
 
-function embed(pass: Pass, {embedding}: ModelSpec): Matrix {
+function embed(pass: Pass, {embedding, width}: ModelSpec): Matrix {
 	const {weights, batch} = pass;
 	const rows = embedForward(
-		{...batch, positionOffset: embedding.positionOffset},
+		{...batch, positionOffset: embedding.positionOffset, scale: embedding.scale},
 		{
 			tokens: weights.get('embedding.tokens')!,
 			positions: weights.get('embedding.positions'),
@@ -52,27 +69,81 @@ function embed(pass: Pass, {embedding}: ModelSpec): Matrix {
 		},
 		pass.round,
 	);
-	return drop(pass, normOf(pass, 'embedding.norm', embedding.norm, rows), embeddingSite);
+	const x = drop(pass, normOf(pass, 'embedding.norm', embedding.norm, rows), embeddingSite);
+	return embedding.width === width ? x : linear(pass, 'embedding.projection', x);
 }
 
-type Input = {x: Matrix; index: number};
+type Input = {x: Matrix; index: number; name: string};
 
-function attend(pass: Pass, {heads, scale, norms}: BlockSpec['attention'], {x, index}: Input) {
-	const name = `blocks.${index}.attention`;
+function attend(pass: Pass, spec: ModelSpec, attention: AttentionSpec, given: Input): Matrix {
+	const {x, index, name} = given;
 	const {seed, step, attention: rate} = pass.dropout;
+	const draw = {rate, seed, step, site: siteOf(index, headSites)};
+	const {heads, keyHeads, headWidth, scale, causal, window} = attention;
+	const distances = {
+		slopes: attention.alibi ? slopesOf(heads) : undefined,
+		bias: pass.weights.get('relativeBias'),
+		furthest: spec.relativeBias?.furthest ?? 0,
+	};
 	const layer = (h: Matrix) => {
-		const draw = {rate, seed, step, site: siteOf(index, headSites)};
-		const qkv = linear(pass, `${name}.qkv`, h);
-		const {o} = attentionForward({heads, scale, ...draw, qkv, ...pass.batch}, pass.round);
+		const qkv = turned(pass, attention, normedHeads(pass, attention, {x: h, index, name}));
+		const seen = {heads, keyHeads, width: headWidth, scale, causal, window, ...distances};
+		const {o} = attentionForward({...seen, ...draw, qkv, ...pass.batch}, pass.round);
 		return linear(pass, `${name}.output`, o);
 	};
-	return residual(pass, {name, norms, site: siteOf(index, attentionSite), x, layer});
+	const site = siteOf(index, attentionSite);
+	return residual(pass, {name, norms: attention.norms, site, x, layer});
 }
 
-function feedForward(pass: Pass, {activation, norms}: BlockSpec['mlp'], {x, index}: Input) {
-	const name = `blocks.${index}.mlp`;
-	const layer = (h: Matrix) =>
-		linear(pass, `${name}.down`, linear(pass, `${name}.up`, h, activation));
+/** Queries, keys and values, the heads of the first two normed where the spec says so. */
+function normedHeads(pass: Pass, attention: AttentionSpec, {x, name}: Input): Matrix {
+	const {heads, keyHeads, headWidth, headNorm} = attention;
+	const qkv = linear(pass, `${name}.qkv`, x);
+	if (!headNorm) return qkv;
+	const norm = (part: string, place: {heads: number; first: number}, before: Matrix) => {
+		const [weight, bias] = [`${name}.${part}.weight`, `${name}.${part}.bias`];
+		const given = {weight: pass.weights.get(weight)!, bias: pass.weights.get(bias)};
+		return headNormForward({...headNorm, ...given, ...place}, {x: qkv, before}, pass.round).y;
+	};
+	const queries = norm('queryNorm', {heads, first: 0}, qkv);
+	return norm('keyNorm', {heads: keyHeads, first: heads * headWidth}, queries);
+}
+
+function turned(pass: Pass, attention: AttentionSpec, qkv: Matrix): Matrix {
+	const {heads, keyHeads, headWidth, rotary: turn} = attention;
+	if (!turn) return qkv;
+	const places = Math.max(...pass.batch.offsets);
+	const place = {heads: heads + keyHeads, width: headWidth, inverse: false};
+	const tables = {magnitude: turn.magnitude, ...anglesOf(turn, places)};
+	return rotary({...place, ...tables, offsets: pass.batch.offsets}, qkv, pass.round);
+}
+
+function anglesOf({frequencies}: RotarySpec, places: number): {cos: Matrix; sin: Matrix} {
+	const pairs = frequencies.length;
+	const angle = (at: number) => Math.floor(at / pairs) * frequencies[at % pairs]!;
+	return {
+		cos: matrixOf(places, pairs, at => Math.cos(angle(at))),
+		sin: matrixOf(places, pairs, at => Math.sin(angle(at))),
+	};
+}
+
+/** Press et al. 2022: powers of two, and every other one of the next power for what is left. */
+function slopesOf(heads: number): Matrix {
+	const power = 2 ** Math.floor(Math.log2(heads));
+	const plain = Array.from({length: power}, (_, head) => 2 ** ((-8 * (head + 1)) / power));
+	const finer = Array.from({length: power}, (_, head) => 2 ** ((-4 * (2 * head + 1)) / power));
+	return {rows: 1, columns: heads, values: Float64Array.from([...plain, ...finer].slice(0, heads))};
+}
+
+function feedForward(pass: Pass, spec: MlpSpec, {x, index, name}: Input): Matrix {
+	const {activation, gate, norms} = spec;
+	const layer = (h: Matrix) => {
+		if (gate === 'none') {
+			return linear(pass, `${name}.down`, linear(pass, `${name}.up`, h, activation));
+		}
+		const pre = linear(pass, `${name}.up`, h);
+		return linear(pass, `${name}.down`, gateForward({activation, gate}, pre, pass.round));
+	};
 	return residual(pass, {name, norms, site: siteOf(index, mlpSite), x, layer});
 }
 
@@ -93,12 +164,30 @@ function residual(pass: Pass, {name, norms, site, x, layer}: Wrapped): Matrix {
 }
 
 function headOf(pass: Pass, {pooling, dense, normalize}: HeadSpec, x: Matrix): Matrix {
-	const [kind] = pooling;
-	let h = kind ? poolForward({kind, offsets: pass.batch.offsets}, x, pass.round) : x;
-	for (const [index, {activation}] of dense.entries()) {
-		h = linear(pass, `head.${index}`, h, activation);
-	}
+	let h = pooling.length === 0 ? x : pooled(pass, pooling, x);
+	for (const [index, layer] of dense.entries()) h = headLayer(pass, layer, {x: h, index});
 	return normalize ? normalizeForward(h, pass.round).y : h;
+}
+
+/** The poolings side by side. */
+function pooled({batch, round}: Pass, kinds: HeadSpec['pooling'], x: Matrix): Matrix {
+	const parts = kinds.map(kind => poolForward({kind, ...batch}, x, round));
+	const y = blank(batch.texts.length, kinds.length * x.columns);
+	for (const at of y.values.keys()) {
+		const [row, column] = [Math.floor(at / y.columns), at % y.columns];
+		const part = parts[Math.floor(column / x.columns)]!;
+		y.values[at] = part.values[row * x.columns + (column % x.columns)]!;
+	}
+	return y;
+}
+
+function headLayer(
+	pass: Pass,
+	{width, activation, norm}: DenseSpec,
+	{x, index}: {x: Matrix; index: number},
+): Matrix {
+	const h = width === 0 ? x : linear(pass, `head.${index}`, x, activation);
+	return normOf(pass, `head.${index}.norm`, norm, h);
 }
 
 function linear(
