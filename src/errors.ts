@@ -70,12 +70,13 @@ A message as one line of printable characters: what a file holds (a tensor's nam
 neither break the line nor talk to the terminal. The middle of a very long one is left out.
 */
 function sentence(message: string): string {
-	const whole =
-		message.length <= longestSentence
-			? message
-			: `${message.slice(0, longestSentence - endLength)} … ${message.slice(-endLength)}`;
-	const line = whole.replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' ');
-	return line.replace(/[\p{Cc}\p{Bidi_Control}]/gu, escaped);
+	const line = shortened(message).replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' ');
+	return shortened(line.replace(/[\p{Cc}\p{Bidi_Control}]/gu, escaped));
+}
+
+function shortened(text: string): string {
+	if (text.length <= longestSentence) return text;
+	return `${text.slice(0, longestSentence - endLength)} … ${text.slice(-endLength)}`;
 }
 
 function escaped(character: string): string {

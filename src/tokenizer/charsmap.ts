@@ -1,6 +1,7 @@
 // The precompiled normaliser of SentencePiece: a double-array trie over UTF-8 from what is found to
 // where its replacement begins. Read as the Rust library reads it, quirks included.
 
+import type {Growth} from './growth.js';
 import {invalid} from './json.js';
 
 /** Replacements are for clusters of fewer bytes; longer ones go character by character. */
@@ -28,13 +29,18 @@ export class Charsmap {
 		this.#replacements = bytes.subarray(4 + size);
 	}
 
-	normalize(text: string): string {
+	normalize(text: string, growth: Growth): string {
 		let result = '';
+		const replace = (cluster: string) => {
+			const replaced = this.#cluster(cluster);
+			growth.add(replaced.length);
+			result += replaced;
+		};
 		for (const [run] of text.matchAll(runs)) {
 			if (notAscii.test(run)) {
-				for (const {segment} of this.#clusters.segment(run)) result += this.#cluster(segment);
+				for (const {segment} of this.#clusters.segment(run)) replace(segment);
 			} else {
-				for (const cluster of run.match(/\r\n|./gsu) ?? []) result += this.#cluster(cluster);
+				for (const cluster of run.match(/\r\n|./gsu) ?? []) replace(cluster);
 			}
 		}
 		return result;

@@ -4,7 +4,16 @@
 import {EngineError} from '../errors.js';
 import {decodeUtf8} from '../utf8.js';
 import type {TokenizerSource} from './files.js';
-import {asArray, asFlag, asId, asRecord, asString, invalid, type JsonRecord} from './json.js';
+import {
+	asArray,
+	asFlag,
+	asId,
+	asRecord,
+	asString,
+	expectShallow,
+	invalid,
+	type JsonRecord,
+} from './json.js';
 import {readTemplate} from './template.js';
 import {normalizerWithSettings, tokenizerOfVocabulary} from './vocabulary-file.js';
 
@@ -20,6 +29,7 @@ export interface TokenizerDefinition {
 	readonly prefix: readonly number[];
 	readonly suffix: readonly number[];
 	readonly largestId: number;
+	readonly largestToken: string;
 }
 
 export interface AddedToken {
@@ -40,19 +50,28 @@ export type ModelKind = (typeof modelKinds)[number];
 /** Parses and checks a tokenizer; throws `TOKENIZER_INVALID` or `TOKENIZER_KIND`. */
 export function readDefinition(source: TokenizerSource): TokenizerDefinition {
 	const {path} = source;
+	expectShallow(source.settings, `${path}: the settings beside it`);
 	const text = decode(source);
 	const json =
 		source.kind === 'json'
 			? withSettings(asRecord(parse(text, path), path), source)
 			: tokenizerOfVocabulary(text, source.settings, path);
 	const model = asRecord(json.model, `${path}: model`);
+	expectWalkable(json, model, path);
 	const kind = kindOfModel(model, path);
 	const vocabulary = readVocabulary(model, `${path}: model.vocab`);
 	const addedTokens = readAddedTokens(json.added_tokens, vocabulary, `${path}: added_tokens`);
 	const idOf = tokenIds(vocabulary, addedTokens);
 	const {prefix, suffix} = readTemplate(json.post_processor, idOf, `${path}: post_processor`);
-	const largestId = largest([...vocabulary.values()], addedTokens, [...prefix, ...suffix]);
-	return {path, json, kind, model, vocabulary, addedTokens, prefix, suffix, largestId};
+	const largest = largestOf(vocabulary, addedTokens, [...prefix, ...suffix]);
+	return {path, json, kind, model, vocabulary, addedTokens, prefix, suffix, ...largest};
+}
+
+/** All but the lists, which are long and read without recursion. */
+function expectWalkable(json: JsonRecord, model: JsonRecord, path: string): void {
+	const sections = {...json, added_tokens: null, model: {...model, vocab: null, merges: null}};
+	for (const [name, section] of Object.entries(sections))
+		expectShallow(section, `${path}: ${name}`);
 }
 
 function withSettings(json: JsonRecord, {settings, path}: TokenizerSource): JsonRecord {
@@ -144,14 +163,18 @@ function tokenIds(vocabulary: ReadonlyMap<string, number>, added: readonly Added
 	return (token: string) => addedIds.get(token) ?? vocabulary.get(token);
 }
 
-function largest(
-	ids: readonly number[],
+/** The token with the largest id; one that only the template names is called after it. */
+function largestOf(
+	vocabulary: ReadonlyMap<string, number>,
 	added: readonly AddedToken[],
 	others: readonly number[],
-): number {
-	let result = 0;
-	for (const id of ids) result = Math.max(result, id);
-	for (const {id} of added) result = Math.max(result, id);
-	for (const id of others) result = Math.max(result, id);
+): {largestId: number; largestToken: string} {
+	const result = {largestId: -1, largestToken: ''};
+	const see = (token: string, id: number) => {
+		if (id > result.largestId) Object.assign(result, {largestId: id, largestToken: token});
+	};
+	for (const [token, id] of vocabulary) see(token, id);
+	for (const {content, id} of added) see(content, id);
+	for (const id of others) see('post_processor', id);
 	return result;
 }

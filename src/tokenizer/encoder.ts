@@ -49,11 +49,17 @@ export class Encoder {
 		return this.definition.prefix.length + this.definition.suffix.length;
 	}
 
-	encode(texts: readonly string[], settings: EncodeSettings): EncodedTexts {
+	/** `onText` is told the number of each text before it is begun. */
+	encode(
+		texts: readonly string[],
+		settings: EncodeSettings,
+		onText: (text: number) => void = () => undefined,
+	): EncodedTexts {
 		const offsets = new Int32Array(texts.length + 1);
 		const truncated = new Uint8Array(texts.length);
 		this.#out.clear();
 		texts.forEach((text, index) => {
+			onText(index);
 			truncated[index] = this.#encodeText(text, settings) ? 1 : 0;
 			offsets[index + 1] = this.#out.length;
 		});

@@ -4,7 +4,8 @@
 import {access, type FileHandle, open, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {EngineError, kindOf} from '../errors.js';
-import {isRecord, type JsonRecord} from './json.js';
+import {decodeUtf8} from '../utf8.js';
+import {invalid, isRecord, type JsonRecord} from './json.js';
 
 /** What {@link Tokenizer.open} needs, and what a saved model takes along. */
 export interface TokenizerFiles {
@@ -96,10 +97,10 @@ async function readSettings(
 ): Promise<JsonRecord> {
 	if (!names.includes(name)) return {};
 	const path = join(folder, name);
-	const text = await readFile(path, 'utf8').catch(cause => {
-		throw new EngineError('FILE_UNREADABLE', `${path}: cannot be read`, {cause});
+	const bytes = await readFile(path).catch(cause => {
+		throw unreadable(path, cause);
 	});
-	return parseRecord(text, path);
+	return parseRecord(decodeUtf8(bytes, path, {code: 'TOKENIZER_INVALID'}), path);
 }
 
 function parseRecord(text: string, path: string): JsonRecord {
@@ -123,10 +124,8 @@ function maxLengthOf(config: JsonRecord, folder: string): number | null {
 	if (value === undefined || value === null) return null;
 	if (typeof value === 'number' && value >= noLimit) return null;
 	if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
-	throw new EngineError(
-		'TOKENIZER_INVALID',
-		`${join(folder, 'tokenizer_config.json')}: expected model_max_length to be a positive whole number, got ${JSON.stringify(value)}`,
-	);
+	const where = `${join(folder, 'tokenizer_config.json')}: model_max_length`;
+	throw invalid(where, 'a whole number above 0', value);
 }
 
 async function readShared(path: string): Promise<Uint8Array> {
@@ -139,8 +138,15 @@ async function readShared(path: string): Promise<Uint8Array> {
 		}
 	} catch (cause) {
 		if (cause instanceof EngineError) throw cause;
-		throw new EngineError('FILE_UNREADABLE', `${path}: cannot be read`, {cause});
+		throw unreadable(path, cause);
 	}
+}
+
+function unreadable(path: string, cause: unknown): EngineError {
+	const got = cause instanceof Error && 'code' in cause ? cause.code : cause;
+	return new EngineError('FILE_UNREADABLE', `${path}: expected a readable file, got ${got}`, {
+		cause,
+	});
 }
 
 async function readAll(file: FileHandle, path: string): Promise<Uint8Array> {
@@ -154,7 +160,8 @@ async function readAll(file: FileHandle, path: string): Promise<Uint8Array> {
 	const bytes = new Uint8Array(new SharedArrayBuffer(size));
 	for (let filled = 0; filled < size; ) {
 		const {bytesRead} = await file.read(bytes, filled, size - filled, filled);
-		if (bytesRead === 0) throw new EngineError('FILE_UNREADABLE', `${path}: ends while being read`);
+		if (bytesRead === 0)
+			throw new EngineError('FILE_UNREADABLE', `${path}: expected ${size} bytes, got ${filled}`);
 		filled += bytesRead;
 	}
 	return bytes;

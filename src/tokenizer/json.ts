@@ -1,6 +1,7 @@
 // Reading values of untrusted JSON, each refused with its place, what was expected and what was there.
 
 import {EngineError, kindOf} from '../errors.js';
+import {deepestNesting, isNestedTooDeeply} from '../nesting.js';
 
 export type JsonRecord = {readonly [key: string]: unknown};
 
@@ -14,6 +15,12 @@ export function invalid(where: string, expected: string, value: unknown): Engine
 			? JSON.stringify(value)
 			: kindOf(value);
 	return new EngineError('TOKENIZER_INVALID', `${where}: expected ${expected}, got ${got}`);
+}
+
+/** Refuses a value that cannot be read by recursion. */
+export function expectShallow(value: unknown, where: string): void {
+	if (!isNestedTooDeeply(value)) return;
+	throw invalid(where, `at most ${deepestNesting} levels of nesting`, value);
 }
 
 export function asRecord(value: unknown, where: string): JsonRecord {

@@ -3,6 +3,7 @@
 import {EngineError} from '../errors.js';
 import {normalizeBert} from './bert-normalizer.js';
 import {Charsmap} from './charsmap.js';
+import {Growth} from './growth.js';
 import {asArray, asFlag, asRecord, asString, type JsonRecord} from './json.js';
 import {readPattern} from './patterns.js';
 import {lowerCase, unicodeForm, withoutClasses} from './unicode-forms.js';
@@ -10,12 +11,24 @@ import {charClass} from './unicode-tables.js';
 
 export type Normalizer = (text: string) => string;
 
-/** Reads `normalizer`; nothing there leaves texts as they are. */
+/**
+Reads `normalizer`; nothing there leaves texts as they are. One that makes a text longer and longer throws
+when it is used.
+*/
 export function readNormalizer(value: unknown, where: string): Normalizer {
 	if (value === undefined || value === null) return text => text;
+	const growth = new Growth(where);
+	const normalize = readStep(value, where, growth);
+	return text => {
+		growth.begin(text.length);
+		return normalize(text);
+	};
+}
+
+function readStep(value: unknown, where: string, growth: Growth): Normalizer {
 	const section = asRecord(value, where);
 	const read = readers[String(section.type)];
-	if (read !== undefined) return read(section, where);
+	if (read !== undefined) return read(section, where, growth);
 	throw new EngineError(
 		'TOKENIZER_KIND',
 		`${where}.type: expected ${Object.keys(readers).join(', ')}, got ${JSON.stringify(section.type)}`,
@@ -24,7 +37,9 @@ export function readNormalizer(value: unknown, where: string): Normalizer {
 
 const marks = charClass.nonspacing | charClass.otherMark;
 
-const readers: {[type: string]: (section: JsonRecord, where: string) => Normalizer} = {
+type Read = (section: JsonRecord, where: string, growth: Growth) => Normalizer;
+
+const readers: {[type: string]: Read} = {
 	BertNormalizer: readBert,
 	NFC: () => text => unicodeForm(text, 'NFC'),
 	NFD: () => text => unicodeForm(text, 'NFD'),
@@ -66,26 +81,34 @@ function readStrip(section: JsonRecord, where: string): Normalizer {
 	};
 }
 
-function readReplace(section: JsonRecord, where: string): Normalizer {
+function readReplace(section: JsonRecord, where: string, growth: Growth): Normalizer {
 	const pattern = readPattern(section.pattern, `${where}.pattern`);
 	const content = asString(section.content ?? '', `${where}.content`);
-	return text => text.replace(pattern, () => content);
+	return text =>
+		text.replace(pattern, () => {
+			growth.add(content.length);
+			return content;
+		});
 }
 
-function readPrepend(section: JsonRecord, where: string): Normalizer {
+function readPrepend(section: JsonRecord, where: string, growth: Growth): Normalizer {
 	const prefix = asString(section.prepend, `${where}.prepend`);
-	return text => (text === '' ? '' : prefix + text);
+	return text => {
+		if (text === '') return '';
+		growth.add(prefix.length);
+		return prefix + text;
+	};
 }
 
-function readPrecompiled(section: JsonRecord, where: string): Normalizer {
+function readPrecompiled(section: JsonRecord, where: string, growth: Growth): Normalizer {
 	const place = `${where}.precompiled_charsmap`;
 	const charsmap = new Charsmap(asString(section.precompiled_charsmap, place), place);
-	return text => charsmap.normalize(text);
+	return text => charsmap.normalize(text, growth);
 }
 
-function readSequence(section: JsonRecord, where: string): Normalizer {
+function readSequence(section: JsonRecord, where: string, growth: Growth): Normalizer {
 	const steps = asArray(section.normalizers, `${where}.normalizers`).map((inner, index) =>
-		readNormalizer(inner, `${where}.normalizers[${index}]`),
+		readStep(inner, `${where}.normalizers[${index}]`, growth),
 	);
 	return text => {
 		let result = text;

@@ -2,6 +2,7 @@
 
 import {EngineError} from '../errors.js';
 import {splitBert} from './bert-normalizer.js';
+import {Growth} from './growth.js';
 import {asArray, asFlag, asRecord, asString, invalid, type JsonRecord} from './json.js';
 import {escapeRegExp, readPattern} from './patterns.js';
 import {arrange, type Part, readBehavior, splitBy} from './splitting.js';
@@ -86,6 +87,7 @@ function readDigits(section: JsonRecord, where: string): PreTokenizer {
 
 function readMetaspace(section: JsonRecord, where: string): PreTokenizer {
 	const mark = asString(section.replacement ?? '▁', `${where}.replacement`);
+	if (mark.length > 16) throw invalid(`${where}.replacement`, 'at most 16 characters', mark);
 	const always = asFlag(section.add_prefix_space, `${where}.add_prefix_space`, true);
 	const scheme = section.prepend_scheme ?? (always ? 'always' : 'never');
 	if (scheme !== 'always' && scheme !== 'first' && scheme !== 'never') {
@@ -127,20 +129,27 @@ function symbolParts(text: string): Part[] {
 }
 
 function readSequence(section: JsonRecord, where: string): PreTokenizer {
+	const growth = new Growth(where);
 	const steps = asArray(section.pretokenizers, `${where}.pretokenizers`).map((inner, index) =>
 		readPreTokenizer(inner, `${where}.pretokenizers[${index}]`),
 	);
 	return (pieces, isFirst) => {
 		let before = pieces;
 		let beginsText = isFirst;
+		growth.begin(lengthOf(pieces));
 		for (const step of steps) {
 			const after = step(before, beginsText);
+			growth.add(lengthOf(after));
 			// A step that drops what the text begins with leaves no piece at its beginning.
 			beginsText &&= before[0]?.startsWith(after[0] ?? '') ?? false;
 			before = after;
 		}
 		return before;
 	};
+}
+
+function lengthOf(pieces: readonly string[]): number {
+	return pieces.reduce((sum, {length}) => sum + length, 0);
 }
 
 function readSplit(section: JsonRecord, where: string): PreTokenizer {

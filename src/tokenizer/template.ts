@@ -58,7 +58,7 @@ function readSingle(processor: JsonRecord, idOf: IdOf, where: string): Template 
 		const {SpecialToken: token, Sequence: sequence} = asRecord(item, place);
 		if (token !== undefined) {
 			const name = asString(asRecord(token, place).id, `${place}.SpecialToken.id`);
-			parts.at(-1)?.push(...idsOf(name, known, idOf, place));
+			for (const id of idsOf(name, known, idOf, place)) parts.at(-1)?.push(id);
 		} else if (asRecord(sequence, place).id === 'A') {
 			parts.push([]);
 		} else {

@@ -5,23 +5,48 @@ import {Worker} from 'node:worker_threads';
 import {EngineError} from '../errors.js';
 import type {EncodedTexts} from './encoder.js';
 import type {TokenizerSource} from './files.js';
-import type {EncodeRequest, ErrorParts, TokenizerFacts, WorkerAnswer} from './worker.js';
+import {Patience, Progress, type Task} from './patience.js';
+import type {
+	EncodeRequest,
+	ErrorParts,
+	TokenizerFacts,
+	WorkerAnswer,
+	WorkerSettings,
+} from './worker.js';
 
 interface Waiting<Value> {
 	readonly resolve: (value: Value) => void;
 	readonly reject: (error: unknown) => void;
 }
 
+interface Request extends Waiting<EncodedTexts> {
+	readonly texts: readonly string[];
+}
+
+/** Seconds that opening, or a text, may take; a long text or file gets more. */
+const defaultSeconds = 30;
+const unitsPerSecond = 50_000;
+
 export class TokenizerThread {
 	/** Settles when the worker has opened the tokenizer, or could not. */
 	readonly opened: Promise<TokenizerFacts>;
 	readonly #worker: Worker;
-	readonly #waiting = new Map<number, Waiting<EncodedTexts>>();
+	readonly #source: TokenizerSource;
+	readonly #seconds: number;
+	readonly #progress = new Progress();
+	readonly #patience = new Patience(
+		() => this.#task(),
+		() => this.#giveUp(),
+	);
+	readonly #waiting = new Map<number, Request>();
 	#opening: Waiting<TokenizerFacts> | undefined;
 	#nextId = 0;
 	#isAlive = true;
 
-	constructor(source: TokenizerSource) {
+	/** `seconds`: how long a text may take, beyond what its length is given. */
+	constructor(source: TokenizerSource, {seconds = defaultSeconds}: {seconds?: number} = {}) {
+		this.#source = source;
+		this.#seconds = seconds;
 		this.opened = new Promise((resolve, reject) => {
 			this.#opening = {resolve, reject};
 		});
@@ -29,9 +54,10 @@ export class TokenizerThread {
 		this.opened.catch(() => undefined);
 		// The flags of the process are not for the worker: with --input-type it would not start.
 		this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
-			workerData: source,
+			workerData: {source, progress: this.#progress.memory} satisfies WorkerSettings,
 			execArgv: [],
 		});
+		this.#patience.start();
 		this.#worker.on('message', (answer: WorkerAnswer) => this.#receive(answer));
 		this.#worker.on('error', error => this.#die(deathBy(error)));
 		this.#worker.on('exit', code => this.#die(deathBy(new Error(`it ended with code ${code}`))));
@@ -46,8 +72,9 @@ export class TokenizerThread {
 		const id = this.#nextId++;
 		return new Promise((resolve, reject) => {
 			this.#worker.postMessage({id, ...request} satisfies EncodeRequest);
-			this.#waiting.set(id, {resolve, reject});
+			this.#waiting.set(id, {resolve, reject, texts: request.texts});
 			this.#worker.ref();
+			this.#patience.start();
 		});
 	}
 
@@ -72,10 +99,39 @@ export class TokenizerThread {
 			case 'failed':
 				this.#take(answer.id)?.reject(errorOf(answer.error));
 		}
-		if (this.#waiting.size === 0 && this.#opening === undefined) this.#worker.unref();
+		if (this.#waiting.size > 0 || this.#opening !== undefined) return;
+		this.#worker.unref();
+		this.#patience.stop();
 	}
 
-	#take(id: number): Waiting<EncodedTexts> | undefined {
+	/** What the worker does at this moment. */
+	#task(): Task {
+		const {request, text} = this.#progress;
+		const units = this.#textUnderWay()?.length ?? this.#source.bytes.length;
+		return {name: `${request}:${text}`, seconds: this.#seconds + units / unitsPerSecond};
+	}
+
+	#textUnderWay(): string | undefined {
+		const {request, text} = this.#progress;
+		return this.#waiting.get(request)?.texts[text];
+	}
+
+	#giveUp(): void {
+		const text = this.#textUnderWay();
+		const what =
+			text === undefined
+				? 'to be open'
+				: `to be done with a text of ${text.length} characters that begins ${JSON.stringify(text.slice(0, 40))}`;
+		const {seconds} = this.#task();
+		const error = new EngineError(
+			'TOKENIZER_INVALID',
+			`${this.#source.path}: expected the tokenizer ${what} within ${Math.ceil(seconds)} s, ` +
+				'got no end; a pattern in it takes too long',
+		);
+		this.close(error).catch(() => undefined);
+	}
+
+	#take(id: number): Request | undefined {
 		const waiting = this.#waiting.get(id);
 		this.#waiting.delete(id);
 		return waiting;
@@ -84,6 +140,7 @@ export class TokenizerThread {
 	#die(reason: unknown): void {
 		if (!this.#isAlive) return;
 		this.#isAlive = false;
+		this.#patience.stop();
 		this.#opening?.reject(reason);
 		this.#opening = undefined;
 		for (const {reject} of this.#waiting.values()) reject(reason);

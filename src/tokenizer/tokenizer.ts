@@ -31,6 +31,8 @@ export class Tokenizer {
 	readonly specialTokens: number;
 	/** The largest id that can come out, which the model must have an embedding for. */
 	readonly largestId: number;
+	/** The token that has it. */
+	readonly largestToken: string;
 	readonly #source: TokenizerSource;
 	/** Calls with texts left to post; the first is served next. */
 	readonly #turns: EncodeJob[] = [];
@@ -44,6 +46,7 @@ export class Tokenizer {
 		this.#thread = thread;
 		this.specialTokens = facts.specialTokens;
 		this.largestId = facts.largestId;
+		this.largestToken = facts.largestToken;
 	}
 
 	/** Parses and checks the tokenizer; rejects with `TOKENIZER_INVALID` or `TOKENIZER_KIND`. */

@@ -5,6 +5,13 @@ import {parentPort, workerData} from 'node:worker_threads';
 import {EngineError, type ErrorCode} from '../errors.js';
 import {type EncodedTexts, Encoder, type EncodeSettings} from './encoder.js';
 import type {TokenizerSource} from './files.js';
+import {Progress} from './patience.js';
+
+export interface WorkerSettings {
+	readonly source: TokenizerSource;
+	/** Memory of a {@link Progress}. */
+	readonly progress: SharedArrayBuffer;
+}
 
 export interface EncodeRequest {
 	readonly id: number;
@@ -16,6 +23,8 @@ export interface TokenizerFacts {
 	/** How many special tokens are added to a text. */
 	readonly specialTokens: number;
 	readonly largestId: number;
+	/** The token that has it. */
+	readonly largestToken: string;
 }
 
 export type WorkerAnswer =
@@ -31,22 +40,28 @@ export interface ErrorParts {
 }
 
 const port = parentPort;
-if (port !== null) start(workerData as TokenizerSource, answer => port.postMessage(answer));
+if (port !== null) start(workerData as WorkerSettings, answer => port.postMessage(answer));
 
-function start(source: TokenizerSource, answer: (answer: WorkerAnswer) => void): void {
+function start(settings: WorkerSettings, answer: (answer: WorkerAnswer) => void): void {
+	const {source} = settings;
+	const progress = new Progress(settings.progress);
+	progress.begin(-1, 0);
 	try {
 		const encoder = new Encoder(source);
-		const {largestId} = encoder.definition;
-		answer({type: 'opened', facts: {specialTokens: encoder.specialTokens, largestId}});
-		parentPort?.on('message', (request: EncodeRequest) => encode(encoder, request));
+		const {largestId, largestToken} = encoder.definition;
+		const {specialTokens} = encoder;
+		answer({type: 'opened', facts: {specialTokens, largestId, largestToken}});
+		parentPort?.on('message', (request: EncodeRequest) => {
+			encode(encoder, request, progress);
+		});
 	} catch (error) {
 		answer({type: 'refused', error: partsOf(error)});
 	}
 }
 
-function encode(encoder: Encoder, {id, texts, settings}: EncodeRequest): void {
+function encode(encoder: Encoder, {id, texts, settings}: EncodeRequest, progress: Progress): void {
 	try {
-		const encoded = encoder.encode(texts, settings);
+		const encoded = encoder.encode(texts, settings, text => progress.begin(id, text));
 		const memory = [encoded.ids.buffer, encoded.offsets.buffer, encoded.truncated.buffer];
 		parentPort?.postMessage({type: 'encoded', id, encoded} satisfies WorkerAnswer, memory);
 	} catch (error) {
@@ -57,5 +72,9 @@ function encode(encoder: Encoder, {id, texts, settings}: EncodeRequest): void {
 function partsOf(error: unknown): ErrorParts {
 	if (error instanceof EngineError) return {code: error.code, message: error.message};
 	const reason = error instanceof Error ? error.message : String(error);
+	// A text that its pieces made longer than a string can be.
+	if (reason === 'Invalid string length') {
+		return {code: 'OUT_OF_MEMORY', message: `tokenizer: expected a shorter text, got: ${reason}`};
+	}
 	return {code: 'INTERNAL', message: `tokenizer: ${reason}`};
 }
