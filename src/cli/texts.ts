@@ -8,6 +8,7 @@ import {readLines} from '../files/lines.js';
 import {readPieces} from '../files/pieces.js';
 import {parseJson} from '../files/records.js';
 import {kindOfHead} from '../files/sniff.js';
+import {DistinctIds} from './distinct-ids.js';
 
 /** `where` begins the messages about it. */
 export type Text = {id: string; text: string; where: string};
@@ -110,12 +111,15 @@ async function* textsOfObjects(
 	source: AsyncIterable<Buffer>,
 	{name, head, fields}: {name: string; head: Buffer; fields: readonly string[] | undefined},
 ): AsyncGenerator<Text, void, undefined> {
-	const rows =
-		kindOfContent(head) === 'array' ? rowsOfArray(source, name) : rowsOfLines(source, name);
+	const isArray = kindOfContent(head) === 'array';
+	const rows = isArray ? rowsOfArray(source, name) : rowsOfLines(source, name);
+	const unit = isArray ? 'element' : 'line';
+	const ids = new DistinctIds();
 	for await (const batch of rows) {
 		for (const {text, where, number} of batch) {
 			const object = objectOf(parseJson(text, where), where);
 			const id = idOf(object, where) ?? String(number);
+			ids.add(id, number, {where, unit});
 			yield {id, text: textOf(object, where, fields), where};
 		}
 	}

@@ -324,9 +324,10 @@ function expectWhole(name: string, value: number, most: number): void {
 function checkIds(folder: ModelFolder, tokenizer: Tokenizer): void {
 	const {vocabulary} = folder.spec.embedding;
 	if (tokenizer.largestId < vocabulary) return;
+	const got = `${JSON.stringify(tokenizer.largestToken)} with the id ${tokenizer.largestId}`;
 	throw new EngineError(
 		'TOKENIZER_INVALID',
-		`${folder.path}: expected ids below ${vocabulary}, the rows of the embedding, ` +
-			`got a tokenizer with ids up to ${tokenizer.largestId}`,
+		`${folder.tokenizerFiles.source.path}: expected ids below ${vocabulary}, the rows of the ` +
+			`embedding, got the token ${got}; the tokenizer is of another model`,
 	);
 }
