@@ -5,7 +5,9 @@ import {start} from './build.mjs';
 import {filesBelow, root} from './freshness.mjs';
 
 await start(import.meta.url, args => {
-	const sources = filesBelow('native').filter(file => /\.(h|cpp|cuh?)$/.test(file));
+	const sources = ['native', 'test/native']
+		.flatMap(filesBelow)
+		.filter(file => /\.(h|cpp|cuh?)$/.test(file));
 	const mode = args.includes('--check') ? ['--dry-run', '--Werror'] : ['-i'];
 	const {status} = spawnSync(
 		process.execPath,

@@ -1,0 +1,131 @@
+// Rows of the ops that losses and search are made of. See operands.h.
+#pragma once
+
+#include "../../native/ops/all.h"
+#include "draw.h"
+
+namespace inbatch::driver {
+
+inline void fill(MapForward& op, Draw& draw) {
+  op.parameter = 0.75f;
+  op.x = draw.positive(draw.tokens, draw.extents.width);
+  op.y = draw.blank(draw.tokens, draw.extents.width);
+}
+inline void fill(MapBackward& op, Draw& draw) {
+  op.parameter = 0.75f;
+  op.x = draw.positive(draw.tokens, draw.extents.width);
+  op.dy = draw.floats(draw.tokens, draw.extents.width);
+  op.dx = draw.blank(draw.tokens, draw.extents.width);
+}
+inline void fill(CombineForward& op, Draw& draw) {
+  op.a = draw.floats(draw.tokens, 1);
+  op.b = draw.positive(1, draw.extents.width);
+  op.y = draw.blank(draw.tokens, draw.extents.width);
+}
+inline void fill(CombineBackward& op, Draw& draw) {
+  op.a = draw.floats(draw.tokens, draw.extents.width);
+  op.b = draw.positive(1, draw.extents.width);
+  op.dy = draw.floats(draw.tokens, draw.extents.width);
+  op.da = draw.blank(draw.tokens, draw.extents.width);
+  if (!draw.extents.is_bare) op.db = draw.blank(draw.tokens, draw.extents.width);
+}
+inline void fill(Reduce& op, Draw& draw) {
+  op.x = draw.floats(draw.tokens, draw.extents.width);
+  op.y = draw.extents.is_bare ? draw.blank(1, draw.extents.width) : draw.blank(draw.tokens, 1);
+}
+inline void fill(Spread& op, Draw& draw) {
+  op.x = draw.extents.is_bare ? draw.floats(1, draw.extents.width) : draw.floats(draw.tokens, 1);
+  op.y = draw.blank(draw.tokens, draw.extents.width);
+}
+inline void fill(RowDots& op, Draw& draw) {
+  op.a = draw.floats(draw.tokens, draw.extents.width);
+  op.b = draw.floats(draw.tokens, draw.extents.width);
+  op.y = draw.blank(draw.tokens, 1);
+}
+inline void fill(LogSumExpForward& op, Draw& draw) {
+  op.x = draw.floats(draw.tokens, draw.extents.width);
+  op.y = draw.blank(draw.tokens, 1);
+}
+inline void fill(LogSumExpBackward& op, Draw& draw) {
+  op.x = draw.floats(draw.tokens, draw.extents.width);
+  op.y = draw.positive(draw.tokens, 1);
+  op.dy = draw.floats(draw.tokens, 1);
+  op.dx = draw.blank(draw.tokens, draw.extents.width);
+}
+
+inline void fill(Cut& op, Draw& draw) {
+  op.column = draw.extents.width / 3;
+  op.x = draw.floats(draw.tokens, draw.extents.width);
+  op.y = draw.blank(draw.tokens, draw.extents.width - op.column);
+}
+inline void fill(Paste& op, Draw& draw) {
+  op.row = draw.tokens / 3;
+  op.column = draw.extents.width / 3;
+  op.x = draw.floats(draw.tokens - op.row, draw.extents.width - op.column);
+  op.y = draw.floats(draw.tokens, draw.extents.width);
+}
+inline void fill(Transpose& op, Draw& draw) {
+  op.x = draw.floats(draw.tokens, draw.extents.width);
+  op.y = draw.blank(draw.extents.width, draw.tokens);
+}
+inline void fill(PickForward& op, Draw& draw) {
+  op.x = draw.floats(draw.tokens, draw.extents.width);
+  op.columns = draw.integers(1, draw.tokens, draw.extents.width);
+  op.y = draw.blank(draw.tokens, 1);
+}
+inline void fill(PickBackward& op, Draw& draw) {
+  op.dy = draw.floats(draw.tokens, 1);
+  op.columns = draw.integers(1, draw.tokens, draw.extents.width);
+  op.dx = draw.blank(draw.tokens, draw.extents.width);
+}
+inline void fill(GatherForward& op, Draw& draw) {
+  op.x = draw.floats(draw.extents.inner, draw.extents.width);
+  op.rows = draw.integers(1, draw.tokens, draw.extents.inner);
+  op.y = draw.blank(draw.tokens, draw.extents.width);
+}
+inline void fill(GatherBackward& op, Draw& draw) {
+  op.dy = draw.floats(draw.tokens, draw.extents.width);
+  op.rows = draw.integers(1, draw.tokens, draw.extents.inner);
+  op.dx = draw.blank(draw.extents.inner, draw.extents.width);
+}
+
+inline void fill_operands(ContrastOperands& op, Draw& draw) {
+  const int64_t rows = draw.tokens, columns = draw.tokens + draw.extents.inner;
+  op.rows = draw.floats(rows, draw.extents.width);
+  op.columns = draw.floats(columns, draw.extents.width);
+  op.row_scale = draw.optional(draw.positive(rows, 1));
+  op.column_scale = draw.optional(draw.positive(columns, 1));
+  op.temperature = draw.positive(1, 1);
+  op.owner = draw.integers(columns, 1, rows + 1);
+  op.positives = rows;
+}
+inline void fill(ContrastForward& op, Draw& draw) {
+  fill_operands(op, draw);
+  op.lse = draw.blank(draw.tokens, 1);
+  if (!draw.extents.is_bare) op.mean = draw.blank(draw.tokens, 1);
+  op.count = draw.integers(draw.tokens, 1, 1);
+}
+inline void fill(ContrastBackward& op, Draw& draw) {
+  fill_operands(op, draw);
+  op.lse = draw.positive(draw.tokens, 1);
+  op.count = draw.integers(draw.tokens, 1, 5);
+  op.dlse = draw.floats(draw.tokens, 1);
+  op.dmean = draw.optional(draw.floats(draw.tokens, 1));
+  op.drows = draw.blank(op.rows.rows, op.rows.cols);
+  op.dcolumns = draw.blank(op.columns.rows, op.columns.cols);
+  if (!draw.extents.is_bare) op.dtemperature = draw.blank(1, 1);
+}
+inline void fill(RowNorms& op, Draw& draw) {
+  op.x = draw.floats(draw.tokens, draw.extents.width);
+  op.inverse = draw.blank(draw.tokens, 1);
+}
+inline void fill(TopK& op, Draw& draw) {
+  constexpr int64_t kBest = 7;
+  op.queries = draw.floats(draw.texts, draw.extents.width);
+  op.corpus = draw.floats(draw.tokens, draw.extents.width);
+  op.scores = draw.floats(draw.texts, kBest);
+  op.ids = draw.integers(draw.texts, kBest, 1000);
+  op.base = 1000;
+}
+
+}  // namespace inbatch::driver

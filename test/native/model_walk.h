@@ -1,0 +1,168 @@
+// A tiny model through all it does: encoding, training steps with dropout, and work that is given
+// up in the middle.
+#pragma once
+
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "../../native/model/encoder.h"
+#include "../../native/model/optimizer.h"
+#include "ops_walk.h"
+
+namespace inbatch::driver {
+
+constexpr int64_t kWidth = 24;
+
+inline BlockSpec block_of(int64_t weights) {
+  BlockSpec block;
+  block.weights = weights;
+  block.attention.heads = block.attention.key_heads = 3;
+  block.attention.head_width = kWidth / 3;
+  block.attention.scale = 0.35f;
+  block.attention.norms.after = NormSpec{};
+  block.mlp.width = 2 * kWidth + 3;
+  block.mlp.norms.after = NormSpec{};
+  return block;
+}
+
+inline ModelSpec plain_spec() {
+  ModelSpec spec;
+  spec.width = kWidth;
+  spec.embedding.vocabulary = 40;
+  spec.embedding.width = kWidth;
+  spec.embedding.positions = 64;
+  spec.embedding.types = 2;
+  spec.embedding.norm = NormSpec{};
+  spec.blocks = {block_of(0), block_of(1)};
+  spec.head.pooling = {Pooling::Mean};
+  spec.head.normalize = true;
+  return spec;
+}
+
+// Norms before the layers and at the end; a dense layer over the pooled rows; no biases.
+inline ModelSpec bare_spec() {
+  ModelSpec spec = plain_spec();
+  for (BlockSpec& block : spec.blocks) {
+    std::swap(block.attention.norms.before, block.attention.norms.after);
+    std::swap(block.mlp.norms.before, block.mlp.norms.after);
+    block.attention.bias = block.mlp.bias = false;
+  }
+  spec.embedding.norm.reset();
+  spec.final_norm = NormSpec{};
+  spec.head.pooling = {Pooling::Cls};
+  DenseSpec dense;
+  dense.width = 9;
+  dense.activation = Activation::Tanh;
+  spec.head.dense.push_back(dense);
+  return spec;
+}
+
+class ModelWalk {
+ public:
+  ModelWalk(const ModelSpec& spec, Pool& pool)
+      : encoder_(parameters_, spec), stream_{Place::Cpu, &pool}, draw_(extents()) {
+    batch_.ids = draw_.integers(1, draw_.tokens, spec.embedding.vocabulary);
+    batch_.offsets = draw_.offsets();
+    batch_.texts = draw_.numbers_of_texts();
+    encoder_.check(batch_);
+    for (const Parameter& p : parameters_.all()) {
+      std::memcpy(p.value.data, draw_.floats(p.rows, p.cols).data, size_t(p.value.bytes()));
+    }
+    parameters_.prepare_training({parameters_.all().back().name});
+    parameters_.zero_moments(stream_);
+    parameters_.pack(stream_);
+  }
+
+  // The hash of the embeddings.
+  uint64_t encode(const std::atomic<bool>* cancelled = nullptr) {
+    Draw out(Extents{});
+    const Tensor embeddings = out.blank(encoder_.rows(batch_), encoder_.width() - 1);
+    Stream stream = stream_;
+    stream.cancelled = cancelled;
+    encoder_.encode(stream, batch_, embeddings, true);
+    demand(!out.has_gaps(), "encode: expected every element overwritten");
+    return out.hash();
+  }
+
+  // One step; the hash of the embeddings.
+  uint64_t train(int step, const std::atomic<bool>* cancelled = nullptr) {
+    Draw out(Extents{});
+    const Tensor embeddings = out.blank(encoder_.rows(batch_), encoder_.width());
+    parameters_.zero_gradients(stream_);
+    Pass pass{stream_, batch_, &saved_memory_, {7, uint32_t(step)}, {0.1f, 0.2f}};
+    pass.stream.cancelled = cancelled;
+    Encoder::Saved saved;
+    const Arena::Mark mark = saved_memory_.mark();
+    try {
+      encoder_.forward(pass, embeddings, saved);
+      encoder_.backward(pass, out.floats(embeddings.rows, embeddings.cols), saved);
+    } catch (const Cancelled&) {
+      saved_memory_.release(mark);
+      throw;
+    }
+    demand(!out.has_gaps(), "forward: expected every element overwritten");
+    OptimizerSettings settings;
+    settings.rate = 1e-3;
+    settings.clip = 1;
+    settings.step = step;
+    demand(std::isfinite(update(stream_, parameters_, settings, {})), "update: expected a norm");
+    return out.hash();
+  }
+
+  // Cancels work after some microseconds; it may be done by then.
+  template <class F>
+  void give_up(F work) {
+    for (int time = 0; time < 20; ++time) {
+      std::atomic<bool> cancelled{false};
+      std::thread other([&] {
+        std::this_thread::sleep_for(std::chrono::microseconds(100 * time));
+        cancelled.store(true);
+      });
+      try {
+        work(&cancelled);
+      } catch (const Cancelled&) {
+      }
+      other.join();
+    }
+  }
+
+ private:
+  // Enough tokens for several groups of texts.
+  static Extents extents() {
+    Extents extents;
+    for (int text = 0; text < 60; ++text) extents.lengths.push_back(text * 17 % 41);
+    return extents;
+  }
+
+  Parameters parameters_;
+  Encoder encoder_;
+  Stream stream_;
+  Draw draw_;
+  Batch batch_;
+  Arena saved_memory_;
+};
+
+// The whole life of a model; the hashes of what it computed on the way.
+inline std::vector<uint64_t> live(const ModelSpec& spec, Pool& pool) {
+  ModelWalk walk(spec, pool);
+  std::vector<uint64_t> hashes;
+  hashes.push_back(walk.encode());
+  for (const int step : {1, 2}) hashes.push_back(walk.train(step));
+  hashes.push_back(walk.encode());
+  walk.give_up([&](const std::atomic<bool>* cancelled) { walk.encode(cancelled); });
+  demand(walk.encode() == hashes.back(), "encode: expected the same bits after work given up");
+  walk.give_up([&](const std::atomic<bool>* cancelled) { walk.train(3, cancelled); });
+  return hashes;
+}
+
+inline void walk_models(const Pools& pools) {
+  for (const ModelSpec& spec : {plain_spec(), bare_spec()}) {
+    const auto expected = live(spec, *pools.front());
+    for (const auto& pool : pools) {
+      demand(live(spec, *pool) == expected, "model: expected the same bits with any threads");
+    }
+  }
+}
+
+}  // namespace inbatch::driver
