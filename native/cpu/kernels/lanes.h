@@ -76,10 +76,13 @@ inline __m256i first(int64_t n) {
   const __m256i lane = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), lane);
 }
+// Masked stores take tens of cycles on some processors, so only ragged ends go through them.
 inline Lanes load_some(const float* p, int64_t n) {
+  if (n >= 16) return load(p);
   return {_mm256_maskload_ps(p, first(n)), _mm256_maskload_ps(p + 8, first(n - 8))};
 }
 inline void store_some(float* p, Lanes x, int64_t n) {
+  if (n >= 16) return store(p, x);
   _mm256_maskstore_ps(p, first(n), x.a);
   _mm256_maskstore_ps(p + 8, first(n - 8), x.b);
 }
@@ -168,11 +171,13 @@ inline Lanes load(const float* p) {
 }
 inline void store(float* p, Lanes x) { __builtin_memcpy(p, &x.v, sizeof x.v); }
 inline Lanes load_some(const float* p, int64_t n) {
+  if (n >= 16) return load(p);
   Lanes r = zero();
   __builtin_memcpy(&r.v, p, size_t(n) * sizeof(float));
   return r;
 }
 inline void store_some(float* p, Lanes x, int64_t n) {
+  if (n >= 16) return store(p, x);
   __builtin_memcpy(p, &x.v, size_t(n) * sizeof(float));
 }
 inline Lanes add(Lanes a, Lanes b) { return {a.v + b.v}; }
