@@ -80,6 +80,16 @@ struct NormGradientRows {
   float* dx;
 };
 
+// A strip of at most 32 columns of the heads of some rows (a norm of whole rows has one head).
+// Pointers at the strip in the first head of the first row.
+struct NormStrip {
+  int64_t rows, heads, columns;
+  const float *x, *dy;
+  int64_t row, head;         // strides of x and dy
+  const float *mean, *rstd;  // (rows, heads)
+  float *dweight, *dbias;    // may be null
+};
+
 // Rows of x whose places in their text follow one another; see ops/rotary.h.
 struct RotaryRows {
   float* x;
@@ -127,6 +137,7 @@ struct Kernels {
   void (*dropout_row)(float* x, int64_t columns, uint32_t key, uint32_t threshold, float scale);
   void (*norm_forward)(const NormRows&);
   void (*norm_backward)(const NormGradientRows&);
+  void (*norm_parameters)(const NormStrip&);
   void (*rotary)(const RotaryRows&);
   void (*attention_forward)(const AttentionItem&, const Stream&, Arena&);
   void (*attention_backward)(const AttentionItem&, const Stream&, Arena&);

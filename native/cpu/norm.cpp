@@ -1,6 +1,7 @@
 // Normalisation of rows. Contract: ops/norm.h.
 //
-// Rows are independent. Gradients of weight and bias are chains over the rows, cut by columns.
+// Rows and heads are independent. Gradients of weight and bias are chains over them, cut by
+// columns.
 #include "../ops/norm.h"
 
 #include <algorithm>
@@ -12,32 +13,29 @@
 namespace inbatch::cpu {
 namespace {
 
-constexpr int64_t kRows = 64, kColumns = 64;
+constexpr int64_t kRows = 64;
+constexpr int64_t kChain =
+    32768;  // heads along one chain at a time: about a millisecond of a strip
 
 float* at(const Tensor& tensor, int64_t row) {
   return tensor.empty() ? nullptr : tensor.f32() + row * tensor.cols;
 }
 
-void add_columns(const NormBackward& op, int64_t begin, int64_t end) {
-  float *dweight = op.dweight.f32(), *dbias = op.dbias.f32();
-  for (int64_t row = 0; row < op.sum.rows; ++row) {
-    const float *x = at(op.sum, row), *dy = at(op.dy, row);
-    const float mean = op.mean.f32()[row], rstd = op.rstd.f32()[row];
-    for (int64_t j = begin; dweight && j < end; ++j) dweight[j] += dy[j] * ((x[j] - mean) * rstd);
-    for (int64_t j = begin; dbias && j < end; ++j) dbias[j] += dy[j];
-  }
-}
+float* beyond(float* data, int64_t column) { return data ? data + column : nullptr; }
 
-// The same over the heads of each row, which lie side by side.
-void add_head_columns(const HeadNormBackward& op, int64_t begin, int64_t end) {
-  float *dweight = op.dweight.f32(), *dbias = op.dbias.f32();
-  const int64_t width = op.weight.cols;
-  for (int64_t item = 0; item < op.x.rows * op.heads; ++item) {
-    const int64_t column = op.first + item % op.heads * width;
-    const float *x = at(op.x, item / op.heads) + column, *dy = at(op.dy, item / op.heads) + column;
-    const float mean = op.mean.f32()[item], rstd = op.rstd.f32()[item];
-    for (int64_t j = begin; dweight && j < end; ++j) dweight[j] += dy[j] * ((x[j] - mean) * rstd);
-    for (int64_t j = begin; dbias && j < end; ++j) dbias[j] += dy[j];
+// Gradients of the parameters: chains over rows and heads, an item is a strip of columns.
+void add_parameters(const Stream& stream, const NormStrip& whole, int64_t width) {
+  if (!whole.dweight && !whole.dbias) return;
+  const int64_t step = std::max<int64_t>(1, kChain / whole.heads);
+  for (int64_t row = 0; row < whole.rows; row += step) {
+    stream.parallel_for((width + whole.columns - 1) / whole.columns, [&](int64_t item, int) {
+      const int64_t column = item * whole.columns, first = row * whole.row + column;
+      kernels().norm_parameters({std::min(step, whole.rows - row), whole.heads,
+                                 std::min(whole.columns, width - column), whole.x + first,
+                                 whole.dy + first, whole.row, whole.head,
+                                 whole.mean + row * whole.heads, whole.rstd + row * whole.heads,
+                                 beyond(whole.dweight, column), beyond(whole.dbias, column)});
+    });
   }
 }
 
@@ -57,11 +55,10 @@ void run<NormForward>(const Stream& stream, const NormForward& op) {
 template <>
 void run<NormBackward>(const Stream& stream, const NormBackward& op) {
   // The parameters first: dx may be dy.
-  if (!op.dweight.empty() || !op.dbias.empty()) {
-    stream.parallel_for((op.sum.cols + kColumns - 1) / kColumns, [&](int64_t item, int) {
-      add_columns(op, item * kColumns, std::min(op.sum.cols, (item + 1) * kColumns));
-    });
-  }
+  add_parameters(stream,
+                 {op.sum.rows, 1, 32, op.sum.f32(), op.dy.f32(), op.sum.cols, 0, op.mean.f32(),
+                  op.rstd.f32(), op.dweight.f32(), op.dbias.f32()},
+                 op.sum.cols);
   stream.parallel_for((op.sum.rows + kRows - 1) / kRows, [&](int64_t item, int) {
     const int64_t row = item * kRows;
     kernels().norm_backward({op.kind, op.offset, std::min(kRows, op.sum.rows - row), op.sum.cols,
@@ -86,11 +83,11 @@ void run<HeadNormForward>(const Stream& stream, const HeadNormForward& op) {
 template <>
 void run<HeadNormBackward>(const Stream& stream, const HeadNormBackward& op) {
   const int64_t width = op.weight.cols;
-  // The parameters first: dx may be dy.
-  if (!op.dweight.empty() || !op.dbias.empty()) {
-    over_columns(stream, width,
-                 [&](int64_t begin, int64_t end) { add_head_columns(op, begin, end); });
-  }
+  // The parameters first: dx may be dy. Narrow strips, for a head has few columns.
+  add_parameters(stream,
+                 {op.x.rows, op.heads, 16, op.x.f32() + op.first, op.dy.f32() + op.first, op.x.cols,
+                  width, op.mean.f32(), op.rstd.f32(), op.dweight.f32(), op.dbias.f32()},
+                 width);
   over_rows(stream, op.x.rows, op.heads * width, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       kernels().norm_backward({op.kind, op.offset, op.heads, width, at(op.x, row) + op.first,

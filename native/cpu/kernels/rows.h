@@ -80,6 +80,40 @@ void norm_backward(const NormGradientRows& p) {
   }
 }
 
+// dweight += dy hat and dbias += dy, row after row and head after head, in V registers of each.
+template <int V>
+inline void norm_strip(const NormStrip& p) {
+  Lanes weight[V], bias[V];
+  int64_t n[V];
+  for (int i = 0; i < V; ++i) {
+    n[i] = p.columns - 16 * i < 16 ? p.columns - 16 * i : 16;
+    weight[i] = p.dweight ? load_some(p.dweight + 16 * i, n[i]) : zero();
+    bias[i] = p.dbias ? load_some(p.dbias + 16 * i, n[i]) : zero();
+  }
+  for (int64_t item = 0, row = 0; row < p.rows; ++row) {
+    for (int64_t head = 0; head < p.heads; ++head, ++item) {
+      const int64_t at = row * p.row + head * p.head;
+      const Lanes scale = all(p.rstd[item]), mean = all(p.mean[item]);
+#pragma GCC unroll 2
+      for (int i = 0; i < V; ++i) {
+        const Lanes g = load_some(p.dy + at + 16 * i, n[i]);
+        const Lanes x = load_some(p.x + at + 16 * i, n[i]);
+        weight[i] = fma(g, mul(sub(x, mean), scale), weight[i]);
+        bias[i] = add(bias[i], g);
+      }
+    }
+  }
+  for (int i = 0; i < V; ++i) {
+    if (p.dweight) store_some(p.dweight + 16 * i, weight[i], n[i]);
+    if (p.dbias) store_some(p.dbias + 16 * i, bias[i], n[i]);
+  }
+}
+
+void norm_parameters(const NormStrip& p) {
+  if (p.columns > 16) return norm_strip<2>(p);
+  norm_strip<1>(p);
+}
+
 // Decoupled weight decay (Loshchilov and Hutter 2019), in the order of PyTorch: decay, then step.
 void adamw(const AdamStep& p) {
   const Lanes keep = all(p.keep), step = all(p.step), root2 = all(p.root2);

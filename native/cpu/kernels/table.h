@@ -23,6 +23,7 @@ inline Kernels table_of(const char* name) {
   table.dropout_row = dropout_row;
   table.norm_forward = norm_forward;
   table.norm_backward = norm_backward;
+  table.norm_parameters = norm_parameters;
   table.rotary = rotary;
   table.attention_forward = attention_forward;
   table.attention_backward = attention_backward;
