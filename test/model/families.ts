@@ -4,15 +4,16 @@ import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {onTestFinished} from 'vitest';
-import {openDevice} from '../../dist/device.js';
 import {readNpy} from '../../dist/files/npy.js';
 import {readSafetensorsHeader, readTensor} from '../../dist/files/safetensors.js';
 import {readModelFolder} from '../../dist/model/folder.js';
 import {loadWeights} from '../../dist/model/load.js';
 import type {Pooling} from '../../dist/model/spec.js';
 import type {MappedTensor} from '../../dist/model/weights.js';
+import type {NativeDevice} from '../../dist/native.js';
 import type {Matrix} from '../support/matrix.js';
 import type {Batch} from '../support/model64.js';
+import {newDevice} from '../support/run-op.js';
 import type {TinyModel} from '../support/tiny-model.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -42,19 +43,19 @@ export function familyFolders(folder: string): FamilyFolder[] {
 
 export type LoadedFamily = {model: TinyModel; mapped: MappedTensor[]};
 
-/** A model on a device of its own, with the rows of all tokens unless a pooling is given. */
+/** A model ready to train, with the rows of all tokens unless a pooling is given. */
 export async function loadFamily(
 	path: string,
-	{pooling, threads = 2}: {pooling?: Pooling; threads?: number} = {},
+	{pooling, device = newDevice(2)}: {pooling?: Pooling; device?: NativeDevice} = {},
 ): Promise<LoadedFamily> {
 	const found = await readModelFolder(path, {pooling: 'mean'});
-	const device = openDevice({threads});
 	const head = {pooling: pooling ? [pooling] : [], dense: [], normalize: false};
 	const spec = {...found.spec, head};
-	const {core, stored} = await loadWeights({...found, spec}, device);
+	const place = {name: 'cpu', kernels: '', threads: 0, native: device};
+	const {core, stored} = await loadWeights({...found, spec}, place);
 	onTestFinished(() => core.dispose());
 	await core.prepareTraining([]);
-	const model = {spec, device: device.native, core, weights: new Map<string, Matrix>()};
+	const model = {spec, device, core, weights: new Map<string, Matrix>()};
 	return {model, mapped: stored.flatMap(({mapped}) => mapped)};
 }
 
