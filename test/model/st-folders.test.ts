@@ -1,21 +1,14 @@
 // Folders that the real sentence-transformers made, against the embeddings that it gives for them; and what
 // is saved of them. The fixtures and the script that makes them: test/fixtures/st-folders.
 
-import {copyFileSync, cpSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {fileURLToPath} from 'node:url';
 import {describe, expect, test} from 'vitest';
 import {readNpy} from '../../dist/files/npy.js';
 import {temporaryFolder} from '../files/folder.js';
-import {bert, load} from './folders.js';
+import {load} from './folders.js';
+import {cases, fixtures, promptOf, stFolder, texts} from './st-fixtures.js';
 
-type Case = {place: string; prompt: string | null; isStatic: boolean};
-
-const fixtures = fileURLToPath(new URL('../fixtures/st-folders', import.meta.url));
-const {texts, cases} = JSON.parse(readFileSync(join(fixtures, 'cases.json'), 'utf8')) as {
-	texts: string[];
-	cases: Record<string, Case>;
-};
 const all = Object.entries(cases);
 const {folder} = temporaryFolder();
 let made = 0;
@@ -24,21 +17,7 @@ const place = () => join(folder, `model-${made++}`);
 /** Of a float32 forward pass against a float64 one; the columns are those of unit rows. */
 const limit = 2e-6;
 
-const shared = ['tokenizer.json', 'vocab.txt', 'special_tokens_map.json', 'model.safetensors'];
-
-function folderOf(name: string): string {
-	const path = place();
-	cpSync(join(fixtures, name), path, {recursive: true});
-	const {place: inside, isStatic} = cases[name]!;
-	const names = isStatic ? shared.slice(0, 1) : shared;
-	for (const file of names) copyFileSync(join(bert, file), join(path, inside, file));
-	return path;
-}
-
-const promptOf = (name: string) => {
-	const {prompt} = cases[name]!;
-	return prompt === null ? {} : {promptText: prompt};
-};
+const folderOf = (name: string) => stFolder(name, place());
 
 /** Rows of unit length; a row of zeros stays one. */
 function units(values: Iterable<number>, width: number): Float64Array {
