@@ -84,64 +84,95 @@ async function readSmallFile(path: string): Promise<Buffer | undefined> {
 	}
 }
 
+type Source = {values: JsonObject; where: string; within: string};
+
 /** A configuration whose values are checked where they are asked for. */
 export function familyConfig(values: JsonObject, where: string, within = ''): FamilyConfig {
-	const given = (key: ConfigKey): string => {
-		const names = typeof key === 'string' ? [key] : key;
-		const isGiven = (name: string) => Object.hasOwn(values, name) && values[name] !== null;
-		return names.find(isGiven) ?? names[0]!;
-	};
-	const found = (key: ConfigKey): unknown => {
-		const name = given(key);
-		return Object.hasOwn(values, name) ? (values[name] ?? undefined) : undefined;
-	};
-	const refuse = (key: ConfigKey, expected: string): never => {
-		const name = given(key);
-		const got = Object.hasOwn(values, name) ? JSON.stringify(values[name]) : 'nothing';
-		const message = `${where}: expected "${within}${name}" to be ${expected}, got ${got}`;
-		throw new EngineError('MODEL_CONFIG', message);
-	};
-
+	const source = {values, where, within};
 	return {
-		refuse,
-		size(key, {otherwise, least = 1, most = 2 ** 31 - 1} = {}) {
-			const value = found(key) ?? otherwise;
-			const isSize = Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
-			return isSize ? Number(value) : refuse(key, `a whole number from ${least} to ${most}`);
-		},
-		number(key, otherwise, least = 0) {
-			const value = found(key) ?? otherwise;
-			const isNumber = typeof value === 'number' && value >= least && value < Infinity;
-			return isNumber ? value : refuse(key, `a number from ${least}`);
-		},
-		flag(key, otherwise) {
-			const value = found(key) ?? otherwise;
-			return typeof value === 'boolean' ? value : refuse(key, 'true or false');
-		},
-		choice(key, choices, otherwise) {
-			const value = found(key) ?? otherwise;
-			const isKnown = typeof value === 'string' && Object.hasOwn(choices, value);
-			return isKnown ? choices[value]! : refuse(key, `one of ${Object.keys(choices).join(', ')}`);
-		},
-		list(key, words, usual) {
-			const value = found(key) ?? usual;
-			const isWord = (one: unknown) => words.some(word => word === one);
-			const isList = Array.isArray(value) && value.length === usual.length && value.every(isWord);
-			return isList ? value : refuse(key, `a list of ${usual.length} of ${words.join(', ')}`);
-		},
-		group(key) {
-			const value = found(key);
-			if (value === undefined) return undefined;
-			return isObject(value)
-				? familyConfig(value, where, `${within}${given(key)}.`)
-				: refuse(key, 'an object');
-		},
+		size: (key, limits) => sizeOf(source, key, limits),
+		number: (key, otherwise, least) => numberOf(source, key, {otherwise, least}),
+		flag: (key, otherwise) => flagOf(source, key, otherwise),
+		choice: (key, choices, otherwise) => choiceOf(source, key, {choices, otherwise}),
+		list: (key, words, usual) => listOf(source, key, {words, usual}),
+		group: key => groupOf(source, key),
 		is: (key, value) => Object.hasOwn(values, key) && values[key] === value,
 		only(key, ...allowed) {
-			const value = found(key);
+			const value = valueAt(source, key);
 			if (value === undefined || allowed.includes(value)) return;
 			const list = allowed.map(one => JSON.stringify(one)).join(' or ') || 'left out';
-			refuse(key, `${list} (others are not supported)`);
+			refuse(source, key, `${list} (others are not supported)`);
 		},
+		refuse: (key, expected) => refuse(source, key, expected),
 	};
+}
+
+/** The first of the names that is given, else the first. */
+function nameOf({values}: Source, key: ConfigKey): string {
+	const names = typeof key === 'string' ? [key] : key;
+	const isGiven = (name: string) => Object.hasOwn(values, name) && values[name] !== null;
+	return names.find(isGiven) ?? names[0]!;
+}
+
+function valueAt(source: Source, key: ConfigKey): unknown {
+	const name = nameOf(source, key);
+	return Object.hasOwn(source.values, name) ? (source.values[name] ?? undefined) : undefined;
+}
+
+function refuse(source: Source, key: ConfigKey, expected: string): never {
+	const {values, where, within} = source;
+	const name = nameOf(source, key);
+	const got = Object.hasOwn(values, name) ? JSON.stringify(values[name]) : 'nothing';
+	const message = `${where}: expected "${within}${name}" to be ${expected}, got ${got}`;
+	throw new EngineError('MODEL_CONFIG', message);
+}
+
+type Limits = {otherwise?: number | undefined; least?: number | undefined; most?: number};
+
+function sizeOf(source: Source, key: ConfigKey, limits: Limits = {}): number {
+	const {otherwise, least = 1, most = 2 ** 31 - 1} = limits;
+	const value = valueAt(source, key) ?? otherwise;
+	const isSize = Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+	return isSize ? Number(value) : refuse(source, key, `a whole number from ${least} to ${most}`);
+}
+
+function numberOf(source: Source, key: ConfigKey, {otherwise, least = 0}: Limits): number {
+	const value = valueAt(source, key) ?? otherwise;
+	const isNumber = typeof value === 'number' && value >= least && value < Infinity;
+	return isNumber ? value : refuse(source, key, `a number from ${least}`);
+}
+
+function flagOf(source: Source, key: ConfigKey, otherwise: boolean): boolean {
+	const value = valueAt(source, key) ?? otherwise;
+	return typeof value === 'boolean' ? value : refuse(source, key, 'true or false');
+}
+
+function choiceOf<T>(
+	source: Source,
+	key: ConfigKey,
+	{choices, otherwise}: {choices: Readonly<Record<string, T>>; otherwise: string | undefined},
+): T {
+	const value = valueAt(source, key) ?? otherwise;
+	const isKnown = typeof value === 'string' && Object.hasOwn(choices, value);
+	return isKnown
+		? choices[value]!
+		: refuse(source, key, `one of ${Object.keys(choices).join(', ')}`);
+}
+
+function listOf<T extends string>(
+	source: Source,
+	key: ConfigKey,
+	{words, usual}: {words: readonly T[]; usual: readonly T[]},
+): readonly T[] {
+	const value = valueAt(source, key) ?? usual;
+	const isWord = (one: unknown) => words.some(word => word === one);
+	const isList = Array.isArray(value) && value.length === usual.length && value.every(isWord);
+	return isList ? value : refuse(source, key, `a list of ${usual.length} of ${words.join(', ')}`);
+}
+
+function groupOf(source: Source, key: ConfigKey): FamilyConfig | undefined {
+	const value = valueAt(source, key);
+	if (value === undefined) return undefined;
+	if (!isObject(value)) return refuse(source, key, 'an object');
+	return familyConfig(value, source.where, `${source.within}${nameOf(source, key)}.`);
 }
