@@ -11,8 +11,18 @@ export type RemoteCode = {
 	files: readonly string[];
 };
 
-/** Values of `model_type` that transformers does not know. */
-const unknownTypes = ['new'];
+/** Configurations that transformers opens as another model, or not at all, and why. */
+const strangers: readonly (readonly [is: (config: JsonObject) => boolean, why: string])[] = [
+	[({model_type: type}) => type === 'new', 'transformers has no model_type "new"'],
+	[
+		config => config['model_type'] === 'nomic_bert' && 'n_embd' in config,
+		'transformers has a nomic_bert, but reads none whose width is called "n_embd"',
+	],
+	[
+		config => config['model_type'] === 'bert' && config['position_embedding_type'] === 'alibi',
+		'transformers has a bert, but none with "position_embedding_type" of "alibi"',
+	],
+];
 
 /** Null: transformers opens the model by itself. */
 export async function readRemoteCode(
@@ -22,9 +32,9 @@ export async function readRemoteCode(
 	const map = isObject(config['auto_map']) ? config['auto_map'] : {};
 	const name = [map['AutoModel'] ?? map['AutoConfig']].flat()[0];
 	if (typeof name !== 'string') {
-		const type = String(config['model_type']);
-		const reason = `transformers does not know model_type "${type}", and config.json has no "auto_map"`;
-		return unknownTypes.includes(type) ? {reason, files: []} : null;
+		const why = strangers.find(([is]) => is(config))?.[1];
+		const reason = `${why}, and config.json names no code for it in "auto_map"`;
+		return why === undefined ? null : {reason, files: []};
 	}
 	if (name.includes('--')) return {reason: needOf(name.replace('--', ': ')), files: []};
 	const files = (await readdir(folder)).filter(file => file.endsWith('.py'));

@@ -5,6 +5,7 @@ import {mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync} from 'nod
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {writeSafetensors} from '../../dist/files/safetensors.js';
+import {readModelFolder} from '../../dist/model/folder.js';
 import {temporaryFolder} from '../files/folder.js';
 import {bert, type Files, load, modelFolder, oldShape} from './folders.js';
 
@@ -198,6 +199,17 @@ describe('code of its own', () => {
 		const model = await load(modelFolder(place(), mapped({AutoModel: 'modeling.Model'})));
 		expect(model.folder.saveWarnings).toEqual([
 			`${needs}modeling.Model of modeling.py, which is not in the folder and has to be put there`,
+		]);
+	});
+
+	test.each([
+		['gte', 'transformers has no model_type "new"'],
+		['nomic_bert', 'transformers has a nomic_bert, but reads none whose width is called "n_embd"'],
+		['jina_v2', 'transformers has a bert, but none with "position_embedding_type" of "alibi"'],
+	])('that %s lacks is said to be missing', async (name, why) => {
+		const path = join(bert, '..', name);
+		expect((await readModelFolder(path, {pooling: 'mean'})).saveWarnings).toEqual([
+			`${first}${why}, and config.json names no code for it in "auto_map"`,
 		]);
 	});
 
