@@ -3,6 +3,7 @@
 import {readFile, stat} from 'node:fs/promises';
 import {EngineError, kindOf} from '../errors.js';
 import {readFailure, systemCode} from '../files/failures.js';
+import {deepestNesting, isNestedTooDeeply} from '../nesting.js';
 import {decodeUtf8} from '../utf8.js';
 
 export type JsonObject = {[key: string]: unknown};
@@ -59,14 +60,18 @@ export function parseJsonObject(bytes: Buffer, path: string): JsonObject {
 
 function parseJson(bytes: Buffer, path: string): unknown {
 	const text = decodeUtf8(bytes, path, {code: 'MODEL_CONFIG'});
+	let value: unknown;
 	try {
-		return JSON.parse(text.replace(/^\uFEFF/, ''));
+		value = JSON.parse(text.replace(/^\uFEFF/, ''));
 	} catch (cause) {
 		const why = cause instanceof Error ? cause.message : String(cause);
 		throw new EngineError('MODEL_CONFIG', `${path}: expected JSON, got other text (${why})`, {
 			cause,
 		});
 	}
+	if (!isNestedTooDeeply(value)) return value;
+	const expected = `expected at most ${deepestNesting} levels of nesting`;
+	throw new EngineError('MODEL_CONFIG', `${path}: ${expected}, got more`);
 }
 
 /** More than any configuration; what is larger is another file. */

@@ -42,12 +42,18 @@ const scalings = {
 
 type ScalingKind = keyof typeof scalings;
 
+/** More columns than any head has. */
+const widestHead = 2 ** 16;
+
 const usualKinds = ['default', 'linear', 'dynamic', 'llama3', 'yarn'] as const;
 
 /** The rotary part that a configuration describes. */
 export function rotary(config: FamilyConfig, options: RotaryOptions): RotarySpec {
 	const {headWidth, fraction = 1, longest, kinds = usualKinds} = options;
 	const columns = Math.floor(headWidth * fraction);
+	if (columns > widestHead) {
+		config.refuse('hidden_size', `a width whose heads have at most ${widestHead} columns`);
+	}
 	const settings = settingsOf(config, options);
 	const choices = Object.fromEntries(kinds.map(kind => [kind, kind]));
 	const kind = settings?.choice(['rope_type', 'type'], choices, 'default') ?? 'default';
