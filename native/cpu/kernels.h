@@ -37,7 +37,17 @@ struct Product {
   Epilogue epilogue = {};
 };
 
-// One (text, head) of attention; pointers at the first row of the text and the head's first column.
+// The keys [first, first + count) of one key head of a text, packed for products; first is a
+// multiple of 16. What an item does not need is null.
+struct AttentionPanels {
+  int64_t first, count;
+  float *key_columns, *value_columns;  // keys as lanes: [count / 16][width][16]
+  float *key_rows, *value_rows;        // columns as lanes: [width / 16][count][16]
+};
+
+// Queries of one head of a text against the keys of `panels`; pointers at the first row of the text
+// and the head's first column. When the panels lack keys of the text, one item after another goes
+// over them in order: o and dq are then added to and start from zero.
 struct AttentionItem {
   const float *q, *k, *v;  // row stride qkv_row
   int64_t qkv_row;
@@ -47,10 +57,28 @@ struct AttentionItem {
   int64_t lse_row;
   int64_t tokens, width;  // tokens of the text, width of a head
   float scale, rate;
+  bool causal;
+  int64_t window;          // 0: none
+  const float* distances;  // [key - query] is added to a score, readable 16 beyond; may be null
   RandomKey key;
-  uint32_t text, site;                                // site of this head
-  const float* dout = nullptr;                        // backward, row stride o_row
-  float *dq = nullptr, *dk = nullptr, *dv = nullptr;  // row stride qkv_row
+  uint32_t text, site;  // site of this head
+  AttentionPanels panels;
+  int64_t query_begin, query_end;
+  float *most, *sum;  // by query, of the keys before; null when the panels have all keys
+  const float* dout;  // backward, row stride o_row
+  float* dq;          // row stride qkv_row
+  float *dk, *dv;     // added to, from the first key of the panels, row stride dkv_row
+  int64_t dkv_row;
+  float* ddistances;  // [key - query - ddistances_first] is added to, 16 beyond too; may be null
+  int64_t ddistances_first;
+
+  int64_t first_key(int64_t query) const {
+    return window > 0 && query > window ? query - window : 0;
+  }
+  int64_t end_key(int64_t query) const {
+    const int64_t end = causal ? query + 1 : window > 0 ? query + window + 1 : tokens;
+    return end < tokens ? end : tokens;
+  }
 };
 
 // Rows of two halves, pre_row apart: one goes through the activation, the other multiplies it.
@@ -139,6 +167,8 @@ struct Kernels {
   void (*norm_backward)(const NormGradientRows&);
   void (*norm_parameters)(const NormStrip&);
   void (*rotary)(const RotaryRows&);
+  // Fills the panels with the keys [begin, end); begin is a multiple of 16.
+  void (*attention_pack)(const AttentionItem&, int64_t begin, int64_t end);
   void (*attention_forward)(const AttentionItem&, const Stream&, Arena&);
   void (*attention_backward)(const AttentionItem&, const Stream&, Arena&);
   float (*dot)(const float* a, const float* b, int64_t size);

@@ -1,119 +1,241 @@
-// Attention of one text and head. Contract: ops/attention.h.
+// Attention of some queries of one head. Contract: ops/attention.h.
 //
-// Keys are transposed into panels and values copied into panels once; then blocks of query rows
-// walk them: scores by the product kernel, softmax over whole rows in cache, product with the
-// values. No online softmax is needed: a block of rows holds kBlock x tokens scores, so memory is
-// linear in the text. The backward pass computes the scores again from lse and adds a block's part
-// of dk and dv in the order of the rows, so their bits do not depend on the size of a block either.
+// Keys and values come packed as panels. Blocks of query rows walk the panels that one of their
+// rows sees: scores by the product kernel, softmax over rows in cache, product with the values. Up
+// to kKeys keys (cpu/attention.cpp) are all there at once and a row is softened as a whole; more
+// come in several items, and a row carries its largest score and its sum along while o is scaled to
+// it. The backward pass computes the scores again from lse and adds a block's part of dk and dv in
+// the order of the rows, so their bits do not depend on the size of a block either.
 
-constexpr int64_t kBlock = 48;  // query rows at once: 96 KiB of scores at 512 tokens
+constexpr int64_t kBlock = 48;  // query rows at once: 96 KiB of scores at 512 keys
+constexpr float kUnseen = -3.402823466e38f;
 
 inline int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
 
-// panels[p][r][lane] = x[r][16 p + lane]; absent columns are zero.
-inline void copy_panels(const float* x, int64_t row, int64_t rows, int64_t columns, float* panels) {
-  for (int64_t at = 0; at < columns; at += 16) {
+// panels[p][r][lane] = x[r][16 p + lane], panels panel_row rows long; absent columns are zero.
+inline void copy_panels(const float* x, int64_t row, int64_t rows, int64_t columns, float* panels,
+                        int64_t panel_row) {
+  for (int64_t at = 0; at < columns; at += 16, panels += 16 * panel_row) {
     const int64_t n = columns - at < 16 ? columns - at : 16;
-    for (int64_t r = 0; r < rows; ++r, panels += 16) store(panels, load_some(x + r * row + at, n));
+    for (int64_t r = 0; r < rows; ++r) store(panels + 16 * r, load_some(x + r * row + at, n));
   }
 }
 
-inline uint32_t dropout_key(const AttentionItem& item, int64_t query) {
-  return row_key(item.key, item.text, item.site, uint32_t(query));
+void attention_pack(const AttentionItem& item, int64_t begin, int64_t end) {
+  const AttentionPanels& panels = item.panels;
+  const int64_t at = begin - panels.first, rows = end - begin, width = item.width;
+  const float *k = item.k + begin * item.qkv_row, *v = item.v + begin * item.qkv_row;
+  if (panels.key_columns)
+    transpose_panels(k, item.qkv_row, rows, width, panels.key_columns + at * width);
+  if (panels.value_columns)
+    transpose_panels(v, item.qkv_row, rows, width, panels.value_columns + at * width);
+  if (panels.key_rows)
+    copy_panels(k, item.qkv_row, rows, width, panels.key_rows + 16 * at, panels.count);
+  if (panels.value_rows)
+    copy_panels(v, item.qkv_row, rows, width, panels.value_rows + 16 * at, panels.count);
 }
 
-// scores[r] = q[first + r] . k, for `count` rows.
-inline void scores_of(const AttentionItem& item, const float* keys, int64_t query, int64_t count,
-                      float* scores, int64_t stride) {
-  product({item.q + query * item.qkv_row, item.qkv_row, false, keys, 16 * item.width, scores,
-           stride, count, padded(item.tokens), item.width});
+// Keys by their number in the panels.
+struct Keys {
+  int64_t begin, end;
+};
+
+// Those that `count` queries from `query` see between them.
+inline Keys seen_by(const AttentionItem& item, int64_t query, int64_t count) {
+  const int64_t begin = item.first_key(query) - item.panels.first;
+  const int64_t end = item.end_key(query + count - 1) - item.panels.first;
+  return {begin > 0 ? begin : 0, end < item.panels.count ? end : item.panels.count};
 }
 
-// exp(scale * score - m) in place, m the largest; zero beyond the text. Returns the sum; m by
-// `most`.
-inline float soft_row(float* scores, int64_t tokens, float scale, float* most) {
-  Lanes best = all(-3.402823466e38f);
-  for (int64_t t = 0; t < tokens; t += 16) {
-    const int64_t n = tokens - t < 16 ? tokens - t : 16;
-    Lanes s = mul(load(scores + t), all(scale));
+// A block of query rows and the keys it has scores for, from a whole panel on.
+struct Rows {
+  int64_t query, count;
+  Keys keys;
+  int64_t stride;  // of scores
+
+  int64_t size() const { return keys.end - keys.begin; }
+};
+
+inline Rows rows_from(const AttentionItem& item, int64_t query) {
+  Rows rows;
+  rows.query = query;
+  rows.count = item.query_end - query < kBlock ? item.query_end - query : kBlock;
+  rows.keys = seen_by(item, query, rows.count);
+  rows.keys.begin -= rows.keys.begin % 16;
+  rows.stride = padded(item.panels.count);
+  return rows;
+}
+
+// scores[r] = x[r] . panels, for the rows and their keys.
+inline void scores_of(const Rows& rows, const float* x, int64_t x_row, int64_t width,
+                      const float* panels, float* scores) {
+  product({x + rows.query * x_row, x_row, false, panels + rows.keys.begin * width, 16 * width,
+           scores, rows.stride, rows.count, padded(rows.size()), width});
+}
+
+// The lanes [begin, end) of x, `other` in the rest.
+inline Lanes within(Lanes x, int64_t begin, int64_t end, float other) {
+  float lanes[16];
+  store(lanes, x);
+  for (int64_t lane = 0; lane < 16; ++lane) {
+    if (lane < begin || lane >= end) lanes[lane] = other;
+  }
+  return load(lanes);
+}
+
+inline void clear(float* x, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; i += 16) store(x + i, zero());
+}
+
+// One query and the scores of a block that are its own: [begin, end) of a row of `size`.
+struct Row {
+  int64_t query, begin, end, size;
+  const float* distances;  // of the first score
+  uint32_t dropout, column;
+
+  int64_t from() const { return begin - begin % 16; }
+  bool whole(int64_t t) const { return t >= begin && t + 16 <= end; }
+};
+
+inline Row row_of(const AttentionItem& item, const Rows& rows, int64_t query) {
+  const Keys seen = seen_by(item, query, 1);
+  const int64_t key = item.panels.first + rows.keys.begin;
+  Row row;
+  row.query = query;
+  row.begin = seen.begin - rows.keys.begin;
+  row.end = seen.end - rows.keys.begin;
+  row.size = padded(rows.size());
+  row.distances = item.distances ? item.distances + (key - query) : nullptr;
+  row.dropout = item.rate > 0 ? row_key(item.key, item.text, item.site, uint32_t(query)) : 0;
+  row.column = uint32_t(key);
+  return row;
+}
+
+inline Lanes score_at(const AttentionItem& item, const Row& row, const float* scores, int64_t t) {
+  const Lanes scaled = mul(load(scores + t), all(item.scale));
+  return row.distances ? add(scaled, load(row.distances + t)) : scaled;
+}
+
+// Makes scores complete; the largest of them and of what `most` was.
+inline float largest_of(const AttentionItem& item, const Row& row, float* scores, float most) {
+  Lanes best = all(most);
+  for (int64_t t = row.from(); t < row.end; t += 16) {
+    Lanes s = score_at(item, row, scores, t);
+    if (!row.whole(t)) s = within(s, row.begin - t, row.end - t, kUnseen);
     store(scores + t, s);
-    if (n < 16) {
-      for (int64_t lane = n; lane < 16; ++lane) scores[t + lane] = -3.402823466e38f;
-      s = load(scores + t);
-    }
     best = larger(best, s);
   }
-  *most = largest(best);
-  const Lanes from = all(*most);
+  return largest(best);
+}
+
+// Scores become exp(score - most), or zero where nothing is seen. Returns their sum.
+inline float soften(const Row& row, float* scores, float most) {
+  const Lanes from = all(most);
   Lanes sum = zero();
-  for (int64_t t = 0; t < tokens; t += 16) {
-    const int64_t n = tokens - t < 16 ? tokens - t : 16;
+  clear(scores, 0, row.from());
+  for (int64_t t = row.from(); t < row.end; t += 16) {
     Lanes e = exp_of(sub(load(scores + t), from));
-    if (n < 16) {
-      store(scores + t, e);
-      e = load_some(scores + t, n);
-    }
+    if (!row.whole(t)) e = within(e, row.begin - t, row.end - t, 0.0f);
     store(scores + t, e);
     sum = add(sum, e);
   }
+  clear(scores, padded(row.end), row.size);
   return fold(sum);
 }
 
-inline void drop_row(const AttentionItem& item, float* weights, int64_t query) {
-  const uint32_t key = dropout_key(item, query), threshold = dropout_threshold(item.rate);
-  for (int64_t t = 0; t < item.tokens; t += 16) {
-    store(weights + t, surviving(load(weights + t), key, uint32_t(t), threshold));
+inline void drop_row(const AttentionItem& item, const Row& row, float* weights) {
+  const uint32_t threshold = dropout_threshold(item.rate);
+  for (int64_t t = row.from(); t < row.end; t += 16) {
+    store(weights + t,
+          surviving(load(weights + t), row.dropout, row.column + uint32_t(t), threshold));
   }
 }
 
+// What keys before these have left in o and in the sum now counts relative to `most`.
+inline float carry_on(const AttentionItem& item, int64_t query, float most, float sum) {
+  alignas(64) float factor[16];
+  store(factor, exp_of(all(item.most[query] - most)));
+  float* o = item.o + query * item.o_row;
+  for (int64_t j = 0; j < item.width; ++j) o[j] *= factor[0];
+  item.most[query] = most;
+  item.sum[query] = item.sum[query] * factor[0] + sum;
+  return item.sum[query];
+}
+
+// Makes weights of scores. Returns what the row of o is multiplied by when these keys are in it:
+// one as long as others follow.
+inline float soft_row(const AttentionItem& item, const Row& row, float* scores) {
+  if (row.begin >= row.end) {
+    clear(scores, 0, row.size);
+    return 1.0f;
+  }
+  const float most = largest_of(item, row, scores, item.most ? item.most[row.query] : kUnseen);
+  float sum = soften(row, scores, most);
+  if (item.rate > 0) drop_row(item, row, scores);
+  if (item.most) sum = carry_on(item, row.query, most, sum);
+  if (item.end_key(row.query) > item.panels.first + item.panels.count) return 1.0f;
+  if (item.lse) item.lse[row.query * item.lse_row] = most + __builtin_logf(sum);
+  return 1.0f / (sum * (1.0f - item.rate));
+}
+
 void attention_forward(const AttentionItem& item, const Stream& stream, Arena& arena) {
-  const int64_t stride = padded(item.tokens), wide = padded(item.width);
-  float* keys = arena.tensor(stride, item.width).f32();
-  float* values = arena.tensor(item.tokens, wide).f32();
-  float* scores = arena.tensor(kBlock, stride).f32();
-  float inverse[kBlock];
-  transpose_panels(item.k, item.qkv_row, item.tokens, item.width, keys);
-  copy_panels(item.v, item.qkv_row, item.tokens, item.width, values);
-  for (int64_t query = 0; query < item.tokens; query += kBlock) {
+  const AttentionPanels& panels = item.panels;
+  float* scores = arena.tensor(kBlock, padded(panels.count)).f32();
+  float factors[kBlock];
+  for (int64_t query = item.query_begin; query < item.query_end; query += kBlock) {
     if (stream.is_cancelled()) throw Cancelled();
-    const int64_t count = item.tokens - query < kBlock ? item.tokens - query : kBlock;
-    scores_of(item, keys, query, count, scores, stride);
-    for (int64_t r = 0; r < count; ++r) {
-      float most;
-      const float sum = soft_row(scores + r * stride, item.tokens, item.scale, &most);
-      if (item.lse) item.lse[(query + r) * item.lse_row] = most + __builtin_logf(sum);
-      inverse[r] = 1.0f / (sum * (1.0f - item.rate));
-      if (item.rate > 0) drop_row(item, scores + r * stride, query + r);
+    const Rows rows = rows_from(item, query);
+    if (rows.size() <= 0) continue;
+    scores_of(rows, item.q, item.qkv_row, item.width, panels.key_columns, scores);
+    for (int64_t r = 0; r < rows.count; ++r) {
+      factors[r] = soft_row(item, row_of(item, rows, query + r), scores + r * rows.stride);
     }
-    Product p{
-        scores,     stride, false,      values,     16 * item.tokens, item.o + query * item.o_row,
-        item.o_row, count,  item.width, item.tokens};
-    p.epilogue.row_scale = inverse;
+    Product p{scores,
+              rows.stride,
+              false,
+              panels.value_rows + 16 * rows.keys.begin,
+              16 * panels.count,
+              item.o + query * item.o_row,
+              item.o_row,
+              rows.count,
+              item.width,
+              rows.size(),
+              item.most != nullptr};
+    p.epilogue.row_scale = factors;
     product(p);
   }
 }
 
-// One row of the backward pass: p = exp(scale s - lse) and ds = p (kept dp / (1 - rate) - delta)
-// scale; the row of p becomes what dv is made of: p kept / (1 - rate).
-inline void soft_row_backward(const AttentionItem& item, int64_t query, float* p, float* dp) {
-  const float lse = item.lse[query * item.lse_row];
-  const float *o = item.o + query * item.o_row, *dout = item.dout + query * item.o_row;
+// One row of the backward pass: p = exp(score - lse) and ds = p (kept dp / (1 - rate) - delta),
+// left in dp times scale; the row of p becomes what dv is made of: p kept / (1 - rate).
+inline void soft_row_backward(const AttentionItem& item, const Row& row, float* p, float* dp) {
+  const float lse = item.lse[row.query * item.lse_row];
+  const float *o = item.o + row.query * item.o_row, *dout = item.dout + row.query * item.o_row;
   const Lanes delta = all(dot(o, dout, item.width)), scale = all(item.scale);
   const Lanes grow = all(1.0f / (1.0f - item.rate));
-  const uint32_t key = dropout_key(item, query), threshold = dropout_threshold(item.rate);
-  for (int64_t t = 0; t < item.tokens; t += 16) {
-    const int64_t n = item.tokens - t < 16 ? item.tokens - t : 16;
-    Lanes weight = exp_of(sub(mul(load(p + t), scale), all(lse)));
-    store(p + t, weight);
-    weight = load_some(p + t, n);
+  const uint32_t threshold = dropout_threshold(item.rate);
+  float* ddistances = item.ddistances;
+  if (ddistances) ddistances += int64_t(row.column) - row.query - item.ddistances_first;
+  for (int64_t t = row.from(); t < row.end; t += 16) {
+    Lanes weight = exp_of(sub(score_at(item, row, p, t), all(lse)));
+    if (!row.whole(t)) weight = within(weight, row.begin - t, row.end - t, 0.0f);
     Lanes kept = weight, back = load(dp + t);
     if (item.rate > 0) {
-      kept = mul(surviving(weight, key, uint32_t(t), threshold), grow);
-      back = mul(surviving(back, key, uint32_t(t), threshold), grow);
+      const uint32_t column = row.column + uint32_t(t);
+      kept = mul(surviving(weight, row.dropout, column, threshold), grow);
+      back = mul(surviving(back, row.dropout, column, threshold), grow);
     }
-    store(dp + t, mul(mul(weight, sub(back, delta)), scale));
+    const Lanes dscore = mul(weight, sub(back, delta));
+    if (ddistances) store(ddistances + t, add(load(ddistances + t), dscore));
+    store(dp + t, mul(dscore, scale));
     store(p + t, kept);
   }
+}
+
+inline void clear_unseen(const Row& row, float* x) {
+  const bool sees = row.begin < row.end;
+  clear(x, 0, sees ? row.from() : row.size);
+  clear(x, sees ? padded(row.end) : row.size, row.size);
 }
 
 // Groups of kTileRows columns of x (rows, columns) as [row][kTileRows]: the left side of x^T y.
@@ -128,53 +250,48 @@ inline void pack_columns(const float* x, int64_t row, int64_t rows, int64_t colu
 }
 
 struct BackwardScratch {
-  float *keys, *value_columns, *key_rows, *scores, *dscores, *packed, *panels;
+  float *scores, *dscores, *packed, *panels;
 };
 
-// d (tokens, width) += left^T right for a block of `count` query rows.
-inline void add_transposed(const AttentionItem& item, const BackwardScratch& s, const float* left,
-                           const float* right, int64_t right_row, int64_t count, float* d) {
-  pack_columns(left, padded(item.tokens), count, item.tokens, s.packed);
-  copy_panels(right, right_row, count, item.width, s.panels);
-  product({s.packed, 0, true, s.panels, 16 * count, d, item.qkv_row, item.tokens, item.width, count,
-           true});
+// d (keys, width) += left^T right for the keys of a block of rows.
+inline void add_transposed(const AttentionItem& item, const Rows& rows, const BackwardScratch& s,
+                           const float* left, float* d) {
+  pack_columns(left, rows.stride, rows.count, rows.size(), s.packed);
+  product({s.packed, 0, true, s.panels, 16 * rows.count, d + rows.keys.begin * item.dkv_row,
+           item.dkv_row, rows.size(), item.width, rows.count, true});
 }
 
-inline void clear_rows(float* x, int64_t row, int64_t rows, int64_t columns) {
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t j = 0; j < columns; ++j) x[r * row + j] = 0.0f;
+inline void backward_block(const AttentionItem& item, const Rows& rows, const BackwardScratch& s) {
+  const AttentionPanels& panels = item.panels;
+  const float* q = item.q + rows.query * item.qkv_row;
+  const float* dout = item.dout + rows.query * item.o_row;
+  scores_of(rows, item.q, item.qkv_row, item.width, panels.key_columns, s.scores);
+  scores_of(rows, item.dout, item.o_row, item.width, panels.value_columns, s.dscores);
+  for (int64_t r = 0; r < rows.count; ++r) {
+    const Row row = row_of(item, rows, rows.query + r);
+    soft_row_backward(item, row, s.scores + r * rows.stride, s.dscores + r * rows.stride);
+    clear_unseen(row, s.scores + r * rows.stride);
+    clear_unseen(row, s.dscores + r * rows.stride);
   }
+  product({s.dscores, rows.stride, false, panels.key_rows + 16 * rows.keys.begin, 16 * panels.count,
+           item.dq + rows.query * item.qkv_row, item.qkv_row, rows.count, item.width, rows.size(),
+           panels.count < item.tokens});
+  copy_panels(q, item.qkv_row, rows.count, item.width, s.panels, rows.count);
+  add_transposed(item, rows, s, s.dscores, item.dk);
+  copy_panels(dout, item.o_row, rows.count, item.width, s.panels, rows.count);
+  add_transposed(item, rows, s, s.scores, item.dv);
 }
 
 void attention_backward(const AttentionItem& item, const Stream& stream, Arena& arena) {
-  const int64_t stride = padded(item.tokens), wide = padded(item.width);
-  const int64_t groups = (item.tokens + kTileRows - 1) / kTileRows * kTileRows;
+  const int64_t count = item.panels.count;
   BackwardScratch s;
-  s.keys = arena.tensor(stride, item.width).f32();
-  s.value_columns = arena.tensor(stride, item.width).f32();
-  s.key_rows = arena.tensor(item.tokens, wide).f32();
-  s.scores = arena.tensor(kBlock, stride).f32();
-  s.dscores = arena.tensor(kBlock, stride).f32();
-  s.packed = arena.tensor(kBlock, groups).f32();
-  s.panels = arena.tensor(kBlock, wide).f32();
-  transpose_panels(item.k, item.qkv_row, item.tokens, item.width, s.keys);
-  transpose_panels(item.v, item.qkv_row, item.tokens, item.width, s.value_columns);
-  copy_panels(item.k, item.qkv_row, item.tokens, item.width, s.key_rows);
-  clear_rows(item.dk, item.qkv_row, item.tokens, item.width);
-  clear_rows(item.dv, item.qkv_row, item.tokens, item.width);
-  for (int64_t query = 0; query < item.tokens; query += kBlock) {
+  s.scores = arena.tensor(kBlock, padded(count)).f32();
+  s.dscores = arena.tensor(kBlock, padded(count)).f32();
+  s.packed = arena.tensor(kBlock, (count + kTileRows - 1) / kTileRows * kTileRows).f32();
+  s.panels = arena.tensor(kBlock, padded(item.width)).f32();
+  for (int64_t query = item.query_begin; query < item.query_end; query += kBlock) {
     if (stream.is_cancelled()) throw Cancelled();
-    const int64_t count = item.tokens - query < kBlock ? item.tokens - query : kBlock;
-    const float* dout = item.dout + query * item.o_row;
-    scores_of(item, s.keys, query, count, s.scores, stride);
-    product({dout, item.o_row, false, s.value_columns, 16 * item.width, s.dscores, stride, count,
-             stride, item.width});
-    for (int64_t r = 0; r < count; ++r) {
-      soft_row_backward(item, query + r, s.scores + r * stride, s.dscores + r * stride);
-    }
-    product({s.dscores, stride, false, s.key_rows, 16 * item.tokens, item.dq + query * item.qkv_row,
-             item.qkv_row, count, item.width, item.tokens});
-    add_transposed(item, s, s.dscores, item.q + query * item.qkv_row, item.qkv_row, count, item.dk);
-    add_transposed(item, s, s.scores, dout, item.o_row, count, item.dv);
+    const Rows rows = rows_from(item, query);
+    if (rows.size() > 0) backward_block(item, rows, s);
   }
 }

@@ -25,6 +25,7 @@ inline Kernels table_of(const char* name) {
   table.norm_backward = norm_backward;
   table.norm_parameters = norm_parameters;
   table.rotary = rotary;
+  table.attention_pack = attention_pack;
   table.attention_forward = attention_forward;
   table.attention_backward = attention_backward;
   table.dot = dot;
