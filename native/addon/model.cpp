@@ -41,9 +41,9 @@ struct PartToLoad {
 
   static constexpr auto fields() {
     using S = PartToLoad;
-    return std::tuple{field("name", &S::name), field("type", &S::type), field("at", &S::at),
-                      field("count", &S::count), field("offset", &S::offset),
-                      field("tensor", &S::tensor)};
+    return std::tuple{field("name", &S::name),     field("type", &S::type),
+                      field("at", &S::at),         field("count", &S::count),
+                      field("offset", &S::offset), field("tensor", &S::tensor)};
   }
 };
 
@@ -138,6 +138,7 @@ Napi::Value ModelHandle::parameters(Info info) {
 Napi::Value ModelHandle::load(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     struct Part {
+      Parameter* parameter;
       float* to;
       int64_t count;
       uint64_t offset;
@@ -148,17 +149,18 @@ Napi::Value ModelHandle::load(Info info) {
     const auto path = argument<std::string>("load", info[0]);
     std::vector<Part> parts;
     for (const auto& part : argument<std::vector<PartToLoad>>("load", info[1])) {
-      const Parameter& p = model->parameters.find(part.name);
+      Parameter& p = model->parameters.find(part.name);
       expect(part.at >= 0 && part.count >= 0 && part.at <= p.value.size() - part.count, "load",
              "expected elements within " + p.name);
       expect(part.offset >= 0, "load", "expected an offset of 0 or more");
-      parts.push_back({p.value.f32() + part.at, part.count, uint64_t(part.offset),
+      parts.push_back({&p, p.value.f32() + part.at, part.count, uint64_t(part.offset),
                        type_of(part.type), part.tensor.empty() ? part.name : part.tensor});
     }
     auto job = std::make_unique<Job>();
     job->cancelled = flag_of(info[2]);
     job->work = [model, path, parts = std::move(parts)](const Stream& stream) {
       const WeightFile file(path);
+      for (const Part& part : parts) model->parameters.restore(stream, *part.parameter);
       stream.parallel_for(int64_t(parts.size()), [&](int64_t i, int) {
         const Part& part = parts[size_t(i)];
         file.read(part.offset, part.type, part.to, part.count);
@@ -181,7 +183,8 @@ Napi::Value ModelHandle::write(Info info) {
                               int64_t(values.ElementLength()) / tensor->cols);
     auto copy =
         std::make_shared<std::vector<float>>(values.Data(), values.Data() + values.ElementLength());
-    queue(info, [model, to, copy](const Stream&) {
+    queue(info, [model, &parameter, to, copy](const Stream& stream) {
+      model->parameters.restore(stream, parameter);
       std::memcpy(to.data, copy->data(), size_t(to.bytes()));
     });
     return info.Env().Undefined();
@@ -195,14 +198,20 @@ Napi::Value ModelHandle::read(Info info) {
     Parameter& parameter = model->parameters.find(argument<std::string>("read", info[1]));
     const Tensor* tensor = part_of(parameter, argument<std::string>("read", info[0]));
     const auto values = floats("read", info[3]);
+    const int64_t row = argument<int64_t>("read", info[2]);
     const Tensor from =
-        rows_of(*tensor, argument<int64_t>("read", info[2]),
-                int64_t(values.ElementLength()) / std::max<int64_t>(tensor->cols, 1));
+        rows_of(*tensor, row, int64_t(values.ElementLength()) / std::max<int64_t>(tensor->cols, 1));
     const Bytes bytes = bytes_of("read", info[3], from.bytes());
     auto job = std::make_unique<Job>();
     job->held.push_back(Napi::Persistent(info[3].As<Napi::Object>()));
-    job->work = [model, from, bytes](const Stream&) {
-      std::memcpy(bytes.data, from.data, bytes.size);
+    const bool is_weight = tensor == &parameter.value;
+    job->work = [model, &parameter, is_weight, row, from, bytes](const Stream& stream) {
+      if (!is_weight) {
+        std::memcpy(bytes.data, from.data, bytes.size);
+        return;
+      }
+      const Tensor to{bytes.data, from.rows, from.cols, Type::F32, Place::Cpu};
+      model->parameters.read(stream, parameter, row, to);
     };
     return await(info, std::move(job));
   });
@@ -215,12 +224,9 @@ Napi::Value ModelHandle::pack(Info info) {
     auto job = std::make_unique<Job>();
     auto fingerprint = std::make_shared<uint64_t>(0);
     job->work = [model = core("pack"), fingerprint](const Stream& stream) {
-      model->parameters.pack(stream);
-      const auto& all = model->parameters.all();
-      std::vector<uint64_t> hashes(all.size());
-      stream.parallel_for(int64_t(all.size()), [&](int64_t i, int) {
-        const Tensor& value = all[size_t(i)].value;
-        hashes[size_t(i)] = hash_of(value.f32(), value.size());
+      std::vector<uint64_t> hashes(model->parameters.all().size());
+      model->parameters.pack(stream, [&](int64_t i, const Parameter& p) {
+        hashes[size_t(i)] = hash_of(p.value.f32(), p.value.size());
       });
       for (const uint64_t hash : hashes) *fingerprint = mix64(*fingerprint ^ hash);
     };

@@ -12,6 +12,7 @@ namespace inbatch {
 namespace {
 
 constexpr size_t kAlign = 64;
+constexpr size_t kPage = 4096;
 constexpr size_t kHugePage = size_t(2) << 20;
 constexpr size_t kSmallestBlock = size_t(1) << 20;
 
@@ -20,7 +21,7 @@ size_t rounded(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * u
 }  // namespace
 
 void* take_pages(size_t bytes) {
-  bytes = rounded(std::max<size_t>(bytes, 1), 4096);
+  bytes = rounded(std::max<size_t>(bytes, 1), kPage);
   void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) {
     throw Error("OUT_OF_MEMORY", "memory: expected " + std::to_string(bytes >> 20) +
@@ -34,7 +35,13 @@ void* take_pages(size_t bytes) {
 }
 
 void give_pages(void* data, size_t bytes) {
-  if (data) munmap(data, rounded(std::max<size_t>(bytes, 1), 4096));
+  if (data) munmap(data, rounded(std::max<size_t>(bytes, 1), kPage));
+}
+
+void drop_pages(void* data, size_t bytes) {
+  const size_t from = reinterpret_cast<size_t>(data), begin = rounded(from, kPage);
+  const size_t end = (from + bytes) / kPage * kPage;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 Arena::~Arena() { free_blocks(); }
@@ -46,7 +53,7 @@ void Arena::free_blocks() {
 }
 
 void Arena::add_block(size_t bytes) {
-  const size_t size = rounded(std::max(bytes, kSmallestBlock), 4096);
+  const size_t size = rounded(std::max(bytes, kSmallestBlock), kPage);
   blocks_.push_back({static_cast<char*>(take_pages(size)), size});
   capacity_ += size;
   ++allocations_;

@@ -67,5 +67,7 @@ class Scope {
 // Page-aligned memory straight from the system, zeroed; throws OUT_OF_MEMORY.
 void* take_pages(size_t bytes);
 void give_pages(void* data, size_t bytes);
+// Gives back what backs the whole pages within `bytes`; they read as zeros until they are written.
+void drop_pages(void* data, size_t bytes);
 
 }  // namespace inbatch

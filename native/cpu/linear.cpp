@@ -124,6 +124,20 @@ void run<LinearPack>(const Stream& stream, const LinearPack& op) {
 }
 
 template <>
+void run<LinearUnpack>(const Stream& stream, const LinearUnpack& op) {
+  constexpr int64_t kRowsAtOnce = 64;
+  const Tensor& w = op.weight;
+  stream.parallel_for(ceil_div(w.rows, kRowsAtOnce), [&](int64_t item, int) {
+    const int64_t end = std::min(w.rows, (item + 1) * kRowsAtOnce);
+    for (int64_t r = item * kRowsAtOnce; r < end; ++r) {
+      const int64_t row = op.row + r;
+      const float* in = op.packed.f32() + row / kPanel * op.packed.cols + row % kPanel;
+      for (int64_t k = 0; k < w.cols; ++k) w.f32()[r * w.cols + k] = in[k * kPanel];
+    }
+  });
+}
+
+template <>
 void run<LinearForward>(const Stream& stream, const LinearForward& op) {
   Product p{op.x.f32(), op.x.cols, false,     op.packed.f32(), op.packed.cols,
             op.y.f32(), op.y.cols, op.x.rows, op.y.cols,       op.x.cols};

@@ -47,16 +47,22 @@ Parameter* Parameters::declare(const std::string& name, int64_t rows, int64_t co
 }
 
 void Parameters::allocate() {
-  int64_t packed = 0;
-  for (const Parameter& p : all_) packed += p.linear ? packed_size(p.rows, p.cols) : 0;
-  weights_.allocate(size_);
+  int64_t linear = 0, others = 0, packed = 0;
+  for (const Parameter& p : all_) {
+    (p.linear ? linear : others) += rounded(p.rows * p.cols);
+    packed += p.linear ? packed_size(p.rows, p.cols) : 0;
+  }
+  weights_.allocate(others);
+  linear_.allocate(linear);
   packed_.allocate(packed);
-  int64_t at = 0;
+  linear = others = packed = 0;
   for (Parameter& p : all_) {
-    p.value = weights_.view(p.at, p.rows, p.cols);
+    int64_t& at = p.linear ? linear : others;
+    p.value = (p.linear ? linear_ : weights_).view(at, p.rows, p.cols);
+    at += rounded(p.rows * p.cols);
     if (!p.linear) continue;
-    p.packed = packed_.view(at, panels_of(p.rows), kPanel * p.cols);
-    at += packed_size(p.rows, p.cols);
+    p.packed = packed_.view(packed, panels_of(p.rows), kPanel * p.cols);
+    packed += packed_size(p.rows, p.cols);
   }
 }
 
@@ -85,12 +91,39 @@ Parameter& Parameters::find(const std::string& name) {
   return *found->second;
 }
 
-void Parameters::pack(const Stream& stream) {
-  for (const Parameter& p : all_) {
-    if (!p.linear) continue;
-    run(stream, LinearPack{false, p.value, p.packed});
-    if (!p.packed_transposed.empty()) run(stream, LinearPack{true, p.value, p.packed_transposed});
+void Parameters::pack(const Stream& stream,
+                      const std::function<void(int64_t, const Parameter&)>& seen) {
+  const bool keep = is_training();
+  if (keep) {
+    for (Parameter& p : all_) refresh(stream, p);
   }
+  // A thread does all that one parameter needs, so that few are held twice at a time.
+  stream.parallel_for(int64_t(all_.size()), [&](int64_t i, int worker) {
+    Parameter& p = all_[size_t(i)];
+    if (!keep) refresh(stream.alone(worker), p);
+    if (seen) seen(i, p);
+    if (keep || !p.linear) return;
+    p.plain = false;
+    drop_pages(p.value.data, size_t(p.value.bytes()));
+  });
+  if (!keep) linear_.drop();
+}
+
+void Parameters::refresh(const Stream& stream, Parameter& p) const {
+  if (!p.linear) return;
+  restore(stream, p);
+  run(stream, LinearPack{false, p.value, p.packed});
+  if (!p.packed_transposed.empty()) run(stream, LinearPack{true, p.value, p.packed_transposed});
+}
+
+void Parameters::restore(const Stream& stream, Parameter& p) const {
+  if (!p.plain) run(stream, LinearUnpack{0, p.packed, p.value});
+  p.plain = true;
+}
+
+void Parameters::read(const Stream& stream, const Parameter& p, int64_t row, Tensor rows) const {
+  if (!p.plain) return run(stream, LinearUnpack{row, p.packed, rows});
+  std::memcpy(rows.data, p.value.slice(row, rows.rows).data, size_t(rows.bytes()));
 }
 
 void Parameters::zero_gradients(const Stream& stream) { zero(stream, gradients_); }

@@ -20,13 +20,13 @@ template <class... Op>
 struct OpList {};
 
 using AllOps =
-    OpList<LinearPack, LinearForward, LinearBackwardInput, LinearBackwardWeight, ActivationForward,
-           ActivationBackward, GateForward, GateBackward, Add, Dropout, NormForward, NormBackward,
-           HeadNormForward, HeadNormBackward, Rotary, EmbedForward, EmbedBackward, AttentionForward,
-           AttentionBackward, PoolForward, PoolBackward, NormalizeForward, NormalizeBackward, AdamW,
-           SumSquares, MapForward, MapBackward, CombineForward, CombineBackward, Reduce, Spread,
-           RowDots, LogSumExpForward, LogSumExpBackward, Cut, Paste, Transpose, PickForward,
-           PickBackward, GatherForward, GatherBackward, ContrastForward, ContrastBackward, RowNorms,
-           TopK>;
+    OpList<LinearPack, LinearUnpack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
+           ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
+           NormForward, NormBackward, HeadNormForward, HeadNormBackward, Rotary, EmbedForward,
+           EmbedBackward, AttentionForward, AttentionBackward, PoolForward, PoolBackward,
+           NormalizeForward, NormalizeBackward, AdamW, SumSquares, MapForward, MapBackward,
+           CombineForward, CombineBackward, Reduce, Spread, RowDots, LogSumExpForward,
+           LogSumExpBackward, Cut, Paste, Transpose, PickForward, PickBackward, GatherForward,
+           GatherBackward, ContrastForward, ContrastBackward, RowNorms, TopK>;
 
 }  // namespace inbatch

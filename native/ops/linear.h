@@ -32,6 +32,27 @@ struct LinearPack {
   }
 };
 
+// weight = rows [row, row + R) of the weight that was packed; the same bits.
+//
+//   packed   (panels(N), 16 K), N >= row + R, not of the transpose
+//   weight   (R, K) f32, overwritten
+struct LinearUnpack {
+  int64_t row = 0;
+  Tensor packed, weight;
+
+  static constexpr auto name = "linearUnpack";
+  static constexpr auto fields() {
+    using Op = LinearUnpack;
+    return std::tuple{field("row", &Op::row), field("packed", &Op::packed),
+                      field("weight", &Op::weight)};
+  }
+  void check() const {
+    expect_columns(name, "packed", packed, weight.cols * kPanel);
+    expect(row >= 0 && row <= packed.rows * kPanel - weight.rows, name,
+           "expected rows within " + std::to_string(packed.rows * kPanel));
+  }
+};
+
 // y = activation(x W^T + bias), W given as panels.
 //
 //   x        (M, K) f32

@@ -110,6 +110,21 @@ onEveryPath('linear', device => {
 	});
 });
 
+const parts = grid({inputs: [1, 26, 384], outputs: [1, 16, 130, 384], from: [0, 1, 0.4]});
+
+onEveryPath('linear', device => {
+	test.each(parts)('unpacks $outputs rows of $inputs from $from on', async shape => {
+		const {inputs, outputs, from} = shape;
+		const weight = randomMatrix(outputs, inputs, normals(inputs + 7 * outputs));
+		const packed = await pack(device, weight, false);
+		const row = Math.min(outputs - 1, Math.floor(from < 1 ? from * outputs : from));
+		const expected = rowsOf(weight, row, outputs);
+		const rows = blank(outputs - row, inputs);
+		const unpacked = await runOp(device, 'linearUnpack', {packed, row}, {weight: rows});
+		expectSameBits(unpacked.weight, expected);
+	});
+});
+
 /** One tile and less, and several items of rows. */
 const finished = [
 	{rows: 13, inputs: 33, outputs: 26},
