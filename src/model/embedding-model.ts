@@ -91,7 +91,8 @@ export class EmbeddingModel {
 
 	/** Of the weights as they are and of what makes an embedding of their rows. */
 	get fingerprint(): string {
-		const parts = JSON.stringify([this.#weights, this.folder.spec, this.folder.lowerCase]);
+		const {spec, lowerCase, modules} = this.folder;
+		const parts = JSON.stringify([this.#weights, spec, lowerCase, modules.includePrompt]);
 		return createHash('sha256').update(parts).digest('hex').slice(0, 16);
 	}
 

@@ -99,10 +99,11 @@ async function skipsOf(
 	for (const prompt of new Set(rows.map(row => row.prompt ?? queryPrompt))) {
 		counts.set(prompt, await model.promptTokens(prompt, queryMaxLength));
 	}
-	const queries = rows.map(row => counts.get(row.prompt ?? queryPrompt)!);
-	const documents = rows.length + rows.reduce((sum, row) => sum + row.negatives.length, 0);
-	const count = await model.promptTokens(documentPrompt, documentMaxLength);
-	return Int32Array.of(...queries, ...new Int32Array(documents).fill(count));
+	const negatives = rows.reduce((sum, row) => sum + row.negatives.length, 0);
+	const skips = new Int32Array(2 * rows.length + negatives);
+	skips.fill(await model.promptTokens(documentPrompt, documentMaxLength), rows.length);
+	for (const [n, row] of rows.entries()) skips[n] = counts.get(row.prompt ?? queryPrompt)!;
+	return skips;
 }
 
 function negativeOffsetsOf(rows: readonly RowTexts[]): Int32Array {
