@@ -11,6 +11,8 @@ export {
 export type {Metrics, Ties} from './evaluate/metrics.js';
 export type {ModelComparison, SetResult} from './evaluate/outcome.js';
 export type {EvaluationProgress} from './evaluate/retrieval.js';
+export {type BprOptions, bpr} from './loss/bpr.js';
+export {type ContrastiveOptions, contrastive} from './loss/contrastive.js';
 export {
 	type EvaluateLossOptions,
 	evaluateLoss,
@@ -18,14 +20,20 @@ export {
 	type PlainColumn,
 	type PlainInputs,
 } from './loss/evaluate.js';
+export {type HingeOptions, hinge} from './loss/hinge.js';
 export {type InfoNceOptions, infoNce} from './loss/infonce.js';
+export {type LogisticOptions, logistic} from './loss/logistic.js';
 export {
 	type Column,
 	expectColumns,
 	type Loss,
 	type LossInputs,
+	type LossNeeds,
 	type LossParameter,
+	type NumbersNeeded,
 } from './loss/loss.js';
+export {type MarginRankingOptions, marginRanking} from './loss/margin-ranking.js';
+export {type TripletOptions, triplet} from './loss/triplet.js';
 export {
 	EmbeddingModel,
 	type EncodeOptions,

@@ -7,6 +7,7 @@ import {EngineError, kindOf} from '../errors.js';
 import {type Canceller, cancellable} from '../native.js';
 import {giveTurn} from '../pace.js';
 import {applyLoss, type Column, columnOf, type Loss} from './loss.js';
+import {startOf} from './parameters.js';
 
 export type PlainColumn = {
 	/** Row after row. */
@@ -24,6 +25,12 @@ export type PlainInputs = {
 	labels?: Float32Array;
 	/** Scores of a teacher, row after row. */
 	scores?: Float32Array;
+	/** A teacher's vector for each query. */
+	teacher?: PlainColumn;
+	/** How often the data were passed before. Default 0. */
+	epoch?: number;
+	/** What the loss learned so far, by name. Default: where its parameters start at seed 0. */
+	parameters?: Readonly<Record<string, Float32Array>>;
 };
 
 /** The device changes no bit of the result by its number of threads. */
@@ -33,14 +40,14 @@ export type LossEvaluation = {
 	value: number;
 	/** The gradient of each column, in their order and of their shape. */
 	gradients: Float32Array[];
-	/** The gradients of what the loss learns itself, by name. */
-	parameterGradients: Record<string, number>;
+	/** The gradients of what the loss learns itself, by name: a number, or a matrix row after row. */
+	parameterGradients: Record<string, number | Float32Array>;
 	/** What the loss reported, by name. */
 	reports: Record<string, number>;
 };
 
 /**
-Evaluates a loss where its parameters start.
+Evaluates a loss, where its parameters start if none are given.
 
 @example
 const {value, gradients} = await evaluateLoss(infoNce(), {
@@ -56,8 +63,12 @@ export async function evaluateLoss(
 	const tape = new Tape(openDevice(device).native);
 	try {
 		const columns = await writtenColumns(tape, inputs.columns, signal);
-		const parameters = parametersOf(tape, loss);
-		const value = applyLoss(tape, loss, {...inputs, columns, parameters});
+		const parameters = parametersOf(tape, loss, inputs);
+		const {teacher: given, ...others} = inputs;
+		const teacher =
+			given && tape.constant((await writtenColumns(tape, [given], signal))[0]!.tensor);
+		const all = {...others, columns, parameters, ...(teacher && {teacher})};
+		const value = applyLoss(tape, loss, all);
 		tape.backward(value);
 		return await cancellable(signal, canceller =>
 			evaluationOf(tape, {value, columns, parameters, canceller}),
@@ -80,9 +91,10 @@ async function evaluationOf(
 ): Promise<LossEvaluation> {
 	const [number] = await tape.read(value, canceller);
 	const gradientOf = (of: Variable) => tape.read(tape.constant(of.gradient ?? tape.zeros(of)));
-	const parameterGradients: Record<string, number> = {};
+	const parameterGradients: LossEvaluation['parameterGradients'] = {};
 	for (const [name, parameter] of Object.entries(parameters)) {
-		parameterGradients[name] = (await gradientOf(parameter))[0]!;
+		const gradient = await gradientOf(parameter);
+		parameterGradients[name] = gradient.length === 1 ? gradient[0]! : gradient;
 	}
 	const reports: Record<string, number> = {};
 	for (const [name, report] of tape.reports) {
@@ -115,33 +127,49 @@ async function writtenColumns(
 	return written;
 }
 
-function parametersOf(tape: Tape, {parameters = []}: Loss): Record<string, Variable> {
-	const starts = parameters.map(({name, value}) => {
-		const start = tape.constant([value], {rows: 1, columns: 1});
-		return [name, tape.variable(start.tensor)] as const;
+function parametersOf(
+	tape: Tape,
+	{parameters = []}: Loss,
+	{columns, parameters: given = {}}: PlainInputs,
+): Record<string, Variable> {
+	const entries = parameters.map(parameter => {
+		const {name} = parameter;
+		const start = startOf(parameter, columns[0]!.width, 0);
+		const values = given[name] ?? start.values;
+		if (values.length !== start.values.length) {
+			refuse(`parameter ${name} of ${start.rows} x ${start.columns} elements`, `${values.length}`);
+		}
+		return [name, tape.variable(tape.constant(values, start).tensor)] as const;
 	});
-	return Object.fromEntries(starts);
+	return Object.fromEntries(entries);
 }
 
-function expectInputs(loss: Loss, {columns, labels, scores}: PlainInputs): void {
+function expectInputs(loss: Loss, {columns, labels, scores, teacher}: PlainInputs): void {
 	if (typeof loss !== 'function') {
 		refuse('a function as the loss', kindOf(loss));
 	}
 	if (!Array.isArray(columns) || columns.length === 0) {
 		refuse('columns to be an array of at least one', kindOf(columns));
 	}
-	for (const [n, {data, rows, width}] of (columns as readonly PlainColumn[]).entries()) {
-		if (!(data instanceof Float32Array)) {
-			refuse(`column ${n} to have data in a Float32Array`, kindOf(data));
-		}
-		if (!Number.isInteger(rows) || !Number.isInteger(width) || data.length !== rows * width) {
-			refuse(`column ${n} of ${rows} x ${width} elements`, `${data.length}`);
-		}
+	for (const [n, column] of (columns as readonly PlainColumn[]).entries()) {
+		expectColumn(`column ${n}`, column);
+	}
+	if (teacher !== undefined) {
+		expectColumn('the teacher', teacher);
 	}
 	for (const [name, numbers] of Object.entries({labels, scores})) {
 		if (numbers !== undefined && !(numbers instanceof Float32Array)) {
 			refuse(`${name} to be a Float32Array`, kindOf(numbers));
 		}
+	}
+}
+
+function expectColumn(name: string, {data, rows, width}: PlainColumn): void {
+	if (!(data instanceof Float32Array)) {
+		refuse(`${name} to have data in a Float32Array`, kindOf(data));
+	}
+	if (!Number.isInteger(rows) || !Number.isInteger(width) || data.length !== rows * width) {
+		refuse(`${name} of ${rows} x ${width} elements`, `${data.length}`);
 	}
 }
 

@@ -3,12 +3,12 @@
 import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {EngineError} from '../errors.js';
+import {joined, similarities} from './inputs.js';
 import {expectColumns, type Loss, type LossInputs, ownersOf} from './loss.js';
 import {expectBoolean, expectNone, expectNumber, expectOneOf, expectSome} from './options.js';
 
 const allCandidates = ['inBatchPositives', 'ownHard', 'otherHard'] as const;
 const allDirections = ['qd', 'dq', 'qq', 'dd'] as const;
-const similarities = ['cosine', 'dot'] as const;
 const partitions = ['separate', 'joint'] as const;
 
 export type Candidates = (typeof allCandidates)[number];
@@ -193,16 +193,6 @@ function temperatureOf(
 		throw new EngineError('LOSS_INVALID', 'infonce: expected the parameter temperature, got none');
 	}
 	return ops.clamp(parameters.temperature, leastTemperature);
-}
-
-function joined(parts: readonly Int32Array[]): Int32Array {
-	const whole = new Int32Array(parts.reduce((length, part) => length + part.length, 0));
-	let at = 0;
-	for (const part of parts) {
-		whole.set(part, at);
-		at += part.length;
-	}
-	return whole;
 }
 
 function expectNegatives({candidates, directions}: Settings, negatives: number): void {

@@ -2,7 +2,7 @@
 
 import type {LossOperations} from '../autograd/operations.js';
 import {operationsOf} from '../autograd/operations.js';
-import type {Tape, Variable} from '../autograd/tape.js';
+import type {Shape, Tape, Variable} from '../autograd/tape.js';
 import {EngineError, kindOf} from '../errors.js';
 
 /**
@@ -18,15 +18,58 @@ export type LossInputs = {
 	readonly labels?: Float32Array;
 	/** Scores of a teacher, row after row, where the data have them. */
 	readonly scores?: Float32Array;
-	/** The loss's own learned numbers, (1, 1), by name. */
+	/** A teacher's vector of each query, (N, its width), where the data have them. */
+	readonly teacher?: Variable;
+	/** How often the data were passed before. Default 0. */
+	readonly epoch?: number;
+	/** What the loss itself learns, by name. */
 	readonly parameters: Readonly<Record<string, Variable>>;
 };
 
-/** A number that a loss learns; it does not decay. */
+/** A number, or a matrix, that a loss learns; it does not decay. */
 export type LossParameter = {
 	readonly name: string;
-	/** What it starts from. */
+	/** What every element starts from. */
 	readonly value: number;
+	/** The shape of a matrix, by the width of the embeddings. Default (1, 1). */
+	readonly shape?: (width: number) => Shape;
+	/**
+	Elements are drawn evenly between value − spread and value + spread, by the seed of the run.
+	Default 0.
+	*/
+	readonly spread?: (shape: Shape) => number;
+};
+
+/** Which numbers a loss takes. */
+export type NumbersNeeded = {
+	readonly from?: number;
+	readonly to?: number;
+	/** Whether only whole numbers will do. Default false. */
+	readonly whole?: boolean;
+	/** These numbers and no others. */
+	readonly among?: readonly number[];
+};
+
+/** What a loss needs of every row of the data, which is checked before training. */
+export type LossNeeds = {
+	/** A query with its positive, or a text alone. Default pair. */
+	readonly row?: 'pair' | 'text';
+	/** Hard negatives of a row: at least one, exactly one, or none. Default: any number. */
+	readonly negatives?: 'some' | 'one' | 'none';
+	/** A label; optional for all rows together, or for those with negatives. */
+	readonly label?: NumbersNeeded & {readonly optional?: 'always' | 'withNegatives'};
+	/**
+	A score of each row, for which its label stands in, or of its positive and then of each of its
+	negatives.
+	*/
+	readonly scores?: NumbersNeeded & {readonly of: 'row' | 'candidates'};
+	/** A teacher's vector of each query. Default false. */
+	readonly teacher?: boolean;
+	/**
+	What the loss sees of other rows: their texts, of which then none stands twice in a batch, only
+	their numbers, or nothing, so that a row may be alone. Default texts.
+	*/
+	readonly across?: 'texts' | 'rows' | 'nothing';
 };
 
 /**
@@ -43,7 +86,18 @@ export type Loss = ((ops: LossOperations, inputs: LossInputs) => Variable) & {
 	readonly parameters?: readonly LossParameter[];
 	/** What it was made with: run.json records it, and a run goes on under no other. */
 	readonly options?: Readonly<Record<string, unknown>>;
+	/** What it needs of the data. */
+	readonly needs?: LossNeeds;
 };
+
+/** A loss with its name and what it declares. */
+export function defineLoss(
+	name: string,
+	facts: Pick<Loss, 'parameters' | 'options' | 'needs'>,
+	loss: (ops: LossOperations, inputs: LossInputs) => Variable,
+): Loss {
+	return Object.assign(Object.defineProperty(loss, 'name', {value: name}), facts);
+}
 
 /** Records a loss on a tape and checks that it is one number. */
 export function applyLoss(tape: Tape, loss: Loss, inputs: LossInputs): Variable {

@@ -24,25 +24,31 @@ export type Range = {
 	from: number;
 	/** What the value must be below. */
 	below?: number;
+	/** The largest value. */
+	to?: number;
 	open?: boolean;
+	/** Whether only whole numbers will do. Default false. */
+	whole?: boolean;
 };
 
 export function expectNumber(
 	loss: string,
 	name: string,
 	value: unknown,
-	{from, below = Number.POSITIVE_INFINITY, open = false}: Range,
+	{from, below = Number.POSITIVE_INFINITY, to = below, open = false, whole = false}: Range,
 ): void {
 	if (typeof value !== 'number') {
 		refuse('OPTION_TYPE', loss, `${name} to be a number`, show(value));
 	}
-	const isRight = (open ? value > from : value >= from) && value < below;
-	if (!isRight) {
-		const limit = Number.isFinite(below) ? ` and below ${below}` : '';
+	const isWithin = (open ? value > from : value >= from) && value < below && value <= to;
+	const isRight = Number.isFinite(value) && isWithin;
+	if (!isRight || (whole && !Number.isInteger(value))) {
+		const end = to < below ? ` and at most ${to}` : '';
+		const limit = Number.isFinite(below) ? ` and below ${below}` : end;
 		refuse(
 			'OPTION_RANGE',
 			loss,
-			`${name} ${open ? 'above' : 'of at least'} ${from}${limit}`,
+			`${name}${whole ? ', a whole number,' : ''} ${open ? 'above' : 'of at least'} ${from}${limit}`,
 			`${value}`,
 		);
 	}
@@ -82,4 +88,47 @@ export function expectSome(
 		const got = values.length === 0 ? 'none' : values.join(', ');
 		refuse('OPTION_RANGE', loss, `${name} to be some of ${known.join(', ')}, each once`, got);
 	}
+}
+
+/** An option of a loss: what it is when not given, and what is asked of it. */
+export type Option<T> = {
+	readonly standard: T;
+	readonly check: (loss: string, name: string, value: unknown) => void;
+};
+
+type Schema = Readonly<Record<string, Option<unknown>>>;
+
+export type Settled<S extends Schema> = {readonly [K in keyof S]: S[K]['standard']};
+
+export function numberOption(standard: number, range: Range): Option<number> {
+	return {standard, check: (loss, name, value) => expectNumber(loss, name, value, range)};
+}
+
+export function wordOption<Word extends string>(
+	standard: Word,
+	known: readonly Word[],
+): Option<Word> {
+	return {standard, check: (loss, name, value) => expectOneOf(loss, name, value, known)};
+}
+
+export const switchOption = (standard: boolean): Option<boolean> => ({
+	standard,
+	check: expectBoolean,
+});
+
+/** The options as given, each checked, and the others as they are by themselves. */
+export function settled<S extends Schema>(
+	loss: string,
+	schema: S,
+	options: {readonly [K in keyof S]?: unknown},
+): Settled<S> {
+	const known = Object.keys(schema);
+	const strangers = Object.entries(options).filter(([name]) => !known.includes(name));
+	expectNone(loss, Object.fromEntries(strangers), known);
+	const entries = Object.entries(schema).map(([name, {standard, check}]) => {
+		const value: unknown = options[name as keyof S] ?? standard;
+		check(loss, name, value);
+		return [name, value];
+	});
+	return Object.fromEntries(entries) as Settled<S>;
 }

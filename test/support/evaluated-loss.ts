@@ -1,7 +1,8 @@
 // evaluateLoss on the matrices of the tests.
 
-import {evaluateLoss} from '../../dist/loss/evaluate.js';
+import {evaluateLoss, type PlainColumn} from '../../dist/loss/evaluate.js';
 import type {Loss} from '../../dist/loss/loss.js';
+import {startOf} from '../../dist/loss/parameters.js';
 import {type Matrix, matrixOf} from './matrix.js';
 import type {LossCase} from './plain-loss.js';
 
@@ -13,30 +14,36 @@ export type EvaluatedLoss = {
 };
 
 export async function evaluated(loss: Loss, given: LossCase, threads = 2): Promise<EvaluatedLoss> {
-	const {columns, offsets = [], labels, scores} = given;
+	const {columns, offsets = [], teacher, ...others} = given;
 	const result = await evaluateLoss(
 		loss,
 		{
-			columns: columns.map(({rows, columns: width, values}, n) => ({
-				data: Float32Array.from(values),
-				rows,
-				width,
+			columns: columns.map((column, n) => ({
+				...plainColumn(column),
 				...(offsets[n] && {offsets: offsets[n]}),
 			})),
-			...(labels && {labels}),
-			...(scores && {scores}),
+			...(teacher && {teacher: plainColumn(teacher)}),
+			...others,
 		},
 		{threads},
 	);
 	const byColumns = result.gradients.map((gradient, n) =>
 		matrixOf(columns[n]!.rows, columns[n]!.columns, at => gradient[at]!),
 	);
-	const byParameters = (loss.parameters ?? []).map(({name}) =>
-		matrixOf(1, 1, () => result.parameterGradients[name]!),
-	);
+	const byParameters = (loss.parameters ?? []).map(parameter => {
+		const {rows, columns: width} = startOf(parameter, columns[0]!.columns, 0);
+		const gradient = [result.parameterGradients[parameter.name]!].flatMap(each =>
+			typeof each === 'number' ? [each] : Array.from(each),
+		);
+		return matrixOf(rows, width, at => gradient[at]!);
+	});
 	return {
 		value: matrixOf(1, 1, () => result.value),
 		gradients: [...byColumns, ...byParameters],
 		reports: result.reports,
 	};
+}
+
+function plainColumn({rows, columns: width, values}: Matrix): PlainColumn {
+	return {data: Float32Array.from(values), rows, width};
 }

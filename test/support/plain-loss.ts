@@ -2,6 +2,7 @@
 
 import type {Variable} from '../../dist/autograd/tape.js';
 import {type Column, columnOf, type Loss} from '../../dist/loss/loss.js';
+import {startOf} from '../../dist/loss/parameters.js';
 import {along, centralGradients, randomDirection, type Scalar, slopeAlong} from './differences.js';
 import {type Matrix, matrixOf, normals} from './matrix.js';
 import {matrixIn, plainOperations, plainVariable} from './plain-operations.js';
@@ -14,6 +15,8 @@ export type LossCase = {
 	offsets?: readonly (Int32Array | undefined)[];
 	labels?: Float32Array;
 	scores?: Float32Array;
+	teacher?: Matrix;
+	epoch?: number;
 };
 
 export type PlainResult = {value: number; reports: Map<string, number>};
@@ -21,22 +24,20 @@ export type PlainResult = {value: number; reports: Map<string, number>};
 /** The value of a loss where its parameters are `parameters`. */
 export function plainLoss(
 	loss: Loss,
-	{columns, offsets = [], labels, scores}: LossCase,
-	parameters: readonly number[] = startsOf(loss),
+	given: LossCase,
+	parameters: readonly Matrix[] = startsOf(loss, given),
 	round?: Round,
 ): PlainResult {
+	const {columns, offsets = [], teacher, ...others} = given;
 	const reports = new Map<string, number | Variable>();
 	const queries = columns[0]!.rows;
 	const result = loss(plainOperations(round, reports), {
 		columns: columns.map((x, n): Column => columnOf(plainVariable(x), queries, offsets[n])),
 		parameters: Object.fromEntries(
-			(loss.parameters ?? []).map(({name}, n) => [
-				name,
-				plainVariable(matrixOf(1, 1, () => parameters[n]!)),
-			]),
+			(loss.parameters ?? []).map(({name}, n) => [name, plainVariable(parameters[n]!)]),
 		),
-		...(labels && {labels}),
-		...(scores && {scores}),
+		...others,
+		...(teacher && {teacher: plainVariable(teacher)}),
 	});
 	const said = [...reports].map(
 		([name, report]) =>
@@ -49,13 +50,9 @@ export function plainLoss(
 export function scalarOf(loss: Loss, given: LossCase): {f: Scalar; inputs: Matrix[]} {
 	const count = given.columns.length;
 	return {
-		inputs: [...given.columns, ...startsOf(loss).map(start => matrixOf(1, 1, () => start))],
+		inputs: [...given.columns, ...startsOf(loss, given)],
 		f: inputs =>
-			plainLoss(
-				loss,
-				{...given, columns: inputs.slice(0, count)},
-				inputs.slice(count).map(({values}) => values[0]!),
-			).value,
+			plainLoss(loss, {...given, columns: inputs.slice(0, count)}, inputs.slice(count)).value,
 	};
 }
 
@@ -71,6 +68,9 @@ export function errorAlong(loss: Loss, given: LossCase, gradients: readonly Matr
 	return Math.abs(along(gradients, direction) - slopeAlong(f, inputs, direction));
 }
 
-function startsOf({parameters = []}: Loss): number[] {
-	return parameters.map(({value}) => value);
+function startsOf({parameters = []}: Loss, {columns}: LossCase): Matrix[] {
+	return parameters.map(parameter => {
+		const {rows, columns: width, values} = startOf(parameter, columns[0]!.columns, 0);
+		return matrixOf(rows, width, at => values[at]!);
+	});
 }

@@ -1,0 +1,66 @@
+// Every loss of the list in several variants, each with numbers of the kind that it declares to need.
+
+import {type LossName, losses} from '../../dist/loss/index.js';
+import type {Loss, NumbersNeeded} from '../../dist/loss/loss.js';
+import {normals, type Random, randomMatrix, uniforms} from './matrix.js';
+import type {LossCase} from './plain-loss.js';
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Options of the grid beside the defaults; a loss that is not here has its defaults tested alone. */
+const variants: Readonly<Partial<Record<LossName, readonly Options[]>>> = {
+	triplet: [
+		{form: 'euclidean', margin: 2},
+		{form: 'logSigmoid', temperature: 0.3},
+		{form: 'logSigmoid', temperature: 0.3, margin: 0.1},
+	],
+	hinge: [{negatives: 'hard'}, {negatives: 'all', similarity: 'dot'}],
+	logistic: [{temperature: 0.5, negatives: 'all'}],
+	bpr: [{similarity: 'cosine', negatives: 'hard'}],
+	contrastive: [
+		{margin: 1.3, reduction: 'mean'},
+		{distance: 'euclidean', margin: 5},
+	],
+	marginranking: [{margin: 0.4, similarity: 'dot'}],
+};
+
+/** [what it is, the loss]. */
+export const listedLosses: readonly [string, Loss][] = (Object.keys(losses) as LossName[]).flatMap(
+	name => {
+		const make = losses[name] as (options?: Options) => Loss;
+		const others = (variants[name] ?? []).map(
+			options => [`${name} ${JSON.stringify(options)}`, make(options)] as [string, Loss],
+		);
+		return [[name, make()] as [string, Loss], ...others];
+	},
+);
+
+const random = normals(31);
+const uniform = uniforms(32);
+
+/** A batch as the loss declares to need it, with one negative for each row where negatives may be. */
+export function drawnFor({needs = {}}: Loss, rows: number, width: number): LossCase {
+	const {row = 'pair', negatives, label, scores, teacher} = needs;
+	const pairs = negatives === 'none' ? 2 : 3;
+	const count = row === 'text' ? 1 : pairs;
+	const perRow = scores?.of === 'candidates' ? count - 1 : 1;
+	return {
+		columns: Array.from({length: count}, () => randomMatrix(rows, width, random)),
+		...(label && {labels: numbersFor(label, rows)}),
+		...(scores && {scores: numbersFor(scores, rows * perRow)}),
+		...(teacher && {teacher: randomMatrix(rows, width, random)}),
+	};
+}
+
+/** Numbers of the kind, or from −1 to 1 where there are none. */
+export function numbersFor(
+	{from = -1, to = 1, whole = false, among}: NumbersNeeded,
+	count: number,
+	next: Random = uniform,
+): Float32Array {
+	const known = among ?? Array.from({length: to - from + 1}, (_, n) => from + n);
+	const isListed = whole || among !== undefined;
+	const value = (share: number) =>
+		isListed ? known[Math.floor(share * known.length)]! : from + share * (to - from);
+	return Float32Array.from({length: count}, () => value(next()));
+}
