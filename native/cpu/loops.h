@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "../base/parallel.h"
+#include "../base/tensor.h"
 
 namespace inbatch::cpu {
 
@@ -18,6 +19,28 @@ void over_rows(const Stream& stream, int64_t rows, int64_t columns, F body) {
   stream.parallel_for((rows + step - 1) / step, [&](int64_t item, int) {
     body(item * step, std::min(rows, (item + 1) * step));
   });
+}
+
+// body(text, begin, end) for the part of each text that lies in the rows [begin, end).
+template <class F>
+void each_text(const Tensor& offsets, int64_t begin, int64_t end, F body) {
+  const int32_t *first = offsets.i32(), *last = first + offsets.size() - 1;
+  // A row belongs to the text whose end is the first beyond it; a text without rows has no such
+  // row.
+  const int32_t* next = std::upper_bound(first, last, int32_t(begin));
+  for (; begin < end; ++next) {
+    const int64_t until = std::min<int64_t>(end, *next);
+    if (begin < until) body(next - 1 - first, begin, until);
+    begin = until;
+  }
+}
+
+// The same over all rows of all texts, as many rows at a time as make an item.
+template <class F>
+void over_texts(const Stream& stream, const Tensor& offsets, int64_t columns, F body) {
+  const int64_t rows = offsets.i32()[offsets.size() - 1];
+  over_rows(stream, rows, columns,
+            [&](int64_t begin, int64_t end) { each_text(offsets, begin, end, body); });
 }
 
 // body(begin, end) over strips of columns, for chains that run along the rows.

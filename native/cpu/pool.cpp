@@ -1,4 +1,4 @@
-// Pooling and unit length. Contract: ops/pool.h. An item is one text or one row.
+// Pooling and unit length. Contract: ops/pool.h. An item is a strip of one text, or one row.
 #include "../ops/pool.h"
 
 #include <algorithm>
@@ -9,6 +9,12 @@
 
 namespace inbatch::cpu {
 namespace {
+
+constexpr int64_t kStripColumns = 512;  // a text of 32768 rows takes some 3 ms
+
+struct Columns {
+  int64_t begin, end;
+};
 
 struct Rows {
   int64_t begin, end;
@@ -43,73 +49,87 @@ float share_of(Pooling kind, Rows rows) {
   return float(1.0 / (count * (double(rows.place) + (count - 1.0) / 2.0)));
 }
 
-void pool_sum(const PoolForward& op, Rows rows, float* y) {
-  const int64_t columns = op.x.cols;
-  std::fill(y, y + columns, 0.0f);
+void pool_sum(const PoolForward& op, Rows rows, Columns strip, float* y) {
+  std::fill(y + strip.begin, y + strip.end, 0.0f);
   for (int64_t row = rows.begin; row < rows.end; ++row) {
-    const float* x = op.x.f32() + row * columns;
+    const float* x = op.x.f32() + row * op.x.cols;
     const float weight = weight_of(op.kind, rows, row - rows.begin);
-    for (int64_t j = 0; j < columns; ++j) y[j] += x[j] * weight;
+    for (int64_t j = strip.begin; j < strip.end; ++j) y[j] += x[j] * weight;
   }
   const float share = share_of(op.kind, rows);
-  for (int64_t j = 0; j < columns; ++j) y[j] *= share;
+  for (int64_t j = strip.begin; j < strip.end; ++j) y[j] *= share;
 }
 
-void pool_most(const PoolForward& op, Rows rows, float* y, int32_t* argmax) {
-  const int64_t columns = op.x.cols;
-  for (int64_t j = 0; j < columns; ++j) y[j] = rows.empty() ? 0.0f : -INFINITY;
-  for (int64_t j = 0; argmax && j < columns; ++j) argmax[j] = rows.empty() ? -1 : rows.begin;
+// Whether x comes before the largest so far: what is no number comes before all numbers and stays.
+bool leads(float x, float most) { return !(x <= most) && most == most; }
+
+void pool_most(const PoolForward& op, Rows rows, Columns strip, float* y, int32_t* argmax) {
+  const auto [begin, end] = strip;
+  for (int64_t j = begin; j < end; ++j) y[j] = rows.empty() ? 0.0f : -INFINITY;
+  for (int64_t j = begin; argmax && j < end; ++j)
+    argmax[j] = rows.empty() ? -1 : int32_t(rows.begin);
   for (int64_t row = rows.begin; row < rows.end; ++row) {
-    const float* x = op.x.f32() + row * columns;
-    for (int64_t j = 0; j < columns; ++j) {
-      // What is no number takes the place of any number and keeps it.
-      if (x[j] <= y[j] || std::isnan(y[j])) continue;
-      y[j] = x[j];
-      if (argmax) argmax[j] = int32_t(row);
-    }
+    const float* x = op.x.f32() + row * op.x.cols;
+    for (int64_t j = begin; argmax && j < end; ++j)
+      argmax[j] = leads(x[j], y[j]) ? int32_t(row) : argmax[j];
+    for (int64_t j = begin; j < end; ++j) y[j] = leads(x[j], y[j]) ? x[j] : y[j];
   }
 }
 
-void unpool_sum(const PoolBackward& op, Rows rows, const float* dy) {
-  const int64_t columns = op.dx.cols;
+void unpool_sum(const PoolBackward& op, Rows rows, Columns strip, const float* dy) {
   const float share = share_of(op.kind, rows);
   for (int64_t row = rows.begin; row < rows.end; ++row) {
     const float factor = share * weight_of(op.kind, rows, row - rows.begin);
-    float* dx = op.dx.f32() + row * columns;
-    for (int64_t j = 0; j < columns; ++j) dx[j] += dy[j] * factor;
+    float* dx = op.dx.f32() + row * op.dx.cols;
+    for (int64_t j = strip.begin; j < strip.end; ++j) dx[j] += dy[j] * factor;
   }
 }
 
-void unpool_most(const PoolBackward& op, int64_t text, const float* dy) {
-  const int64_t columns = op.dx.cols;
-  const int32_t* argmax = op.argmax.i32() + text * columns;
-  for (int64_t j = 0; j < columns; ++j) {
-    if (argmax[j] >= 0) op.dx.f32()[argmax[j] * columns + j] += dy[j];
+void unpool_most(const PoolBackward& op, int64_t text, Columns strip, const float* dy) {
+  const int32_t* argmax = op.argmax.i32() + text * op.dx.cols;
+  for (int64_t j = strip.begin; j < strip.end; ++j) {
+    if (argmax[j] >= 0) op.dx.f32()[argmax[j] * op.dx.cols + j] += dy[j];
   }
+}
+
+void clear(const PoolBackward& op, int64_t text, Columns strip) {
+  const int32_t* offsets = op.offsets.i32();
+  for (int64_t row = offsets[text]; row < offsets[text + 1]; ++row) {
+    float* dx = op.dx.f32() + row * op.dx.cols;
+    std::fill(dx + strip.begin, dx + strip.end, 0.0f);
+  }
+}
+
+// body(text, strip) for every strip of columns of every text.
+template <class F>
+void over_strips(const Stream& stream, int64_t texts, int64_t columns, F body) {
+  const int64_t strips = (columns + kStripColumns - 1) / kStripColumns;
+  stream.parallel_for(texts * strips, [&](int64_t item, int) {
+    const int64_t begin = item % strips * kStripColumns;
+    body(item / strips, Columns{begin, std::min(columns, begin + kStripColumns)});
+  });
 }
 
 }  // namespace
 
 template <>
 void run<PoolForward>(const Stream& stream, const PoolForward& op) {
-  stream.parallel_for(op.y.rows, [&](int64_t text, int) {
+  over_strips(stream, op.y.rows, op.x.cols, [&](int64_t text, Columns strip) {
     const Rows rows = rows_of(op.kind, op.offsets, op.skip, text);
     float* y = op.y.f32() + text * op.y.cols + op.at;
-    if (op.kind != Pooling::Max) return pool_sum(op, rows, y);
-    pool_most(op, rows, y, op.argmax.empty() ? nullptr : op.argmax.i32() + text * op.x.cols);
+    if (op.kind != Pooling::Max) return pool_sum(op, rows, strip, y);
+    int32_t* argmax = op.argmax.empty() ? nullptr : op.argmax.i32() + text * op.x.cols;
+    pool_most(op, rows, strip, y, argmax);
   });
 }
 
 template <>
 void run<PoolBackward>(const Stream& stream, const PoolBackward& op) {
-  stream.parallel_for(op.dy.rows, [&](int64_t text, int) {
-    const int32_t* offsets = op.offsets.i32();
-    float* dx = op.dx.f32();
-    if (!op.add)
-      std::fill(dx + offsets[text] * op.dx.cols, dx + offsets[text + 1] * op.dx.cols, 0.0f);
+  over_strips(stream, op.dy.rows, op.dx.cols, [&](int64_t text, Columns strip) {
     const float* dy = op.dy.f32() + text * op.dy.cols + op.at;
-    if (op.kind == Pooling::Max) return unpool_most(op, text, dy);
-    unpool_sum(op, rows_of(op.kind, op.offsets, op.skip, text), dy);
+    if (!op.add) clear(op, text, strip);
+    if (op.kind == Pooling::Max) return unpool_most(op, text, strip, dy);
+    unpool_sum(op, rows_of(op.kind, op.offsets, op.skip, text), strip, dy);
   });
 }
 

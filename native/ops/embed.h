@@ -34,6 +34,7 @@ struct EmbedForward {
     expect_shape(name, "x", x, ids.size(), tokens.cols);
     expect_type(name, "ids", ids, Type::I32);
     expect_type(name, "offsets", offsets, Type::I32);
+    expect(offsets.size() > 0, name, "expected offsets of at least 1 element, got 0");
     if (!positions.empty()) expect_columns(name, "positions", positions, x.cols);
     if (!types.empty()) expect_columns(name, "types", types, x.cols);
   }
@@ -66,6 +67,7 @@ struct EmbedBackward {
   }
   void check() const {
     expect_rows(name, "dx", dx, ids.size());
+    expect(offsets.size() > 0, name, "expected offsets of at least 1 element, got 0");
     if (!dtokens.empty()) expect_columns(name, "dtokens", dtokens, dx.cols);
     if (!dpositions.empty()) expect_columns(name, "dpositions", dpositions, dx.cols);
     if (!dtypes.empty()) expect_columns(name, "dtypes", dtypes, dx.cols);

@@ -43,6 +43,7 @@ struct Rotary {
                std::to_string(cos.cols));
     expect_same_shape(name, "sin", sin, cos);
     expect_type(name, "offsets", offsets, Type::I32);
+    expect(offsets.size() > 0, name, "expected offsets of at least 1 element, got 0");
   }
 };
 
