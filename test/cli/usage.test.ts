@@ -28,7 +28,7 @@ describe('wrong usage ends with exit 2 and one line', () => {
 		[['encode', '--input', texts], 'error OPTION_MISSING: --output: expected a name that ends in'],
 		[
 			[...base, '--pooling', 'median'],
-			'error OPTION_RANGE: --pooling: expected one of cls, mean, last',
+			'error OPTION_RANGE: --pooling: expected one of cls, max, mean, mean_sqrt_len, weightedmean, last',
 		],
 		[
 			[...base, '--threads', 'two'],
