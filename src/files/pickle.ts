@@ -169,7 +169,9 @@ export class PickleReader {
 	}
 
 	#line(): string {
-		const end = this.#bytes.subarray(this.#at, this.#at + longestLine).indexOf(0x0a);
+		const line = this.#bytes.subarray(this.#at, this.#at + longestLine);
+		const end = line.indexOf(0x0a);
+		if (end < 0 && line.length < longestLine) this.#refuse('a whole pickle', 'one that is cut');
 		if (end < 0) this.#refuse(`names of at most ${longestLine} bytes`, 'a longer one');
 		return this.#text(end + 1).slice(0, -1);
 	}

@@ -102,9 +102,9 @@ function storagesOf(views: readonly StorageView[], keys: unknown, path: string):
 
 	const listed = Array.isArray(keys) ? (keys as unknown[]).map(key => known.get(key)) : [];
 	const storages = listed.filter(storage => storage !== undefined);
-	const isEach = new Set(storages).size === known.size && storages.length === listed.length;
+	const isEach = new Set(storages).size === known.size && listed.length === known.size;
 	if (isEach) return storages;
-	return refusePickle(path, `the keys of ${known.size} storages`, `${storages.length}`);
+	return refusePickle(path, `the keys of ${known.size} storages`, `${listed.length} keys`);
 }
 
 async function placesOf(

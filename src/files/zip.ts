@@ -49,7 +49,7 @@ export async function readZip(
 	const tail = await readBytes(handle, {begin: tailBegin, end: size}, path);
 	const directory = findDirectory(tail, tailBegin, path);
 	const bytes = await readBytes(handle, directory, path);
-	const members: ZipMember[] = [];
+	const members: Placed[] = [];
 	for (const entry of parseDirectory(bytes, directory.count, path)) {
 		const nameBytes = Buffer.byteLength(entry.name);
 		const headerEnd = entry.header + localHeader + nameBytes;
@@ -59,11 +59,11 @@ export async function readZip(
 
 		const header = await readBytes(handle, {begin: entry.header, end: headerEnd}, path);
 		const begin = entry.header + dataOffset(header, entry, path);
-		members.push({name: entry.name, begin, end: begin + entry.size});
+		members.push({name: entry.name, header: entry.header, begin, end: begin + entry.size});
 	}
 
 	checkMembers(members, directory.begin, path);
-	return new Map(members.map(member => [member.name, member]));
+	return new Map(members.map(({name, begin, end}) => [name, {name, begin, end}]));
 }
 
 async function readBytes(
@@ -200,14 +200,15 @@ export function dataOffset(header: Buffer, {name}: DirectoryEntry, path: string)
 	return localHeader + nameBytes + extraBytes;
 }
 
-/** Members behind one another, before the directory, each name once. */
-function checkMembers(members: readonly ZipMember[], limit: number, path: string): void {
-	const inOrder = members.toSorted((a, b) => a.begin - b.begin || a.end - b.end);
+type Placed = ZipMember & {header: number};
+
+/** Members with their headers behind one another, before the directory, each name once. */
+function checkMembers(members: readonly Placed[], limit: number, path: string): void {
 	const names = new Set<string>();
 	let at = 0;
-	for (const {name, begin, end} of inOrder) {
-		if (begin < at || end > limit) {
-			refuse(path, `"${name}" within bytes ${at} to ${limit}`, `bytes ${begin} to ${end}`);
+	for (const {name, header, end} of members.toSorted((a, b) => a.header - b.header)) {
+		if (header < at || end > limit) {
+			refuse(path, `"${name}" within bytes ${at} to ${limit}`, `bytes ${header} to ${end}`);
 		}
 
 		if (names.has(name)) refuse(path, `member "${name}" once`, 'it twice');

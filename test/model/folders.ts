@@ -8,6 +8,7 @@ import {
 	readSafetensorsHeader,
 	readTensor,
 	type TensorDtype,
+	type TensorSource,
 	writeSafetensors,
 } from '../../dist/files/safetensors.js';
 import {EmbeddingModel, type LoadOptions} from '../../dist/model/embedding-model.js';
@@ -53,6 +54,16 @@ export async function weightsOf(folder: string): Promise<Map<string, WeightTenso
 		found.set(name, {dtype, shape, bytes});
 	}
 	return found;
+}
+
+/** The tensors of a weight file, to be written. */
+export async function sourcesOf(folder: string): Promise<TensorSource[]> {
+	const tensors = await weightsOf(folder);
+	return [...tensors].map(([name, {bytes, ...rest}]) => ({
+		name,
+		...rest,
+		bytes: async () => bytes,
+	}));
 }
 
 /** Writes a weight file anew, each tensor as `change` makes it; undefined leaves it out. */
