@@ -53,7 +53,12 @@ describe('a folder is refused when', () => {
 			has({position_embedding_type: 'relative_key'}),
 			...(['MODEL_CONFIG', /"absolute" \(others are not supported\)/] as const),
 		],
-		['it does not say how it pools', {}, 'MODEL_POOLING', /choose one of cls, max, mean, mean_sqrt_len, weightedmean, last/],
+		[
+			'it does not say how it pools',
+			{},
+			'MODEL_POOLING',
+			/choose one of cls, max, mean, mean_sqrt_len, weightedmean, last/,
+		],
 		[
 			'it pools twice in one way',
 			pools({pooling_mode: ['cls', 'max', 'cls']}),
