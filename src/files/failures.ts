@@ -2,6 +2,7 @@
 // reason in words.
 
 import {EngineError} from '../errors.js';
+import {finalName} from './temporary-names.js';
 
 const reasons: Record<string, string> = {
 	EACCES: 'no permission',
@@ -52,12 +53,12 @@ export function readFailure(path: string, error: unknown): unknown {
 }
 
 /**
-What to throw when `path` could not be written. Anything but an error of the system comes back as it
-is.
+What to throw when `path` could not be written, by the name that it is to have. Anything but an error
+of the system comes back as it is.
 */
 export function writeFailure(path: string, error: unknown): unknown {
 	const code = systemCode(error);
 	if (code === undefined) return error;
-	const message = `${path}: expected a place to write to, got ${reasonOf(code)}`;
+	const message = `${finalName(path)}: expected a place to write to, got ${reasonOf(code)}`;
 	return new EngineError('FILE_WRITE', message, {cause: error});
 }

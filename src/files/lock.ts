@@ -2,7 +2,7 @@
 // process by id and start time, so neither a dead process nor another one with the same id holds
 // it. For processes of one machine.
 
-import {linkSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {EngineError} from '../errors.js';
 import {atExit} from './at-exit.js';
@@ -48,7 +48,7 @@ function lockOf(file: string): Lock {
 /** Makes the lock file with its content at once; false when there is one. */
 function create(file: string, content: string): boolean {
 	const draft = `${file}.${process.pid}.${count++}`;
-	writeFileSync(draft, content);
+	write(draft, content);
 	try {
 		linkSync(draft, file);
 		return true;
@@ -68,11 +68,24 @@ function isWithoutLinks(error: unknown): boolean {
 
 function createExclusive(file: string, content: string): boolean {
 	try {
-		writeFileSync(file, content, {flag: 'wx'});
+		write(file, content);
 		return true;
 	} catch (error) {
 		if (systemCode(error) === 'EEXIST') return false;
 		throw error;
+	}
+}
+
+/** Makes a file. A full disk leaves the name without the content, so it is taken away again. */
+function write(file: string, content: string): void {
+	const descriptor = openSync(file, 'wx');
+	try {
+		writeSync(descriptor, content);
+	} catch (error) {
+		rmSync(file, {force: true});
+		throw error;
+	} finally {
+		closeSync(descriptor);
 	}
 }
 

@@ -5,25 +5,17 @@
 import {renameSync, rmSync} from 'node:fs';
 import {lstat, mkdir, open, readdir, realpath, rename, rm, stat} from 'node:fs/promises';
 import {homedir} from 'node:os';
-import {basename, dirname, join, resolve} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
 import {EngineError} from '../errors.js';
 import {atExit} from './at-exit.js';
 import {systemCode, writeFailure} from './failures.js';
 import {type Lock, lockOutput} from './lock.js';
+import {leftoverEnding, temporaryName} from './temporary-names.js';
 
 export interface OutputOptions {
 	kind: 'file' | 'folder';
 	/** Whether an output that is there may be replaced. */
 	overwrite?: boolean | undefined;
-}
-
-let count = 0;
-
-/**
-A name beside `path` that only this process uses, of the kind that the next writer of `path` clears.
-*/
-function sibling(path: string, ending: 'tmp' | 'old'): string {
-	return join(dirname(path), `.${basename(path)}.${process.pid}.${count++}.${ending}`);
 }
 
 /**
@@ -50,7 +42,7 @@ export class Output {
 
 	private constructor(path: string, lock: Lock, {kind, overwrite = false}: OutputOptions) {
 		this.path = path;
-		this.temporary = sibling(path, 'tmp');
+		this.temporary = temporaryName(path, 'tmp');
 		this.#kind = kind;
 		this.#overwrite = overwrite;
 		this.#lock = lock;
@@ -110,7 +102,7 @@ export class Output {
 	async #replace(): Promise<void> {
 		const isReplacing = this.#kind === 'folder' && (await exists(this.path));
 		if (!isReplacing) return rename(this.temporary, this.path);
-		const old = sibling(this.path, 'old');
+		const old = temporaryName(this.path, 'old');
 		// Nothing may come between the two: a kill there is mended by the next writer (clearLeftovers).
 		renameSync(this.path, old);
 		renameSync(this.temporary, this.path);
@@ -126,7 +118,7 @@ export class Output {
 
 /** Replaces a small file at once: it has the old content or the new, whatever happens. */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-	const temporary = sibling(path, 'tmp');
+	const temporary = temporaryName(path, 'tmp');
 	try {
 		const file = await open(temporary, 'wx');
 		try {
@@ -200,13 +192,11 @@ Removes what killed writers of `path` left; an old output that one had moved asi
 */
 async function clearLeftovers(path: string): Promise<void> {
 	const folder = dirname(path);
-	const begin = `.${basename(path)}.`;
 	for (const name of await readdir(folder)) {
-		const leftover =
-			name.startsWith(begin) && /^\d+\.\d+\.(tmp|old)$/.exec(name.slice(begin.length));
-		if (!leftover) continue;
+		const ending = leftoverEnding(name, path);
+		if (ending === undefined) continue;
 		const file = join(folder, name);
-		if (leftover[1] === 'old' && !(await exists(path))) await rename(file, path);
+		if (ending === 'old' && !(await exists(path))) await rename(file, path);
 		else await rm(file, {recursive: true, force: true});
 	}
 }

@@ -7,6 +7,7 @@ import {createHash} from 'node:crypto';
 import {mkdir, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {join, relative} from 'node:path';
 import {EngineError} from '../errors.js';
+import {writeFailure} from '../files/failures.js';
 import {sha256File} from '../files/hash.js';
 import {Output} from '../files/output.js';
 import {
@@ -77,6 +78,8 @@ export async function writeCheckpoint(
 		const text = JSON.stringify({...content, checksum: checksumOf(content)}, null, '\t');
 		await writeFile(join(target.temporary, stateName), `${text}\n`);
 		await target.commit();
+	} catch (error) {
+		throw writeFailure(target.path, error);
 	} finally {
 		await target.discard();
 	}
@@ -182,8 +185,16 @@ export async function restoreCheckpoint(
 			await giveTurn();
 		}
 	}
-	for (const {key, tensor} of extras.tensors())
-		model.computing.native.write(tensor, await read(key));
+	for (const {key, tensor} of extras.tensors()) {
+		const values = await read(key);
+		if (values.length !== tensor.rows * tensor.columns) {
+			const shape = `${tensor.rows} x ${tensor.columns}`;
+			const message = `${path}: expected tensor "${key}" of ${shape}, got ${values.length} elements`;
+			throw new EngineError('CHECKPOINT_INVALID', message);
+		}
+		model.computing.native.write(tensor, values);
+		await giveTurn();
+	}
 }
 
 /** Fills the model's weights from another folder of the same model. */

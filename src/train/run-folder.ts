@@ -7,6 +7,7 @@ import {EngineError} from '../errors.js';
 import {writeFailure} from '../files/failures.js';
 import {type Lock, lockOutput} from '../files/lock.js';
 import {expectOwnFolder, writeFileAtomic} from '../files/output.js';
+import {stagingFolder} from '../files/temporary-names.js';
 import {readJsonObject} from '../model/config.js';
 import {stepsIn} from './checkpoint.js';
 
@@ -141,7 +142,7 @@ export async function installModel(
 	target: string,
 	write: (folder: string) => Promise<unknown>,
 ): Promise<void> {
-	const staged = join(target, `.model.${process.pid}.tmp`);
+	const staged = stagingFolder(target);
 	try {
 		await rm(staged, {recursive: true, force: true});
 		await mkdir(staged, {recursive: true});
