@@ -1,7 +1,8 @@
 // Writes TREC's files: runs and judgements. A file appears whole or not at all.
 
-import {open} from 'node:fs/promises';
 import {EngineError} from '../errors.js';
+import {writeFailure} from '../files/failures.js';
+import {openToWrite} from '../files/open.js';
 import {Output} from '../files/output.js';
 import {type Judgements, orderRanking} from './metrics.js';
 import type {Rankings} from './rankings.js';
@@ -82,11 +83,13 @@ async function writeParts(
 	const pause = pausing(signal);
 	const output = await Output.create(path, {kind: 'file', overwrite});
 	try {
-		const file = await open(output.temporary, 'wx');
+		const file = await openToWrite(output.temporary);
 		try {
 			for await (const part of parts) {
 				await pause();
-				await file.appendFile(part);
+				await file.appendFile(part).catch((error: unknown) => {
+					throw writeFailure(path, error);
+				});
 			}
 		} finally {
 			await file.close();

@@ -17,6 +17,7 @@ writeFileSync(texts, Array.from({length: 8000}, (_, n) => `the ${n}\n`).join('')
 const pairs = join(folder, 'pairs.jsonl');
 writeFileSync(pairs, lines(rowsOf(8)));
 
+const sample = join(import.meta.dirname, '../../sample/eval');
 const model = ['--model', bert, '--pooling', 'mean', '--quiet'];
 const full = 'ENOSPC, no space left on the disk';
 const readOnly = 'EROFS, the file system is read-only';
@@ -73,6 +74,15 @@ describe.skipIf(!canMount)(`A disk that becomes full${onlyRoot}`, () => {
 		);
 		expect({code, stdout}).toEqual({code: 1, stdout: ''});
 		expect(stderr).toMatch(/^error FILE_WRITE: .*\/run\/metrics\.jsonl: expected .*ENOSPC.*\n$/);
+		expect(filesBelow(disk)).toEqual([]);
+	});
+
+	test('while evaluate writes a run', async () => {
+		const disk = mounted(64);
+		fill(disk, 64, 16);
+		const run = join(disk, 'run.trec');
+		const retrieval = ['--model', 'builtin', '--retrieval', sample, '--quiet'];
+		expectFailure(await inbatch(['evaluate', ...retrieval, '--run', run]), run, full);
 		expect(filesBelow(disk)).toEqual([]);
 	});
 
