@@ -1,13 +1,11 @@
-// `inbatch train`: fine-tunes a model on pairs and triplets.
+// `inbatch train`: fine-tunes a model by any of the losses.
 
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
-import {type LossName, losses} from '../loss/index.js';
-import type {Loss} from '../loss/loss.js';
-import {nearest} from '../options.js';
 import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
 import {type TrainOptions, train as trainModel} from '../train/train.js';
 import {defineCommand} from './command.js';
+import {lossOf} from './loss-options.js';
 import {modelOptions, openModel} from './model-options.js';
 import {resultText, trainProgress} from './train-progress.js';
 
@@ -95,31 +93,4 @@ function inGroup<T extends z.core.$ZodLooseShape>(shape: T, group: string): T {
 
 function conflict(message: string): EngineError {
 	return new EngineError('OPTION_CONFLICT', message);
-}
-
-/** The loss that the options name, and how run.json records it. */
-function lossOf(settings: Options): {loss: Loss; record: object} {
-	const {loss: name, lossOption, ...options} = lossSchema.parse(settings);
-	if (!isLoss(name)) {
-		const known = Object.keys(losses);
-		const expected = `expected one of ${known.join(', ')}`;
-		const message = `--loss: ${expected}, got ${name}; did you mean ${nearest(name, known)}?`;
-		throw new EngineError('OPTION_RANGE', message);
-	}
-	const all = {...options, ...Object.fromEntries(lossOption.map(lossEntry))};
-	return {loss: losses[name](all), record: {name, ...all}};
-}
-
-function isLoss(name: string): name is LossName {
-	return Object.hasOwn(losses, name);
-}
-
-function lossEntry(text: string): [string, string | number | boolean] {
-	const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-	if (key === undefined || value === undefined) {
-		const message = `--loss-option: expected key=value, got ${JSON.stringify(text)}`;
-		throw new EngineError('OPTION_TYPE', message);
-	}
-	if (value === 'true' || value === 'false') return [key, value === 'true'];
-	return [key, value !== '' && Number.isFinite(Number(value)) ? Number(value) : value];
 }

@@ -5,8 +5,8 @@ import {EngineError} from '../errors.js';
 import {readInto} from '../files/open.js';
 import {readPieces} from '../files/pieces.js';
 import {giveTurn} from '../pace.js';
-import {parseRecord, type TrainingRecord} from './record.js';
-import {BadLines, RowIndex, scanFile} from './row-index.js';
+import {parseRecord, type RowKind, type TrainingRecord} from './record.js';
+import {BadLines, type RecordRule, RowIndex, scanFile} from './row-index.js';
 import {closeAll, type DataSource, openSources, refuseChanged, type SourceFile} from './sources.js';
 
 export interface DataFile {
@@ -46,11 +46,11 @@ await dataset.close();
 */
 export async function openDataset(
 	sources: readonly DataSource[],
-	{signal}: {signal?: AbortSignal | undefined} = {},
+	{signal, ...rule}: RecordRule & {signal?: AbortSignal | undefined} = {},
 ): Promise<Dataset> {
 	const {files: opened, warnings} = await openSources(sources, signal);
 	try {
-		const scan = {index: new RowIndex(), bad: new BadLines(), warnings, signal};
+		const scan = {...rule, index: new RowIndex(), bad: new BadLines(), warnings, signal};
 		const files: DataFile[] = [];
 		const parts: Part[] = [];
 		for (const source of opened) {
@@ -64,7 +64,7 @@ export async function openDataset(
 			throw new EngineError('DATA_EMPTY', 'data: expected at least one source, got none');
 		}
 
-		return new Dataset(scan.index, parts, files, warnings);
+		return new Dataset(scan.index, parts, {files, warnings, kind: rule.kind ?? 'pair'});
 	} catch (error) {
 		await closeAll(opened);
 		throw error;
@@ -78,16 +78,17 @@ export class Dataset {
 	readonly warnings: readonly string[];
 	readonly #index: RowIndex;
 	readonly #parts: readonly Part[];
+	readonly #kind: RowKind;
 	#isOpen = true;
 
 	constructor(
 		index: RowIndex,
 		parts: readonly Part[],
-		files: readonly DataFile[],
-		warnings: readonly string[],
+		{files, warnings, kind}: Pick<Dataset, 'files' | 'warnings'> & {kind: RowKind},
 	) {
 		this.#index = index;
 		this.#parts = parts;
+		this.#kind = kind;
 		this.files = files;
 		this.warnings = warnings;
 	}
@@ -190,7 +191,7 @@ export class Dataset {
 		const from = this.#index.offsets.at(record) - begin;
 		const text = bytes.toString('utf8', from, from + this.#index.lengths.at(record));
 		const where = `${source.path}: record ${record}`;
-		return parseRecord(source.format.parse(text, where), where).record;
+		return parseRecord(source.format.parse(text, where), where, this.#kind).record;
 	}
 }
 

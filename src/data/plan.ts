@@ -19,6 +19,8 @@ export interface PlanOptions {
 	file, where rows cannot wait, it is an error.
 	*/
 	duplicates?: 'refuse' | 'allow' | undefined;
+	/** What becomes of a row that is alone in its batch and has no negatives. Default drop. */
+	lone?: 'drop' | 'keep' | undefined;
 	signal?: AbortSignal | undefined;
 }
 
@@ -32,17 +34,19 @@ export interface Plan {
 	dropped: number;
 }
 
-type Rule = Required<Pick<PlanOptions, 'epoch' | 'batchSize'>> & Pick<PlanOptions, 'signal'>;
+type Rule = Required<Pick<PlanOptions, 'epoch' | 'batchSize'>> &
+	Pick<PlanOptions, 'signal' | 'lone'>;
 
 /** Plans the batches of one epoch. */
 export async function planEpoch(rows: Rows, options: PlanOptions): Promise<Plan> {
-	const {epoch, batchSize, seed = 0, order = 'shuffle', duplicates = 'refuse', signal} = options;
+	const {epoch, batchSize, seed = 0, order = 'shuffle', duplicates = 'refuse'} = options;
+	const {lone, signal} = options;
 	if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) {
 		const message = `batchSize: expected a whole number above 0, got ${batchSize}`;
 		throw new EngineError('OPTION_RANGE', message);
 	}
 
-	const rule = {epoch, batchSize, signal};
+	const rule = {epoch, batchSize, lone, signal};
 	const kept = await usable(rows, rule, order === 'shuffle' ? seed : undefined);
 	const mayWait = order === 'shuffle' && duplicates === 'refuse';
 	const laid = mayWait ? await withoutRepeats(rows, kept, rule) : {order: kept};
@@ -81,7 +85,7 @@ interface Laid {
 async function divide(
 	rows: Rows,
 	{order, sizes}: Laid,
-	{epoch, batchSize, signal}: Rule,
+	{epoch, batchSize, lone, signal}: Rule,
 ): Promise<Plan> {
 	const plan: Plan = {batches: [], dropped: 0};
 	for (let number = 0, at = 0; at < order.length; number++) {
@@ -89,7 +93,7 @@ async function divide(
 		const batch = order.subarray(at, at + (sizes?.[number] ?? batchSize));
 		at += batch.length;
 		const isLone = batch.length === 1 && rows.choose(batch[0]!, epoch)!.negatives.length === 0;
-		if (isLone) plan.dropped++;
+		if (isLone && lone !== 'keep') plan.dropped++;
 		else plan.batches.push(batch);
 	}
 
@@ -220,5 +224,5 @@ async function refuseRepeat(rows: Rows, pair: [number, number], epoch: number): 
 }
 
 function textsOf({query, positive, negatives}: RowTexts): string[] {
-	return [query, positive, ...negatives];
+	return [query, ...(positive === undefined ? [] : [positive]), ...negatives];
 }

@@ -6,7 +6,7 @@ import {EngineError, kindOf} from '../errors.js';
 
 export interface TrainingRecord {
 	query: string;
-	/** At least one. */
+	/** At least one; none of a text alone. */
 	positives: string[];
 	negatives: string[];
 	/** What is put before this query; overrides every other prompt, also when empty. */
@@ -21,10 +21,14 @@ export interface TrainingRecord {
 	score?: number;
 }
 
-type Field = keyof TrainingRecord;
+/** What a record is to be: a query with positives, or a text alone, which takes the query's place. */
+export type RowKind = 'pair' | 'text';
+
+type Field = keyof TrainingRecord | 'text' | 'teacherScores';
 
 /** The names of each field; where a record has several, the first here counts. */
 const namesOf: Record<Field, readonly string[]> = {
+	text: ['text', 'sentence'],
 	query: ['query', 'question', 'anchor', 'sentence1', 'text1'],
 	positives: [
 		...['positive', 'positives', 'pos', 'pos_doc'],
@@ -40,6 +44,7 @@ const namesOf: Record<Field, readonly string[]> = {
 	negativeIds: ['negative_ids', 'negativeIds', 'negative_id', 'neg_ids', 'neg_id'],
 	positiveScores: ['positive_scores', 'positiveScores', 'pos_scores', 'pos_score', 'scores'],
 	negativeScores: ['negative_scores', 'negativeScores', 'neg_scores', 'neg_score'],
+	teacherScores: ['teacher_scores', 'teacherScores'],
 	label: ['label'],
 	score: ['score'],
 };
@@ -49,6 +54,11 @@ const fieldOf = new Map(
 		names.map((name, rank) => [name, {field: field as Field, rank}] as const),
 	),
 );
+
+/** Fields that say something of the positives and negatives. */
+const documentFields = [
+	...(['positiveIds', 'negativeIds', 'positiveScores', 'negativeScores', 'teacherScores'] as const),
+];
 
 const numberedNegative = /^(?:hard_)?neg(?:ative)?_?(\d+)$/;
 
@@ -70,11 +80,14 @@ interface Fields {
 export function parseRecord(
 	value: unknown,
 	where: string,
+	kind: RowKind = 'pair',
 ): {record: TrainingRecord; unknownFields: string[]} {
 	const fields = Array.isArray(value) ? fieldsOfTuple(value, where) : fieldsOfObject(value, where);
+	if (kind === 'text') leaveDocuments(fields);
+	else leave(fields, 'text');
 	const record: TrainingRecord = {
 		query: readQuery(fields),
-		positives: readPositives(fields),
+		positives: kind === 'text' ? [] : readPositives(fields),
 		negatives: readNegatives(fields),
 	};
 	assign(record, 'prompt', readPrompt(fields));
@@ -83,6 +96,7 @@ export function parseRecord(
 	assign(record, 'negativeIds', readIds(fields, 'negativeIds', record.negatives.length));
 	assign(record, 'positiveScores', readScores(fields, 'positiveScores', record.positives.length));
 	assign(record, 'negativeScores', readScores(fields, 'negativeScores', record.negatives.length));
+	assignTeacherScores(record, fields);
 	assign(record, 'score', readScores(fields, 'score', 1)?.[0]);
 	assign(record, 'label', readLabel(fields));
 	return {record, unknownFields: fields.unknown};
@@ -100,8 +114,39 @@ function refuse(where: string, expected: string, got: string): never {
 	throw new EngineError('DATA_ROW', `${where}: expected ${expected}, got ${got}`);
 }
 
-function assign<K extends Field>(record: TrainingRecord, key: K, value?: TrainingRecord[K]): void {
+function assign<K extends keyof TrainingRecord>(
+	record: TrainingRecord,
+	key: K,
+	value?: TrainingRecord[K],
+): void {
 	if (value !== undefined) record[key] = value;
+}
+
+/** One list for the positives and then the negatives. */
+function assignTeacherScores(record: TrainingRecord, fields: Fields): void {
+	const {positives, negatives} = record;
+	const scores = readScores(fields, 'teacherScores', positives.length + negatives.length);
+	if (scores === undefined) return;
+	record.positiveScores = scores.slice(0, positives.length);
+	record.negativeScores = scores.slice(positives.length);
+}
+
+/** Counts a field as not used. */
+function leave({found, unknown}: Fields, field: Field): void {
+	const left = found[field];
+	if (left !== undefined) unknown.push(left.name);
+	delete found[field];
+}
+
+/** Makes the text the query, and leaves what goes with documents. */
+function leaveDocuments(fields: Fields): void {
+	const {found, numbered, unknown} = fields;
+	if (found.query === undefined && found.text !== undefined) found.query = found.text;
+	else leave(fields, 'text');
+	leave(fields, 'positives');
+	leave(fields, 'negatives');
+	unknown.push(...numbered.splice(0).map(({name}) => name));
+	for (const field of documentFields) leave(fields, field);
 }
 
 function fieldsOfTuple(tuple: readonly unknown[], where: string): Fields {

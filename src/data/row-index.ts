@@ -6,7 +6,7 @@ import {EngineError} from '../errors.js';
 import type {Slice} from '../files/records.js';
 import {giveTurn} from '../pace.js';
 import {Column, HashTable} from './columns.js';
-import {parseRecord, type TrainingRecord} from './record.js';
+import {parseRecord, type RowKind, type TrainingRecord} from './record.js';
 import type {SourceFile} from './sources.js';
 import {textHash} from './text-hash.js';
 
@@ -67,7 +67,15 @@ export class BadLines {
 	}
 }
 
-export interface Scan {
+/** What records are to be. */
+export interface RecordRule {
+	/** Default pair. */
+	kind?: RowKind | undefined;
+	/** Refuses a record that does not fit what it is for, as a bad line. */
+	expect?: ((record: TrainingRecord, where: string) => void) | undefined;
+}
+
+export interface Scan extends RecordRule {
 	index: RowIndex;
 	bad: BadLines;
 	warnings: string[];
@@ -77,8 +85,9 @@ export interface Scan {
 /** Reads a whole file into the index; returns its checksum and its number of records. */
 export async function scanFile(
 	file: SourceFile,
-	{index, bad, warnings, signal}: Scan,
+	{warnings, signal, ...scan}: Scan,
 ): Promise<{sha256: string; rows: number}> {
+	const {index, bad} = scan;
 	const hash = createHash('sha256');
 	const facts = new FileFacts();
 	const before = {rows: index.length, bad: bad.count};
@@ -86,7 +95,7 @@ export async function scanFile(
 		for (const slice of slices) {
 			const pause = giveTurn(signal);
 			if (pause !== undefined) await pause;
-			readSlice(slice, file, {index, bad, facts});
+			readSlice(slice, file, {...scan, facts});
 		}
 	}
 
@@ -102,11 +111,12 @@ export async function scanFile(
 function readSlice(
 	slice: Slice,
 	{format}: SourceFile,
-	{index, bad, facts}: {index: RowIndex; bad: BadLines; facts: FileFacts},
+	{index, bad, facts, kind, expect}: Omit<Scan, 'warnings' | 'signal'> & {facts: FileFacts},
 ): void {
 	try {
 		const value = format.parse(slice.text, slice.where);
-		const {record, unknownFields} = parseRecord(value, slice.where);
+		const {record, unknownFields} = parseRecord(value, slice.where, kind);
+		expect?.(record, slice.where);
 		index.push(slice, record);
 		facts.push(record, unknownFields, slice.where);
 	} catch (error) {

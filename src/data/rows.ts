@@ -17,13 +17,16 @@ import type {TrainingRecord} from './record.js';
 /** The texts of one row. */
 export interface RowTexts {
 	query: string;
-	positive: string;
+	/** Missing where a row is a text alone. */
+	positive?: string;
 	negatives: string[];
 	/** The prompt that the record brings for its query. */
 	prompt?: string;
 	/** What the record says of its query and positive together. */
 	label?: number;
 	score?: number;
+	/** A score for each of the negatives. */
+	negativeScores?: number[];
 }
 
 const quotedRecords = 5;
@@ -87,7 +90,8 @@ export class Rows {
 	hashes(row: number, {positive, negatives}: Choice): number[] {
 		const record = this.record(row);
 		const firstNegative = 1 + this.#dataset.positiveCount(record);
-		const texts = [0, 1 + positive, ...negatives.map(negative => firstNegative + negative)];
+		const own = firstNegative === 1 ? [] : [1 + positive];
+		const texts = [0, ...own, ...negatives.map(negative => firstNegative + negative)];
 		return texts.map(text => this.#dataset.textHash(record, text));
 	}
 
@@ -118,15 +122,18 @@ export class Rows {
 }
 
 function textsOf(record: TrainingRecord, {positive, negatives}: Choice): RowTexts {
-	const texts: RowTexts = {
-		query: record.query,
-		positive: record.positives[positive]!,
+	const {query, prompt, label, negativeScores} = record;
+	const own = record.positives[positive];
+	const score = record.positiveScores?.[positive] ?? record.score;
+	return {
+		query,
+		...(own !== undefined && {positive: own}),
 		negatives: negatives.map(negative => record.negatives[negative]!),
+		...(prompt !== undefined && {prompt}),
+		...(label !== undefined && {label}),
+		...(score !== undefined && {score}),
+		...(negativeScores && {negativeScores: negatives.map(negative => negativeScores[negative]!)}),
 	};
-	if (record.prompt !== undefined) texts.prompt = record.prompt;
-	if (record.label !== undefined) texts.label = record.label;
-	if (record.score !== undefined) texts.score = record.score;
-	return texts;
 }
 
 interface Counted {
@@ -142,7 +149,7 @@ async function count(dataset: Dataset, rule: ChoiceRule, signal?: AbortSignal): 
 	let shortRecords = 0;
 	for (let record = 0; record < dataset.length; record++) {
 		if (record % 256 === 0) await giveTurn(signal);
-		const rows = rule.positives === 'each' ? dataset.positiveCount(record) : 1;
+		const rows = rule.positives === 'each' ? Math.max(1, dataset.positiveCount(record)) : 1;
 		starts[record + 1] = starts[record]! + rows;
 		if (!isShort(dataset.negativeCount(record), rule)) continue;
 		short += rows;

@@ -1,5 +1,5 @@
-// Rows of texts to packed tokens: all queries, then all positives, then all hard negatives, cut into
-// chunks of a token budget.
+// Rows of texts to packed tokens: all queries, then all positives, if rows have them, then all hard
+// negatives, cut into chunks of a token budget.
 
 import type {RowTexts} from '../data/rows.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
@@ -44,7 +44,7 @@ export async function packBatch(
 	const [left, right, skip] = await Promise.all([
 		tokenizer.encode(queries, {maxLength: rules.queryMaxLength, ...settings}),
 		tokenizer.encode(documents, {maxLength: rules.documentMaxLength, ...settings}),
-		skipsOf(model, rows, rules),
+		skipsOf(model, rows, {...rules, texts: queries.length + documents.length}),
 	]);
 	const ids = new Int32Array(left.ids.length + right.ids.length);
 	ids.set(left.ids);
@@ -82,7 +82,7 @@ async function textsOf(
 	for (const [n, row] of rows.entries()) {
 		if (n % 64 === 0) await giveTurn(signal);
 		queries.push(prepare(row.prompt ?? queryPrompt, row.query));
-		positives.push(prepare(documentPrompt, row.positive));
+		if (row.positive !== undefined) positives.push(prepare(documentPrompt, row.positive));
 		for (const text of row.negatives) negatives.push(prepare(documentPrompt, text));
 	}
 	return {queries, documents: [...positives, ...negatives]};
@@ -92,16 +92,15 @@ async function textsOf(
 async function skipsOf(
 	model: EmbeddingModel,
 	rows: readonly RowTexts[],
-	{queryPrompt, documentPrompt, queryMaxLength, documentMaxLength}: BatchRules,
+	{texts, queryPrompt, documentPrompt, ...longest}: BatchRules & {texts: number},
 ): Promise<Int32Array | undefined> {
 	if (model.folder.modules.includePrompt) return undefined;
 	const counts = new Map<string, number>();
 	for (const prompt of new Set(rows.map(row => row.prompt ?? queryPrompt))) {
-		counts.set(prompt, await model.promptTokens(prompt, queryMaxLength));
+		counts.set(prompt, await model.promptTokens(prompt, longest.queryMaxLength));
 	}
-	const negatives = rows.reduce((sum, row) => sum + row.negatives.length, 0);
-	const skips = new Int32Array(2 * rows.length + negatives);
-	skips.fill(await model.promptTokens(documentPrompt, documentMaxLength), rows.length);
+	const skips = new Int32Array(texts);
+	skips.fill(await model.promptTokens(documentPrompt, longest.documentMaxLength), rows.length);
 	for (const [n, row] of rows.entries()) skips[n] = counts.get(row.prompt ?? queryPrompt)!;
 	return skips;
 }

@@ -2,6 +2,7 @@
 
 import {planEpoch} from '../data/plan.js';
 import type {Rows} from '../data/rows.js';
+import type {LossNeeds} from '../loss/loss.js';
 import type {TrainSettings} from './options.js';
 
 export type StepRows = {
@@ -24,11 +25,14 @@ export type Course = {
 	from(from: number): AsyncGenerator<StepRows, void, undefined>;
 };
 
-/** Plans the run. Every epoch is planned once to count it, and again when its turn comes. */
+/**
+Plans the run by what its loss sees of other rows. Every epoch is planned once to count it, and again when its
+turn comes.
+*/
 export async function planCourse(
 	rows: Rows,
 	settings: TrainSettings,
-	signal?: AbortSignal,
+	{across = 'texts', signal}: Pick<LossNeeds, 'across'> & {signal?: AbortSignal | undefined} = {},
 ): Promise<Course> {
 	const {batchSize, seed, order, allowDuplicates, epochs = 1} = settings;
 	const plan = (epoch: number) =>
@@ -37,7 +41,8 @@ export async function planCourse(
 			batchSize,
 			seed,
 			order,
-			duplicates: allowDuplicates ? 'allow' : 'refuse',
+			duplicates: allowDuplicates || across !== 'texts' ? 'allow' : 'refuse',
+			lone: across === 'nothing' ? 'keep' : 'drop',
 			signal,
 		});
 	const sizes: number[] = [];

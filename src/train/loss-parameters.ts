@@ -1,8 +1,9 @@
-// Parameters that belong to a loss, such as a learned temperature: they are updated with the model,
+// Parameters that belong to a loss, such as a learned temperature or class weights: they are updated with the model,
 // without decay, and live in the checkpoints of the run.
 
 import type {Tape, Variable} from '../autograd/tape.js';
 import type {Loss} from '../loss/loss.js';
+import {startOf} from '../loss/parameters.js';
 import type {ExtraParameter, NativeDevice, Tensor} from '../native.js';
 
 type Held = {name: string; value: Tensor; first: Tensor; second: Tensor};
@@ -11,14 +12,21 @@ export class LossParameters {
 	readonly #held: Held[];
 	#variables: Record<string, Variable> = {};
 
-	constructor(device: NativeDevice, loss: Loss) {
-		this.#held = (loss.parameters ?? []).map(({name, value}) => {
-			const scalar = (start: number) => {
-				const tensor = device.tensor(1, 1, 'f32');
-				device.write(tensor, Float32Array.of(start));
+	/** The width is that of the embeddings; matrices are drawn by the seed. */
+	constructor(
+		device: NativeDevice,
+		{parameters = []}: Loss,
+		{width, seed}: {width: number; seed: number},
+	) {
+		this.#held = parameters.map(parameter => {
+			const {rows, columns, values} = startOf(parameter, width, seed);
+			const held = (start: Float32Array) => {
+				const tensor = device.tensor(rows, columns, 'f32');
+				device.write(tensor, start);
 				return tensor;
 			};
-			return {name, value: scalar(value), first: scalar(0), second: scalar(0)};
+			const zeros = new Float32Array(values.length);
+			return {name: parameter.name, value: held(values), first: held(zeros), second: held(zeros)};
 		});
 	}
 

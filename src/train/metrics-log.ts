@@ -22,8 +22,8 @@ export type StepMetrics = {
 	truncatedDocuments: number;
 	rowsPerSecond: number;
 	tokensPerSecond: number;
-	/** Mean over own positives. */
-	positiveCosine: number;
+	/** Mean over own positives, null where rows are texts alone. */
+	positiveCosine: number | null;
 	/** Mean over own hard negatives, null without. */
 	negativeCosine: number | null;
 };

@@ -86,31 +86,41 @@ export function expectCompatible(settings: Partial<TrainSettings>, where: string
 	}
 }
 
-/** Options of the in-batch loss, by which the command line names it. */
+/**
+Which loss, and options that several losses have. Without a value here, so that each loss has its own
+defaults; what a loss does not know it refuses.
+*/
 export const lossSchema = z.object({
 	loss: z.string().default('infonce').describe('name of the loss'),
-	temperature: z.number().positive().default(0.05).describe('of the softmax'),
-	learnTemperature: z.boolean().default(false).describe('whether the temperature is trained'),
-	similarity: z.enum(['cosine', 'dot']).default('cosine').describe('score of two embeddings'),
+	temperature: z
+		.number()
+		.positive()
+		.optional()
+		.describe("what scores are divided by (infonce: 0.05; others: the loss's)"),
+	learnTemperature: z.boolean().optional().describe('whether the temperature is trained'),
+	similarity: z
+		.enum(['cosine', 'dot'])
+		.optional()
+		.describe('score of two embeddings (default: cosine in most losses)'),
 	labelSmoothing: z
 		.number()
 		.min(0)
 		.max(0.999)
-		.default(0)
-		.describe('share spread over all candidates'),
+		.optional()
+		.describe('share spread over all candidates (default 0)'),
 	candidates: z
 		.array(z.enum(['inBatchPositives', 'ownHard', 'otherHard']))
-		.default(['inBatchPositives', 'ownHard', 'otherHard'])
-		.describe('what a query meets beside its own positive'),
+		.optional()
+		.describe('what a query meets beside its own positive (default all)'),
 	directions: z
 		.array(z.enum(['qd', 'dq', 'qq', 'dd']))
 		.min(1)
-		.default(['qd'])
-		.describe('one softmax each, and their mean'),
+		.optional()
+		.describe('one softmax each, and their mean (default qd)'),
 	partition: z
 		.enum(['separate', 'joint'])
-		.default('separate')
-		.describe('a softmax per direction, or one over all'),
+		.optional()
+		.describe('a softmax per direction, or one over all (default separate)'),
 	lossOption: z.array(z.string()).default([]).describe('further options of the loss, as key=value'),
 });
 

@@ -16,6 +16,7 @@ import {decidingMetric, type EvaluationSource, evaluationSources} from './evalua
 import {frozenParameters} from './freeze.js';
 import {LossParameters} from './loss-parameters.js';
 import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-log.js';
+import {needsCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
@@ -73,11 +74,13 @@ export async function prepareRun(
 		throw new EngineError('OPTION_CONFLICT', `save-best: expected ${missing}, got none`);
 	}
 	const rules = rulesOf(model, settings);
-	const dataset = await openDataset(sourcesOf(request.data), {signal});
+	const {needs = {}} = loss;
+	const expect = needsCheck(loss, settings);
+	const dataset = await openDataset(sourcesOf(request.data), {kind: needs.row, expect, signal});
 	try {
 		for (const warning of dataset.warnings) onMessage?.(warning);
 		const rows = await Rows.select(dataset, settings, {signal});
-		const course = await planCourse(rows, settings, signal);
+		const course = await planCourse(rows, settings, {...needs, signal});
 		if (course.dropped > 0) {
 			onMessage?.(`${course.dropped} rows left out: alone in their batch and without negatives`);
 		}
@@ -86,7 +89,10 @@ export async function prepareRun(
 		await model.core.prepareTraining(frozenParameters(settings.freeze, names));
 		const {dropout} = model.folder;
 		const rates = settings.dropout === undefined ? dropout : both(settings.dropout);
-		const parameters = new LossParameters(model.computing.native, loss);
+		const parameters = new LossParameters(model.computing.native, loss, {
+			width: model.width,
+			seed: settings.seed,
+		});
 		const {device, computing} = model;
 		return {
 			model,

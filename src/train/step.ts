@@ -8,7 +8,14 @@
 
 import {operationsOf} from '../autograd/operations.js';
 import {Tape, type Variable} from '../autograd/tape.js';
-import {applyLoss, type Column, columnOf, type Loss, ownersOf} from '../loss/loss.js';
+import {
+	applyLoss,
+	type Column,
+	columnOf,
+	type Loss,
+	type LossInputs,
+	ownersOf,
+} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
 import {
@@ -30,8 +37,8 @@ export type StepSettings = {
 	seed: number;
 };
 
-/** What a loss may be given beside embeddings, per row. */
-export type RowFacts = {labels?: Float32Array; scores?: Float32Array};
+/** What a loss may be given beside embeddings. */
+export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch'>;
 
 export type StepResult = {
 	loss: number;
@@ -39,7 +46,8 @@ export type StepResult = {
 	gradientNorm: number;
 	/** Columns that a query meets, when the loss says so. */
 	candidates: number | null;
-	positiveCosine: number;
+	/** Null where rows are texts alone. */
+	positiveCosine: number | null;
 	/** Over the rows' own hard negatives; null without any. */
 	negativeCosine: number | null;
 	temperature: number | null;
@@ -141,12 +149,13 @@ class Step {
 		return this.#tape.own(this.#embeddings.slice(first, count));
 	}
 
-	/** Query, positive and, when there are any, the ragged negatives. */
+	/** Query, positive and, when there are any, the ragged negatives; or the texts alone. */
 	#columns(): Column[] {
 		const {rows, texts, negativeOffsets} = this.#batch;
 		const slice = (begin: number, count: number): Variable =>
 			this.#tape.variable(this.#tape.own(this.#embeddings.slice(begin, count)));
-		const columns: Column[] = [slice(0, rows), slice(rows, rows)];
+		const columns: Column[] = [slice(0, rows)];
+		if (texts > rows) columns.push(slice(rows, rows));
 		if (texts > 2 * rows) {
 			columns.push(columnOf(slice(2 * rows, texts - 2 * rows), rows, negativeOffsets));
 		}
@@ -182,9 +191,10 @@ class Step {
 	/** How near a query is to its positive and to its own negatives. */
 	async #cosines(columns: readonly Column[]) {
 		const [query, positive, negative] = columns.map(({tensor}) => this.#tape.constant(tensor));
+		if (!positive) return {positiveCosine: null, negativeCosine: null};
 		const ops = operationsOf(this.#tape);
 		const unit = ops.normalizeRows(query!);
-		const near = ops.mean(ops.rowDots(unit, ops.normalizeRows(positive!)));
+		const near = ops.mean(ops.rowDots(unit, ops.normalizeRows(positive)));
 		if (!negative) return {positiveCosine: (await this.#tape.read(near))[0]!, negativeCosine: null};
 		const own = ops.gatherRows(unit, ownersOf(columns[2]!));
 		const far = ops.mean(ops.rowDots(own, ops.normalizeRows(negative)));

@@ -1,7 +1,6 @@
 // The training loop: data to batches to steps, with checkpoints, evaluations and a log.
 
 import {join} from 'node:path';
-import type {RowTexts} from '../data/rows.js';
 import {EngineError} from '../errors.js';
 import type {UpdateSettings} from '../native.js';
 import {packBatch, type TrainingBatch} from './batch.js';
@@ -9,6 +8,7 @@ import {restoreWeights, writeCheckpoint} from './checkpoint.js';
 import type {StepRows} from './epochs.js';
 import {evaluateAll, type Scores} from './evaluations.js';
 import type {StepMetrics} from './metrics-log.js';
+import {factsOf} from './needs.js';
 import type {Run} from './run.js';
 import {type RowFacts, runStep, type StepResult} from './step.js';
 
@@ -59,23 +59,14 @@ export async function settleOnBest({model, settings, folder, state}: Run): Promi
 
 /** The texts of a step as packed tokens; made while the step before it computes. */
 async function prepare(
-	{rows, model, rules, signal}: Run,
+	{rows, model, rules, stepSettings, signal}: Run,
 	upcoming: IteratorResult<StepRows, void>,
 ): Promise<Prepared | undefined> {
 	if (upcoming.done) return undefined;
 	const course = upcoming.value;
 	const texts = await rows.read(course.rows, course.pass, {signal});
-	return {course, batch: await packBatch(model, texts, rules, signal), facts: factsOf(texts)};
-}
-
-/** Labels and scores of the rows, where every one of them has one. */
-function factsOf(texts: readonly RowTexts[]): RowFacts {
-	const facts: RowFacts = {};
-	if (texts.every(row => row.label !== undefined))
-		facts.labels = Float32Array.from(texts, row => row.label!);
-	if (texts.every(row => row.score !== undefined))
-		facts.scores = Float32Array.from(texts, row => row.score!);
-	return facts;
+	const facts = {...factsOf(texts, stepSettings.loss.needs), epoch: course.pass};
+	return {course, batch: await packBatch(model, texts, rules, signal), facts};
 }
 
 async function takeStep(run: Run, {course, batch, facts}: Prepared): Promise<void> {

@@ -101,6 +101,14 @@ describe('train', () => {
 		]);
 	});
 
+	test('names a loss by its letters and hands its options on', async () => {
+		const loss = ['--loss', 'margin-ranking', '--similarity', 'dot', '--loss-option', 'margin=0.3'];
+		const few = ['--steps', '2', '--on-shortage', 'drop', '--negatives', '1'];
+		expect(await train('ranking', [...few, ...loss])).toMatchObject({code: 0});
+		const record = JSON.parse(readFileSync(join(at('ranking'), 'run.json'), 'utf8'));
+		expect(record.options.loss).toEqual({name: 'marginranking', margin: 0.3, similarity: 'dot'});
+	});
+
 	test('stopped by Ctrl-C it keeps a checkpoint and goes on from it', async () => {
 		const long = ['--epochs', '400', '--save-steps', '1000', '--warmup-ratio', '0'];
 		const interrupt = {signal: 'SIGINT', at: 'train: '} as const;
@@ -126,6 +134,9 @@ describe('wrong usage of train ends with exit 2 and writes nothing', () => {
 		[['--loss', 'infonec'], 'OPTION_RANGE: --loss: expected one of infonce'],
 		[['--loss-option', 'tau'], 'OPTION_TYPE: --loss-option: expected key=value'],
 		[['--loss-option', 'tau=3'], 'OPTION_UNKNOWN: infonce'],
+		[['--loss', 'Triplet', '--loss-option', 'margin=far'], 'OPTION_TYPE: triplet: expected margin'],
+		[['--loss', 'triplet', '--candidates', 'ownHard'], 'OPTION_UNKNOWN: triplet'],
+		[['--loss', 'hinge', '--similarity', 'dot', '--loss-option', 'negatives=none'], 'OPTION_RANGE'],
 		[['--temperature', '0'], 'OPTION_RANGE: --temperature'],
 		[['--batch-size', '0'], 'OPTION_RANGE: --batch-size'],
 		[['--schedule', 'step'], 'OPTION_RANGE: --schedule'],
