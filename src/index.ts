@@ -11,8 +11,13 @@ export {
 export type {Metrics, Ties} from './evaluate/metrics.js';
 export type {ModelComparison, SetResult} from './evaluate/outcome.js';
 export type {EvaluationProgress} from './evaluate/retrieval.js';
+export {type AngleOptions, angle} from './loss/angle.js';
+export {type BceOptions, bce} from './loss/bce.js';
 export {type BprOptions, bpr} from './loss/bpr.js';
+export {type CircleOptions, circle} from './loss/circle.js';
 export {type ContrastiveOptions, contrastive} from './loss/contrastive.js';
+export {type CosentOptions, cosent} from './loss/cosent.js';
+export {type CosineRegressionOptions, cosineRegression} from './loss/cosine-regression.js';
 export {
 	type EvaluateLossOptions,
 	evaluateLoss,
@@ -22,6 +27,7 @@ export {
 } from './loss/evaluate.js';
 export {type HingeOptions, hinge} from './loss/hinge.js';
 export {type InfoNceOptions, infoNce} from './loss/infonce.js';
+export {type KlOnScoresOptions, klOnScores} from './loss/kl-on-scores.js';
 export {type LogisticOptions, logistic} from './loss/logistic.js';
 export {
 	type Column,
@@ -32,7 +38,10 @@ export {
 	type LossParameter,
 	type NumbersNeeded,
 } from './loss/loss.js';
+export {type MarginMseOptions, marginMse} from './loss/margin-mse.js';
 export {type MarginRankingOptions, marginRanking} from './loss/margin-ranking.js';
+export {type MseOptions, mse} from './loss/mse.js';
+export {type PearsonOptions, pearson} from './loss/pearson.js';
 export {type TripletOptions, triplet} from './loss/triplet.js';
 export {
 	EmbeddingModel,

@@ -1,12 +1,21 @@
 // The losses by name: what the command line calls each is its function's name in small letters. A new
 // one is a file and a line here; the gradient grid tests it unasked.
 
+import {angle} from './angle.js';
+import {bce} from './bce.js';
 import {bpr} from './bpr.js';
+import {circle} from './circle.js';
 import {contrastive} from './contrastive.js';
+import {cosent} from './cosent.js';
+import {cosineRegression} from './cosine-regression.js';
 import {hinge} from './hinge.js';
 import {infoNce} from './infonce.js';
+import {klOnScores} from './kl-on-scores.js';
 import {logistic} from './logistic.js';
+import {marginMse} from './margin-mse.js';
 import {marginRanking} from './margin-ranking.js';
+import {mse} from './mse.js';
+import {pearson} from './pearson.js';
 import {triplet} from './triplet.js';
 
 export const losses = {
@@ -17,6 +26,15 @@ export const losses = {
 	contrastive,
 	marginranking: marginRanking,
 	bpr,
+	cosent,
+	angle,
+	cosineregression: cosineRegression,
+	mse,
+	pearson,
+	bce,
+	circle,
+	marginmse: marginMse,
+	klonscores: klOnScores,
 } as const;
 
 export type LossName = keyof typeof losses;

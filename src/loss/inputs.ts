@@ -77,7 +77,8 @@ export function expectRowScores(
 	return expectCount(loss, 'scores, one for each row', scores ?? labels, rows);
 }
 
-export type LabelledPairs = {left: Variable; right: Variable; labels: Variable};
+/** Two texts each, and for each pair 1 or 0. */
+export type LabelledPairs = {left: Variable; right: Variable; belongs: Float32Array};
 
 /** Zeros and ones; rows with negatives can do without. */
 export const binaryNeed = {among: [0, 1], optional: 'withNegatives'} as const;
@@ -107,7 +108,7 @@ export function labelledPairs(
 	return {
 		left: negative ? ops.concatRows([query, ops.gatherRows(query, owner)]) : query,
 		right: negative ? ops.concatRows([positive, negative]) : positive,
-		labels: ops.constant(all, all.length, 1),
+		belongs: all,
 	};
 }
 

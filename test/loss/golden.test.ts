@@ -26,6 +26,16 @@ async function expectValue(
 	expect((await evaluateLoss(loss, inputs)).value).toBeCloseTo(expected, 5);
 }
 
+/** Pairs of unit vectors with these cosines, or of width 1 with these dot products. */
+const withCosines = (...cosines: number[]) => [
+	column(...cosines.map(() => [1, 0])),
+	column(...cosines.map(cosine => [cosine, Math.sqrt(1 - cosine ** 2)])),
+];
+const withDots = (...dots: number[]) => [
+	column(...dots.map(() => [1])),
+	column(...dots.map(dot => [dot])),
+];
+
 describe('triplets', () => {
 	const logSigmoid = {form: 'logSigmoid', temperature: 0.1};
 
@@ -46,5 +56,51 @@ describe('triplets', () => {
 		const columns = [both(queries, queries), both(positives, negatives)];
 		const given: Inputs = {labels: Float32Array.of(1, 1, 0, 0)};
 		await expectValue(['contrastive', {margin: 0.5}], {columns, ...given}, 0.02122);
+	});
+});
+
+describe('scored pairs', () => {
+	const pairs = [queries, positives];
+	const mixed = withCosines(0.2, 0.9, 0.5);
+	const turned = withCosines(0.9, 0.2, 0.5);
+	const rising = withCosines(0.1, 0.4, 0.9);
+	const logits = withDots(1, -0.5, 0.3);
+
+	test.each([
+		['cosent', {scale: 1}, {columns: mixed}, [0, 1, 0.5], 1.06737],
+		['cosent', {}, {columns: mixed}, [0, 1, 0.5], 0.002811],
+		['cosent', {}, {columns: turned}, [0, 1, 0.5], 14.002811],
+		['pearson', {}, {columns: rising}, [0, 0.5, 1], 0.010257],
+		['marginmse', {}, {columns: triplets}, [0.3, 0.3], 0.398338],
+		[
+			'klonscores',
+			{group: 'batch', studentTemperature: 0.1, teacherTemperature: 0.1},
+			...([{columns: pairs}, [0.8, 0.2], 0.182885] as const),
+		],
+	] as const)('%s %j is the golden value %#', async (name, options, given, scores, expected) => {
+		await expectValue([name, options], {...given, scores: Float32Array.from(scores)}, expected);
+	});
+
+	test('circle is 1.397230', async () => {
+		const given = {columns: logits, labels: Float32Array.of(1, 0, 0)};
+		await expectValue(['circle', {similarity: 'dot', scale: 1}], given, 1.39723);
+	});
+});
+
+/** Two queries of two documents whose scores, by dot products, are those of LLM-Embedder's example. */
+const scored = {
+	columns: [column([1, 0], [0, 1]), column([2, 0.5], [0, 3]), column([1, 0], [-1, 1])],
+};
+const shares = [0.7, 0.3, 0.6, 0.4];
+
+describe('a teacher of each query’s documents', () => {
+	const options = {similarity: 'dot', studentTemperature: 1, teacherTemperature: 1};
+
+	test.each([
+		['scores', shares, 0.190061],
+		['logarithms', shares.map(Math.log), 0.128157],
+	])('klonscores of %s', async (_, scores, expected) => {
+		const given = {...scored, scores: Float32Array.from(scores)};
+		await expectValue(['klonscores', options], given, expected);
 	});
 });

@@ -21,6 +21,14 @@ const variants: Readonly<Partial<Record<LossName, readonly Options[]>>> = {
 		{margin: 1.3, reduction: 'mean'},
 		{distance: 'euclidean', margin: 5},
 	],
+	mse: [{similarity: 'cosine', scale: 3}],
+	bce: [{positiveWeight: 3, similarity: 'dot', scale: 0.5}],
+	circle: [{similarity: 'dot', scale: 1, threshold: 0.5}],
+	marginmse: [{similarity: 'dot', scale: 0.5, teacher: 'margins'}],
+	klonscores: [
+		{group: 'batch', teacherTemperature: 0.3, studentTemperature: 0.2},
+		{similarity: 'dot', teacherTemperature: 0.5, studentTemperature: 2},
+	],
 	marginranking: [{margin: 0.4, similarity: 'dot'}],
 };
 
