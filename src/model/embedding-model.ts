@@ -12,6 +12,15 @@ import {loadWeights, type ModuleWeights} from './load.js';
 import {type LocateOptions, locateModel} from './locate.js';
 import {promptTokens} from './prompt.js';
 import {saveModel} from './save.js';
+import {
+	encodeBatches,
+	expectTextStream,
+	type StreamBatch,
+	type TextStream,
+	type Watching,
+} from './stream.js';
+
+export type {IdentifiedText, StreamBatch} from './stream.js';
 
 export type LoadOptions = FolderOptions & DeviceOptions & LocateOptions;
 
@@ -32,13 +41,7 @@ export type EncodeOptions = {
 	onProgress?: ((progress: Progress) => void) | undefined;
 };
 
-/** A text with a name of its own. */
-export type IdentifiedText = {id: string; text: string};
-
-export type StreamBatch = {ids: string[]; data: Float32Array; rows: number; width: number};
-
 const defaultBatchTokens = 16384;
-const streamTexts = 1024;
 
 /**
 A text-embedding model on a device.
@@ -168,28 +171,19 @@ export class EmbeddingModel {
 		return (await this.encode([text], options)).data;
 	}
 
-	/** Embeddings of any (async) iterable, in order, batch by batch; the next is read when asked for. */
-	async *encodeStream(
-		texts: Iterable<string | IdentifiedText> | AsyncIterable<string | IdentifiedText>,
+	/**
+	Embeddings of any (async) iterable of texts or `{id, text}`, in order, in batches of up to 1024 texts.
+	The source is read only while a batch is waited for, and closed when the stream is left or aborted.
+	*/
+	encodeStream(
+		texts: TextStream,
 		options: EncodeOptions = {},
 	): AsyncGenerator<StreamBatch, void, undefined> {
-		if (typeof texts === 'string' || !isIterable(texts)) {
-			throw new EngineError(
-				'OPTION_TYPE',
-				`texts: expected an iterable of texts, got ${kindOf(texts)}`,
-			);
-		}
-		let batch: IdentifiedText[] = [];
-		let count = 0;
-		for await (const item of texts) {
-			options.signal?.throwIfAborted();
-			batch.push(typeof item === 'string' ? {id: String(count), text: item} : item);
-			count++;
-			if (batch.length < streamTexts) continue;
-			yield await this.#batch(batch, options);
-			batch = [];
-		}
-		if (batch.length > 0) yield await this.#batch(batch, options);
+		expectTextStream(texts);
+		this.#settings(options);
+		const encode = (batch: readonly string[], watching: Watching) =>
+			this.encode(batch, {...options, ...watching});
+		return encodeBatches(texts, encode, options);
 	}
 
 	/** Writes the model as a sentence-transformers folder, read back and compared before it is renamed. */
@@ -254,14 +248,6 @@ export class EmbeddingModel {
 		return {dimensions, normalize, maxLength, batchTokens, prompt, truncationSide};
 	}
 
-	async #batch(batch: readonly IdentifiedText[], options: EncodeOptions): Promise<StreamBatch> {
-		const {data, rows, width} = await this.encode(
-			batch.map(item => item.text),
-			options,
-		);
-		return {ids: batch.map(item => item.id), data, rows, width};
-	}
-
 	async #close(): Promise<void> {
 		if (this.#calls > 0) {
 			await new Promise<void>(resolve => {
@@ -299,14 +285,6 @@ const encodeOptions = [
 	'signal',
 	'onProgress',
 ] as const satisfies (keyof EncodeOptions)[];
-
-function isIterable(value: unknown): boolean {
-	return (
-		typeof value === 'object' &&
-		value !== null &&
-		(Symbol.iterator in value || Symbol.asyncIterator in value)
-	);
-}
 
 /** Refuses an option that would be ignored. */
 function expectKnown(where: string, options: object, known: readonly string[]): void {

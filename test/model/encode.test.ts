@@ -1,4 +1,4 @@
-// encode as a user calls it: results, options, streams, aborts, the end of a model, the event loop.
+// encode as a user calls it: results, options, aborts, the end of a model, the event loop.
 
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -98,45 +98,6 @@ describe('encode', () => {
 	});
 });
 
-describe('encodeStream', () => {
-	test('gives batches in order, with ids, as encode gives them', async () => {
-		const model = await load(path);
-		const list = many(2500);
-		const {data} = await model.encode(list);
-		const ids: string[] = [];
-		let at = 0;
-		for await (const batch of model.encodeStream(list)) {
-			expect(batch.data).toEqual(data.subarray(at, at + batch.data.length));
-			at += batch.data.length;
-			ids.push(...batch.ids);
-		}
-		expect(ids).toEqual(list.map((_, n) => String(n)));
-		expect(at).toBe(data.length);
-	});
-
-	test('reads on only when the next batch is asked for', async () => {
-		let read = 0;
-		async function* source() {
-			for (const text of many(9000)) {
-				read++;
-				yield {id: `id-${read}`, text};
-			}
-		}
-		const stream = (await load(path)).encodeStream(source());
-		const first = await stream.next();
-		expect(first.value).toMatchObject({rows: 1024, ids: expect.arrayContaining(['id-1'])});
-		await sleep(20);
-		expect(read).toBe(1024);
-		await stream.return();
-		expect(read).toBe(1024);
-	});
-
-	test('of nothing gives nothing', async () => {
-		const batches = (await load(path)).encodeStream([]);
-		expect((await batches.next()).done).toBe(true);
-	});
-});
-
 describe('an aborted encode', () => {
 	test('rejects with the reason, works no more, and leaves a usable model', async () => {
 		const model = await load(path, {threads: 2});
@@ -197,14 +158,6 @@ describe('dispose', () => {
 		expect(await training).toMatchObject({steps: 4});
 		await disposed;
 		await expect(train(model, {data})).rejects.toMatchObject({code: 'DISPOSED'});
-	});
-
-	test('ends a stream that is under way with an error', async () => {
-		const model = await load(path);
-		const stream = model.encodeStream(many(3000));
-		await stream.next();
-		await model.dispose();
-		await expect(stream.next()).rejects.toMatchObject({code: 'DISPOSED'});
 	});
 });
 
