@@ -70,7 +70,7 @@ DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<De
     expect(threads >= 1 && threads <= 1024, "device",
            "expected 1 to 1024 threads, got " + std::to_string(threads));
     cpu::kernels();
-    engine_ = &Engine::of(int(threads));
+    lane_ = std::make_shared<Lane>(Engine::of(int(threads)));
     info.This().As<Napi::Object>().TypeTag(&kDeviceTag);
     return info.Env().Undefined();
   });
@@ -93,7 +93,7 @@ Napi::Value DeviceHandle::tensor(const Napi::CallbackInfo& info) {
                std::to_string(cols));
     Held held{{nullptr, rows, cols, type_of(argument<std::string>("tensor", info[2])), Place::Cpu},
               nullptr};
-    held.block = engine_->memory().take(size_t(held.tensor.bytes()));
+    held.block = engine().memory().take(size_t(held.tensor.bytes()));
     held.tensor.data = held.block->data;
     return TensorHandle::make(info.Env(), std::move(held));
   });
@@ -104,7 +104,7 @@ Napi::Value DeviceHandle::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto job = std::make_unique<Job>();
     job->work = operation(argument<std::string>("run", info[0]), info[1]);
-    Environment::of(info.Env()).queue(*engine_, std::move(job));
+    Environment::of(info.Env()).queue(lane_, std::move(job));
     return info.Env().Undefined();
   });
 }
@@ -115,13 +115,13 @@ Napi::Value DeviceHandle::write(const Napi::CallbackInfo& info) {
     const Held* held = held_of(info[0]);
     if (!held) refuse("write", "expected a tensor");
     const Bytes bytes = bytes_of("write", info[1], held->tensor.bytes());
-    auto staged = engine_->memory().take(bytes.size);
+    auto staged = engine().memory().take(bytes.size);
     std::memcpy(staged->data, bytes.data, bytes.size);
     auto job = std::make_unique<Job>();
     job->work = [to = *held, staged, size = bytes.size](const Stream&) {
       std::memcpy(to.tensor.data, staged->data, size);
     };
-    Environment::of(info.Env()).queue(*engine_, std::move(job));
+    Environment::of(info.Env()).queue(lane_, std::move(job));
     return info.Env().Undefined();
   });
 }
@@ -138,7 +138,7 @@ Napi::Value DeviceHandle::read(const Napi::CallbackInfo& info) {
     job->work = [from = *held, bytes](const Stream&) {
       std::memcpy(bytes.data, from.tensor.data, bytes.size);
     };
-    return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
+    return Environment::of(info.Env()).await(info.Env(), lane_, std::move(job));
   });
 }
 
@@ -147,7 +147,7 @@ Napi::Value DeviceHandle::synchronize(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto job = std::make_unique<Job>();
     job->work = [](const Stream&) {};
-    return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
+    return Environment::of(info.Env()).await(info.Env(), lane_, std::move(job));
   });
 }
 
@@ -158,16 +158,16 @@ Napi::Value DeviceHandle::peak(const Napi::CallbackInfo& info) {
     auto rate = std::make_shared<double>(0);
     job->work = [rate](const Stream& stream) { *rate = cpu::fma_peak(stream); };
     job->result = [rate](Napi::Env env) { return Napi::Number::New(env, *rate); };
-    return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
+    return Environment::of(info.Env()).await(info.Env(), lane_, std::move(job));
   });
 }
 
 // statistics(): memory taken from the system by this device, for figures and tests.
 Napi::Value DeviceHandle::statistics(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    Pool& pool = engine_->pool();
-    uint64_t allocations = engine_->memory().allocations();
-    size_t bytes = engine_->memory().held();
+    Pool& pool = engine().pool();
+    uint64_t allocations = engine().memory().allocations();
+    size_t bytes = engine().memory().held();
     for (int worker = 0; worker < pool.threads(); ++worker) {
       allocations += pool.scratch(worker).allocations();
       bytes += pool.scratch(worker).capacity();

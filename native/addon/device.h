@@ -11,7 +11,8 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
  public:
   static void define(Napi::Env env, Napi::Object exports);
   explicit DeviceHandle(const Napi::CallbackInfo& info);
-  Engine& engine() const { return *engine_; }
+  Engine& engine() const { return lane_->engine; }
+  const std::shared_ptr<Lane>& lane() const { return lane_; }
   static DeviceHandle* from(Napi::Value value);
 
  private:
@@ -23,7 +24,7 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value peak(const Napi::CallbackInfo& info);
   Napi::Value statistics(const Napi::CallbackInfo& info);
 
-  Engine* engine_ = nullptr;
+  std::shared_ptr<Lane> lane_;
 };
 
 // The flag of a Canceller; a fresh one when the value is none.

@@ -89,7 +89,7 @@ void ModelHandle::define(Napi::Env env, Napi::Object exports) {
 // new Model(device, spec)
 ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelHandle>(info) {
   guarded(info.Env(), [&]() -> Napi::Value {
-    engine_ = &DeviceHandle::from(info[0])->engine();
+    lane_ = DeviceHandle::from(info[0])->lane();
     ModelSpec spec;
     inbatch::read(Reading{"spec", nullptr}, info[1], spec);
     core_ = std::make_shared<ModelCore>(spec);
@@ -104,14 +104,14 @@ Core ModelHandle::core(const char* where) const {
 }
 
 Napi::Value ModelHandle::await(Info info, std::unique_ptr<Job> job) {
-  return Environment::of(info.Env()).await(info.Env(), *engine_, std::move(job));
+  return Environment::of(info.Env()).await(info.Env(), lane_, std::move(job));
 }
 
 void ModelHandle::queue(Info info, std::function<void(const Stream&)> work, Napi::Value canceller) {
   auto job = std::make_unique<Job>();
   job->work = std::move(work);
   if (!canceller.IsEmpty()) job->cancelled = flag_of(canceller);
-  Environment::of(info.Env()).queue(*engine_, std::move(job));
+  Environment::of(info.Env()).queue(lane_, std::move(job));
 }
 
 // parameters(): [{name, rows, columns, decay, trained}]
@@ -248,7 +248,8 @@ struct EncodeSettings {
 };
 
 // encode({ids, offsets}, {dimensions, normalize}, Float32Array, canceller): fills the array with
-// embeddings (N, dimensions); resolves to the first row that is not finite, or -1.
+// embeddings (N, dimensions); resolves to the first row that is not finite, or -1. What is given the
+// same canceller is of one call, whose parts keep their order.
 Napi::Value ModelHandle::encode(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("encode");
@@ -263,11 +264,16 @@ Napi::Value ModelHandle::encode(Info info) {
     const Bytes bytes = bytes_of("encode", info[2], rows * columns * int64_t(sizeof(float)));
     auto job = std::make_unique<Job>();
     job->cancelled = flag_of(info[3]);
+    job->call = job->cancelled.get();
     job->held.push_back(Napi::Persistent(info[2].As<Napi::Object>()));
     auto broken = std::make_shared<int64_t>(-1);
-    job->work = [model, batch, bytes, rows, columns, settings, broken](const Stream& stream) {
+    job->work = [self = job.get(), model, batch, bytes, rows, columns, settings, broken,
+                 first = int64_t(0)](const Stream& stream) mutable {
       const Tensor out{bytes.data, rows, columns, Type::F32, Place::Cpu};
-      model->encoder.encode(stream, batch->view(), out, settings.normalize);
+      const Batch texts = batch->view();
+      first = model->encoder.encode(stream, texts, out, settings.normalize, first);
+      self->has_more = first < texts.size();
+      if (self->has_more) return;
       const int64_t at = first_not_finite(out.f32(), out.size());
       if (at >= 0) *broken = at / columns;
     };

@@ -37,7 +37,7 @@ class ModelHandle : public Napi::ObjectWrap<ModelHandle> {
   void queue(Info info, std::function<void(const Stream&)> work, Napi::Value canceller = {});
 
   std::shared_ptr<ModelCore> core_;
-  Engine* engine_ = nullptr;
+  std::shared_ptr<Lane> lane_;
 };
 
 }  // namespace inbatch

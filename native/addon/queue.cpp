@@ -4,11 +4,24 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <new>
 
 namespace inbatch {
 namespace {
+
+// A turn of work that cannot stop half-way; what takes less leaves the device to its lane.
+constexpr double kTurn = 0.02;
+
+double seconds_since(std::chrono::steady_clock::time_point begun) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+}
+
+// Whether `job` may go before what is left of `other`, which was queued before it.
+bool may_overtake(const Job& job, const Job& other) {
+  return job.lane != other.lane || (job.call && other.call && job.call != other.call);
+}
 
 // Node unloads an add-on with the last worker that loaded it; the code that our threads run must
 // stay.
@@ -38,9 +51,44 @@ Engine& Engine::of(int threads) {
 void Engine::submit(std::unique_ptr<Job> job) {
   {
     const std::lock_guard lock(mutex_);
+    job->place = ++places_;
+    if (running_ && may_overtake(*job, *running_)) wanted_.store(true);
     jobs_.push_back(std::move(job));
   }
   changed_.notify_all();
+}
+
+// Of the jobs that wait for no earlier one of their lane, the one with the first place.
+Engine::Jobs::iterator Engine::next_job() {
+  struct Seen {
+    const Lane* lane;
+    bool has_writer;  // a job that is no call
+  };
+  std::vector<Seen> lanes;
+  auto next = jobs_.end();
+  for (auto job = jobs_.begin(); job != jobs_.end(); ++job) {
+    const auto same = [&](const Seen& seen) { return seen.lane == (*job)->lane.get(); };
+    auto seen = std::find_if(lanes.begin(), lanes.end(), same);
+    const bool is_first = seen == lanes.end();
+    if (is_first) seen = lanes.insert(seen, {(*job)->lane.get(), false});
+    const bool may_run = is_first || ((*job)->call && !seen->has_writer);
+    if (may_run && (next == jobs_.end() || (*job)->place < (*next)->place)) next = job;
+    seen->has_writer |= !(*job)->call;
+  }
+  return next;
+}
+
+// Whoever had a whole turn goes behind all who wait.
+void Engine::end_turn(const Job& job, double seconds) {
+  const bool is_call = job.call != nullptr;
+  if (!is_call && (job.lane->seconds += seconds) < kTurn) return;
+  job.lane->seconds = is_call ? job.lane->seconds : 0;
+  ++places_;
+  for (const auto& other : jobs_) {
+    if (is_call ? other->call == job.call : !other->call && other->lane == job.lane) {
+      other->place = places_;
+    }
+  }
 }
 
 void Engine::loop() {
@@ -49,28 +97,40 @@ void Engine::loop() {
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return !jobs_.empty(); });
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
-      running_ = job->environment;
-      running_flag_ = job->cancelled;
+      const auto next = next_job();
+      job = std::move(*next);
+      jobs_.erase(next);
+      running_ = job.get();
+      serving_ = job->environment;
+      serving_flag_ = job->cancelled;
+      wanted_.store(std::any_of(jobs_.begin(), jobs_.end(),
+                                [&](const auto& other) { return may_overtake(*other, *job); }));
     }
-    Environment* environment = job->environment;
+    const auto begun = std::chrono::steady_clock::now();
     perform(*job);
-    environment->finished(std::move(job));
     {
       const std::lock_guard lock(mutex_);
       running_ = nullptr;
+      const Job& ended = *job;
+      // At most calls of its lane were queued before it, so the front is a right place.
+      if (job->has_more) jobs_.push_front(std::move(job));
+      end_turn(ended, seconds_since(begun));
+    }
+    if (job) serving_->finished(std::move(job));
+    {
+      const std::lock_guard lock(mutex_);
+      serving_ = nullptr;
     }
     changed_.notify_all();
   }
 }
 
 void Engine::perform(Job& job) {
-  const Stream stream{Place::Cpu, &pool_, -1, job.cancelled.get()};
+  const Stream stream{Place::Cpu, &pool_, -1, job.cancelled.get(), &wanted_};
+  job.has_more = false;
   try {
     if (job.environment->is_closing() || stream.is_cancelled()) throw Cancelled();
     job.work(stream);
-    job.work = nullptr;  // lets go of what it held, in the order of the queue
   } catch (const Error& error) {
     job.error = error;
   } catch (const Cancelled&) {
@@ -80,7 +140,8 @@ void Engine::perform(Job& job) {
   } catch (const std::exception& error) {
     job.error = Error("INTERNAL", error.what());
   }
-  job.work = nullptr;
+  if (job.error) job.has_more = false;
+  if (!job.has_more) job.work = nullptr;  // lets go of what it held, in the order of the queue
 }
 
 void Engine::drain(Environment* environment) {
@@ -88,12 +149,12 @@ void Engine::drain(Environment* environment) {
   for (const auto& job : jobs_) {
     if (job->environment == environment) job->cancelled->store(true);
   }
-  if (running_ == environment) running_flag_->store(true);
+  if (serving_ == environment) serving_flag_->store(true);
   changed_.wait(lock, [&] {
     const bool queued = std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& job) {
       return job->environment == environment;
     });
-    return !queued && running_ != environment;
+    return !queued && serving_ != environment;
   });
 }
 
@@ -124,16 +185,19 @@ Napi::Value Environment::error_value(Napi::Env env, const Error& error) {
   return plain.Value();
 }
 
-Napi::Promise Environment::await(Napi::Env env, Engine& engine, std::unique_ptr<Job> job) {
+Napi::Promise Environment::await(Napi::Env env, std::shared_ptr<Lane> lane,
+                                 std::unique_ptr<Job> job) {
   job->deferred = Napi::Promise::Deferred::New(env);
   const Napi::Promise promise = job->deferred->Promise();
   if (pending_++ == 0) completion_.Ref(env);
-  queue(engine, std::move(job));
+  queue(std::move(lane), std::move(job));
   return promise;
 }
 
-void Environment::queue(Engine& engine, std::unique_ptr<Job> job) {
+void Environment::queue(std::shared_ptr<Lane> lane, std::unique_ptr<Job> job) {
+  Engine& engine = lane->engine;
   job->environment = this;
+  job->lane = std::move(lane);
   if (!job->cancelled) job->cancelled = std::make_shared<std::atomic<bool>>(false);
   {
     const std::lock_guard lock(mutex_);
@@ -147,13 +211,15 @@ void Environment::queue(Engine& engine, std::unique_ptr<Job> job) {
 void Environment::finished(std::unique_ptr<Job> job) {
   if (!job->deferred) {
     const std::lock_guard lock(mutex_);
-    if (job->error && job->error->code() != "CANCELLED" && !failure_) failure_ = job->error;
+    std::optional<Error>& failure = job->lane->failure;
+    if (job->error && job->error->code() != "CANCELLED" && !failure) failure = job->error;
     return;
   }
-  {
+  if (!job->call) {
     const std::lock_guard lock(mutex_);
-    if (!job->error && failure_) job->error = failure_;
-    failure_.reset();
+    std::optional<Error>& failure = job->lane->failure;
+    if (!job->error && failure) job->error = failure;
+    failure.reset();
   }
   // Once the environment closes, whatever belongs to JavaScript is beyond touching: it is leaked.
   if (is_closing() || completion_.NonBlockingCall(job.get()) != napi_ok) {

@@ -1,9 +1,13 @@
 // The device thread, its jobs, and how their ends come back to JavaScript.
 //
-// An Engine is one queue: a thread that runs jobs in order, with a pool for each of them. Engines
-// are shared by the process, one per number of threads, and never destroyed. Everything JavaScript
-// owns belongs to an Environment (one per Node environment): its jobs are cancelled and waited for
-// when the environment ends.
+// An Engine is a thread that runs jobs, one at a time, with one pool. Engines are shared by the
+// process, one per number of threads, and never destroyed. Everything JavaScript owns belongs to an
+// Environment (one per Node environment): its jobs are cancelled and waited for when the
+// environment ends.
+//
+// The jobs of a lane (a device as JavaScript holds it, and the models on it) run in order, except
+// that calls, which only read, do not wait for other calls. Beyond that lanes and calls take turns:
+// who has had the device for a turn goes behind all who wait by then.
 #pragma once
 
 #include <napi.h>
@@ -24,13 +28,25 @@ namespace inbatch {
 
 using Flag = std::shared_ptr<std::atomic<bool>>;
 
+class Engine;
 class Environment;
+
+struct Lane {
+  explicit Lane(Engine& on) : engine(on) {}
+  Engine& engine;
+  std::optional<Error> failure;  // of work that nobody awaited
+  double seconds = 0;            // of the present turn
+};
 
 struct Job {
   std::function<void(const Stream&)> work;
   std::function<Napi::Value(Napi::Env)> result;  // on the JavaScript thread; may be empty
   Flag cancelled;                                // may be null
   Environment* environment = nullptr;
+  std::shared_ptr<Lane> lane;
+  const void* call = nullptr;  // the call that it is a part of, if it only reads
+  bool has_more = false;       // set by the work: to be called again in a later turn
+  uint64_t place = 0;          // in the order of turns
   std::optional<Napi::Promise::Deferred> deferred;  // empty: nobody waits
   std::vector<Napi::ObjectReference> held;          // JavaScript objects the work writes to
   std::optional<Error> error;
@@ -48,16 +64,22 @@ class Engine {
 
  private:
   explicit Engine(int threads) : pool_(threads) {}
+  using Jobs = std::deque<std::unique_ptr<Job>>;
   void loop();
   void perform(Job& job);
+  Jobs::iterator next_job();
+  void end_turn(const Job& job, double seconds);
 
   Pool pool_;
   Memory memory_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::unique_ptr<Job>> jobs_;
-  Environment* running_ = nullptr;
-  Flag running_flag_;
+  Jobs jobs_;  // as they were queued
+  const Job* running_ = nullptr;
+  std::atomic<bool> wanted_{false};  // by a job that may go before what is left of the running one
+  Environment* serving_ = nullptr;   // until the end of its job is told
+  Flag serving_flag_;
+  uint64_t places_ = 0;
 };
 
 class Environment {
@@ -67,9 +89,9 @@ class Environment {
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   // Queues work whose end JavaScript awaits.
-  Napi::Promise await(Napi::Env env, Engine& engine, std::unique_ptr<Job> job);
-  // Queues work that nobody awaits; its failure rejects the next awaited one.
-  void queue(Engine& engine, std::unique_ptr<Job> job);
+  Napi::Promise await(Napi::Env env, std::shared_ptr<Lane> lane, std::unique_ptr<Job> job);
+  // Queues work that nobody awaits; its failure rejects the next awaited one of its lane.
+  void queue(std::shared_ptr<Lane> lane, std::unique_ptr<Job> job);
 
   void finished(std::unique_ptr<Job> job);  // on the device thread
   bool is_closing() const { return closing_.load(); }
@@ -86,7 +108,6 @@ class Environment {
   std::atomic<bool> closing_{false};
   int pending_ = 0;
   std::mutex mutex_;
-  std::optional<Error> failure_;  // of work that nobody awaited
   std::vector<Engine*> engines_;
 };
 

@@ -56,10 +56,13 @@ struct Stream {
   Pool* pool = nullptr;
   int worker = -1;  // -1: all workers of the pool; otherwise this one, in the calling thread
   const std::atomic<bool>* cancelled = nullptr;
+  const std::atomic<bool>* wanted = nullptr;
 
   int threads() const { return worker < 0 ? pool->threads() : 1; }
   bool is_cancelled() const { return cancelled && cancelled->load(std::memory_order_relaxed); }
-  Stream alone(int w) const { return {place, pool, w, cancelled}; }
+  // Whether others wait for the device: long work that can be taken up again may stop here.
+  bool is_wanted() const { return wanted && wanted->load(std::memory_order_relaxed); }
+  Stream alone(int w) const { return {place, pool, w, cancelled, wanted}; }
 
   Arena& scratch(int self) const { return pool->scratch(self); }
   // Scratch of the calling thread, for what the items of a loop share.

@@ -15,16 +15,22 @@ struct Group {
   int64_t first, count;  // texts
 };
 
-std::vector<Group> groups_of(const Batch& batch) {
+std::vector<Group> groups_of(const Batch& batch, int64_t first) {
   std::vector<Group> groups;
   const int32_t* offsets = batch.offsets.i32();
-  for (int64_t first = 0; first < batch.size();) {
+  while (first < batch.size()) {
     int64_t end = first + 1;
     while (end < batch.size() && offsets[end + 1] - offsets[first] <= kGroup) ++end;
     groups.push_back({first, end - first});
     first = end;
   }
   return groups;
+}
+
+void lower(std::atomic<int64_t>& least, int64_t value) {
+  int64_t seen = least.load();
+  while (value < seen && !least.compare_exchange_weak(seen, value)) {
+  }
 }
 
 // The group as a batch of its own; its offsets are pushed on the arena.
@@ -183,10 +189,12 @@ void Encoder::embed(Pass& pass, Tensor embeddings, bool normalize) const {
   pass.run(NormalizeForward{embeddings, embeddings, pass.temporary(embeddings.rows, 1)});
 }
 
-void Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings,
-                     std::optional<bool> normalize) {
+int64_t Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings,
+                        std::optional<bool> normalize, int64_t first_text) {
   prepare(batch);
-  const std::vector<Group> groups = groups_of(batch);
+  const std::vector<Group> groups = groups_of(batch, first_text);
+  const int64_t count = int64_t(groups.size());
+  std::atomic<int64_t> left{count};  // the first group that was left to later
   const auto walk = [&](const Stream& self, Group group) {
     Scope scope(self.scratch());
     Pass pass{self, cut(batch, group, self.scratch()), nullptr, {}, {}};
@@ -195,13 +203,15 @@ void Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings
     embed(pass, embeddings.slice(first, head_.rows(pass.batch)),
           normalize.value_or(head_.spec.normalize));
   };
-  if (int64_t(groups.size()) < stream.threads()) {
+  if (count < stream.threads()) {
     for (const Group group : groups) walk(stream, group);
-    return;
+    return batch.size();
   }
-  stream.parallel_for(int64_t(groups.size()), [&](int64_t item, int worker) {
-    walk(stream.alone(worker), groups[size_t(item)]);
+  stream.parallel_for(count, [&](int64_t item, int worker) {
+    if (item >= stream.threads() && stream.is_wanted()) lower(left, item);
+    if (item < left.load()) walk(stream.alone(worker), groups[size_t(item)]);
   });
+  return left == count ? batch.size() : groups[size_t(left)].first;
 }
 
 void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved, bool normalize) const {

@@ -48,9 +48,10 @@ class Encoder {
   // embeddings (N, D), D at most E, overwritten with the first D columns, of unit length when
   // normalize says so or, unsaid, when the head does. The texts are cut into groups that one thread
   // each walks through all layers, so activations stay in its cache; a batch of few groups uses all
-  // threads per op.
-  void encode(const Stream& stream, const Batch& batch, Tensor embeddings,
-              std::optional<bool> normalize);
+  // threads per op. Begins with the text `first` and returns the first that is not done: when
+  // others want the device it stops after a group for each thread.
+  int64_t encode(const Stream& stream, const Batch& batch, Tensor embeddings,
+                 std::optional<bool> normalize, int64_t first = 0);
 
   // embeddings (N, E), or (T, E) without pooling; leaves in saved what backward reads.
   void forward(Pass& pass, Tensor embeddings, Saved& saved) {

@@ -85,6 +85,21 @@ class ModelWalk {
     return out.hash();
   }
 
+  // The same with others waiting for the device all the while.
+  uint64_t encode_in_turns() {
+    Draw out(Extents{});
+    const Tensor embeddings = out.blank(encoder_.rows(batch_), encoder_.width() - 1);
+    const std::atomic<bool> wanted{true};
+    Stream stream = stream_;
+    stream.wanted = &wanted;
+    int turns = 0;
+    for (int64_t text = 0; text < batch_.size(); ++turns) {
+      text = encoder_.encode(stream, batch_, embeddings, true, text);
+    }
+    demand(turns > 1 || stream.threads() > 4, "encode: expected to stop for others");
+    return out.hash();
+  }
+
   // One step; the hash of the embeddings.
   uint64_t train(int step, const std::atomic<bool>* cancelled = nullptr) {
     Draw out(Extents{});
@@ -152,6 +167,7 @@ inline std::vector<uint64_t> live(const ModelSpec& spec, Pool& pool) {
   hashes.push_back(walk.encode());
   walk.give_up([&](const std::atomic<bool>* cancelled) { walk.encode(cancelled); });
   demand(walk.encode() == hashes.back(), "encode: expected the same bits after work given up");
+  demand(walk.encode_in_turns() == hashes.back(), "encode: expected the same bits in turns");
   walk.give_up([&](const std::atomic<bool>* cancelled) { walk.train(3, cancelled); });
   return hashes;
 }
