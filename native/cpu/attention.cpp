@@ -5,11 +5,11 @@
 // packed, then parts of the queries that see them are items of all heads. In backward each part
 // leaves its share of dk, dv and the buckets beside the others', and the shares are added in the
 // order of heads and parts. Where a step or a part begins depends on the text and the number of
-// heads alone, so no bit depends on threads or on other texts; memory beside the operands is
-// bounded but for two floats a token and head.
+// heads alone, so no bit depends on threads or on other texts; scratch is bounded but for four
+// floats a token and head.
 //
-// Backward by rows of queries for dq and again by keys for dk and dv needs no shares, but seven
-// products for five.
+// Tried on paper: rows of queries for dq and again rows of keys for dk and dv need no shares, but
+// seven products for five.
 #include "../ops/attention.h"
 
 #include <algorithm>

@@ -32,14 +32,14 @@ export type AttentionCase = {
 
 export type AttentionGradient = AttentionCase & {o: Matrix; lse: Matrix; dout: Matrix};
 
-/** One head of one text; rows of q, k and v by their place in the text. */
+/** One head of one text; rows of q, k and v by their place in the text, each at its first column. */
 type Head = {
 	tokens: number;
 	width: number;
-	at: (part: 0 | 1 | 2, row: number, column: number) => number;
-	out: (row: number, column: number) => number;
+	at: (part: 0 | 1 | 2, row: number) => number;
+	out: (row: number) => number;
 	lse: (row: number) => number;
-	kept: (query: number) => boolean[];
+	kept: (query: number) => (key: number) => boolean;
 	/** The keys that a query sees, in order. */
 	seen: (query: number) => number[];
 	/** What is added to the score of a query and a key. */
@@ -86,11 +86,15 @@ function headOf(given: AttentionCase, text: number, head: number): Head {
 	return {
 		tokens,
 		width,
-		at: (part, row, j) => (begin + row) * qkv.columns + column[part]! + j,
-		out: (row, j) => (begin + row) * heads * width + head * width + j,
+		at: (part, row) => (begin + row) * qkv.columns + column[part]!,
+		out: row => (begin + row) * heads * width + head * width,
 		lse: row => (begin + row) * heads + head,
-		kept: row =>
-			keptColumns({seed, step, text: texts[text]!, site: site + head, row}, tokens, rate),
+		kept: row => {
+			if (rate === 0) return () => true;
+			const place = {seed, step, text: texts[text]!, site: site + head, row};
+			const kept = keptColumns(place, tokens, rate);
+			return key => kept[key]!;
+		},
 		seen: query => {
 			const first = Math.max(0, query - reach);
 			const last = Math.min(tokens - 1, causal ? query : query + reach);
@@ -104,21 +108,36 @@ function headOf(given: AttentionCase, text: number, head: number): Head {
 	};
 }
 
-/** Sum over i of round(term(i)). */
-function summed(count: number, term: (index: number) => number, round: Round): number {
+type Vector = {values: Float64Array; at: number};
+
+function dot(x: Vector, y: Vector, width: number, round: Round): number {
 	let total = 0;
-	for (let i = 0; i < count; i += 1) total = round(total + round(term(i)));
+	for (let j = 0; j < width; j += 1) {
+		total = round(total + round(x.values[x.at + j]! * y.values[y.at + j]!));
+	}
 	return total;
 }
 
 /** Of the keys that the query sees. */
 function scoresOf({qkv, scale}: AttentionCase, head: Head, query: number, round: Round): number[] {
+	const {values} = qkv;
+	const q = {values, at: head.at(0, query)};
 	return head.seen(query).map(key => {
-		const product = (j: number) =>
-			qkv.values[head.at(0, query, j)]! * qkv.values[head.at(1, key, j)]!;
-		const scaled = round(scale * summed(head.width, product, round));
+		const scaled = round(scale * dot(q, {values, at: head.at(1, key)}, head.width, round));
 		return round(scaled + head.added(query, key, round));
 	});
+}
+
+/** The sum of the rows of v by their weights. */
+function mixOf({qkv}: AttentionCase, head: Head, weights: Map<number, number>, round: Round) {
+	const mix = new Float64Array(head.width);
+	for (const [key, weight] of weights) {
+		const at = head.at(2, key);
+		for (let j = 0; j < head.width; j += 1) {
+			mix[j] = round(mix[j]! + round(weight * qkv.values[at + j]!));
+		}
+	}
+	return mix;
 }
 
 export function attentionForward(
@@ -130,21 +149,19 @@ export function attentionForward(
 	const lse = zeros(qkv.rows, heads);
 	for (const head of headsOf(given)) {
 		for (let query = 0; query < head.tokens; query += 1) {
-			const keys = head.seen(query);
 			const scores = scoresOf(given, head, query, round);
 			const most = scores.reduce((a, b) => Math.max(a, b));
 			const weights = scores.map(score => round(Math.exp(round(score - most))));
-			const total = summed(keys.length, place => weights[place]!, round);
+			const total = weights.reduce((sum, weight) => round(sum + weight), 0);
 			lse.values[head.lse(query)] = round(most + round(Math.log(total)));
 			const kept = head.kept(query);
+			const pairs = head.seen(query).map((key, place) => [key, weights[place]!] as const);
+			const mix = mixOf(given, head, new Map(pairs.filter(([key]) => kept(key))), round);
 			const grow = round(1 / round(total * (1 - rate)));
-			for (let j = 0; j < head.width; j += 1) {
-				const part = (place: number) => {
-					const key = keys[place]!;
-					return kept[key] ? weights[place]! * qkv.values[head.at(2, key, j)]! : 0;
-				};
-				o.values[head.out(query, j)] = round(grow * summed(keys.length, part, round));
-			}
+			o.values.set(
+				mix.map(value => round(grow * value)),
+				head.out(query),
+			);
 		}
 	}
 	return {o, lse};
@@ -169,33 +186,33 @@ type Query = {head: Head; query: number; dqkv: Matrix; dbias: Matrix};
 
 function addQuery(given: AttentionGradient, {head, query, dqkv, dbias}: Query, round: Round) {
 	const {qkv, scale, rate, o, lse, dout} = given;
+	const {width} = head;
 	const grow = round(1 / (1 - rate));
-	const add = (part: 0 | 1 | 2, row: number, column: number, value: number) => {
-		const at = head.at(part, row, column);
-		dqkv.values[at] = round(dqkv.values[at]! + round(value));
+	const add = (to: number, factor: number, {values, at}: Vector) => {
+		for (let j = 0; j < width; j += 1) {
+			dqkv.values[to + j] = round(dqkv.values[to + j]! + round(factor * values[at + j]!));
+		}
 	};
 
-	const down = (j: number) => dout.values[head.out(query, j)]!;
+	const down = {values: dout.values, at: head.out(query)};
+	const row = (part: 0 | 1 | 2, place: number) => ({values: qkv.values, at: head.at(part, place)});
 	const shift = lse.values[head.lse(query)]!;
-	const delta = summed(head.width, j => down(j) * o.values[head.out(query, j)]!, round);
+	const delta = dot(down, {values: o.values, at: head.out(query)}, width, round);
 	const kept = head.kept(query);
 	const keys = head.seen(query);
 	for (const [place, score] of scoresOf(given, head, query, round).entries()) {
 		const key = keys[place]!;
 		const weight = round(Math.exp(round(score - shift)));
-		const gate = kept[key] ? grow : 0;
-		const product = (j: number) => down(j) * qkv.values[head.at(2, key, j)]!;
-		const back = round(gate * summed(head.width, product, round));
+		const gate = kept(key) ? grow : 0;
+		const back = round(gate * dot(down, row(2, key), width, round));
 		const dadded = round(weight * round(back - delta));
 		const dscore = round(dadded * scale);
+		add(head.at(0, query), dscore, row(1, key));
+		add(head.at(1, key), dscore, row(0, query));
+		add(head.at(2, key), round(weight * gate), down);
 		if (given.bias) {
 			const at = head.biasAt(query, key);
 			dbias.values[at] = round(dbias.values[at]! + dadded);
-		}
-		for (let j = 0; j < head.width; j += 1) {
-			add(0, query, j, dscore * qkv.values[head.at(1, key, j)]!);
-			add(1, key, j, dscore * qkv.values[head.at(0, query, j)]!);
-			add(2, key, j, round(weight * gate) * down(j));
 		}
 	}
 }
