@@ -14,6 +14,8 @@ import {
 	invalid,
 	type JsonRecord,
 } from './json.js';
+import {tokenizerOfMerges} from './merges-file.js';
+import {tokenizerOfPieces} from './sentencepiece-file.js';
 import {readTemplate} from './template.js';
 import {normalizerWithSettings, tokenizerOfVocabulary} from './vocabulary-file.js';
 
@@ -51,11 +53,7 @@ export type ModelKind = (typeof modelKinds)[number];
 export function readDefinition(source: TokenizerSource): TokenizerDefinition {
 	const {path} = source;
 	expectShallow(source.settings, `${path}: the settings beside it`);
-	const text = decode(source);
-	const json =
-		source.kind === 'json'
-			? withSettings(asRecord(parse(text, path), path), source)
-			: tokenizerOfVocabulary(text, source.settings, path);
+	const json = readers[source.kind](source);
 	const model = asRecord(json.model, `${path}: model`);
 	expectWalkable(json, model, path);
 	const kind = kindOfModel(model, path);
@@ -66,6 +64,18 @@ export function readDefinition(source: TokenizerSource): TokenizerDefinition {
 	const largest = largestOf(vocabulary, addedTokens, [...prefix, ...suffix]);
 	return {path, json, kind, model, vocabulary, addedTokens, prefix, suffix, ...largest};
 }
+
+/** What each kind of source is as a tokenizer.json. */
+const readers: {[kind in TokenizerSource['kind']]: (source: TokenizerSource) => JsonRecord} = {
+	json: source => withSettings(asRecord(parse(decode(source), source.path), source.path), source),
+	vocab: source => tokenizerOfVocabulary(decode(source), source.settings, source.path),
+	merges({merges = new Uint8Array(), ...source}) {
+		const {path, settings} = source;
+		const texts = {vocabulary: decode(source), merges: decode({...source, bytes: merges})};
+		return tokenizerOfMerges({...texts, path}, settings);
+	},
+	pieces: ({bytes, settings, path}) => tokenizerOfPieces(bytes, settings, path),
+};
 
 /** All but the lists, which are long and read without recursion. */
 function expectWalkable(json: JsonRecord, model: JsonRecord, path: string): void {

@@ -1,4 +1,5 @@
-// Finds the tokenizer of a model folder: tokenizer.json, or vocab.txt with its settings.
+// Finds the tokenizer of a model folder: tokenizer.json, or the older files of its class with their
+// settings: vocab.txt, vocab.json and merges.txt, or a SentencePiece model.
 // The big file stays bytes here; it is parsed and checked by Tokenizer.open, off the main thread.
 
 import {access, type FileHandle, open, readFile} from 'node:fs/promises';
@@ -19,11 +20,13 @@ export interface TokenizerFiles {
 
 /** The bytes (shared memory, so that no thread copies them) and how to read them. */
 export interface TokenizerSource {
-	readonly kind: 'json' | 'vocab';
+	readonly kind: 'json' | 'vocab' | 'merges' | 'pieces';
 	/** Path for messages. */
 	readonly path: string;
 	readonly bytes: Uint8Array;
-	/** tokenizer_config.json; for `vocab` with special_tokens_map.json and added_tokens.json. */
+	/** merges.txt, beside the vocabulary. */
+	readonly merges?: Uint8Array;
+	/** tokenizer_config.json; but for `json` with special_tokens_map.json and added_tokens.json. */
 	readonly settings: JsonRecord;
 }
 
@@ -60,14 +63,47 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
 			source: {kind: 'json', path, bytes: await readShared(path), settings: config},
 		};
 	}
-	if (!names.includes('vocab.txt')) throw missing(folder, names);
-	const path = join(folder, 'vocab.txt');
+	const [kind, name] =
+		olderKinds.find(([, ...needed]) => needed.every(one => names.includes(one))) ??
+		missing(folder, names);
+	const path = join(folder, name);
 	const settings = {
+		tokenizer_class: await classOf(folder),
 		...config,
 		...(await readSettings(folder, 'special_tokens_map.json', names)),
 		added_tokens: await readSettings(folder, 'added_tokens.json', names),
 	};
-	return {...common, source: {kind: 'vocab', path, bytes: await readShared(path), settings}};
+	const merges = kind === 'merges' ? {merges: await readShared(join(folder, 'merges.txt'))} : {};
+	return {...common, source: {kind, path, bytes: await readShared(path), ...merges, settings}};
+}
+
+/** Each with the files it needs, the first of which is the one that is named. */
+const olderKinds: readonly (readonly [TokenizerSource['kind'], string, ...string[]])[] = [
+	['vocab', 'vocab.txt'],
+	['merges', 'vocab.json', 'merges.txt'],
+	['pieces', 'sentencepiece.bpe.model'],
+	['pieces', 'spiece.model'],
+];
+
+/** Classes of tokenizers by the `model_type` of config.json, where a folder is older than its settings. */
+const classes: Readonly<Record<string, string>> = {
+	albert: 'AlbertTokenizer',
+	bart: 'BartTokenizer',
+	camembert: 'CamembertTokenizer',
+	gpt2: 'GPT2Tokenizer',
+	longformer: 'LongformerTokenizer',
+	mpnet: 'MPNetTokenizer',
+	mt5: 'T5Tokenizer',
+	roberta: 'RobertaTokenizer',
+	t5: 'T5Tokenizer',
+	'xlm-roberta': 'XLMRobertaTokenizer',
+};
+
+/** The class that config.json names, or that its models have; who reads the model says what is wrong there. */
+async function classOf(folder: string): Promise<unknown> {
+	const config = await readSettings(folder, 'config.json', ['config.json']).catch(() => ({}));
+	const {tokenizer_class: name, model_type: type} = config as JsonRecord;
+	return name ?? (Object.hasOwn(classes, String(type)) ? classes[String(type)] : undefined);
 }
 
 async function existing(folder: string): Promise<string[]> {
@@ -82,11 +118,12 @@ async function existing(folder: string): Promise<string[]> {
 	return companions.filter((_, index) => found[index]);
 }
 
-function missing(folder: string, names: readonly string[]): EngineError {
-	const others = names.length > 0 ? names.join(', ') : 'neither';
-	return new EngineError(
+function missing(folder: string, names: readonly string[]): never {
+	const others = names.length > 0 ? names.join(', ') : 'none of them';
+	throw new EngineError(
 		'TOKENIZER_MISSING',
-		`${folder}: expected tokenizer.json or vocab.txt, got ${others}; save the tokenizer of the model here`,
+		`${folder}: expected tokenizer.json, vocab.txt, vocab.json with merges.txt, sentencepiece.bpe.model or spiece.model, ` +
+			`got ${others}; save the tokenizer of the model here`,
 	);
 }
 

@@ -1,7 +1,8 @@
 // A tokenizer.json made from vocab.txt and its settings: WordPiece as the BERT models have it.
 
 import {EngineError} from '../errors.js';
-import {asFlag, asId, asRecord, asString, invalid, isRecord, type JsonRecord} from './json.js';
+import {asFlag, asString, invalid, isRecord, type JsonRecord} from './json.js';
+import {addedTokens, specialToken} from './special-tokens.js';
 
 /** Classes whose vocab.txt means plain WordPiece; others split words in their own way first. */
 const classes = [
@@ -17,12 +18,6 @@ const classes = [
 
 const bertNames = {unk: '[UNK]', cls: '[CLS]', sep: '[SEP]', pad: '[PAD]', mask: '[MASK]'};
 const mpnetNames = {unk: '[UNK]', cls: '<s>', sep: '</s>', pad: '<pad>', mask: '<mask>'};
-
-interface Added {
-	readonly id: number;
-	readonly content: string;
-	readonly flags: JsonRecord;
-}
 
 /** The tokenizer.json of a vocab.txt; `settings` are those of tokenizer_config.json and its companions. */
 export function tokenizerOfVocabulary(
@@ -111,37 +106,4 @@ function checkClass(settings: JsonRecord, path: string): string {
 function flag(settings: JsonRecord, name: string, path: string): boolean | null {
 	const value = settings[name];
 	return value === undefined || value === null ? null : asFlag(value, `${path}: ${name}`, false);
-}
-
-function specialToken(settings: JsonRecord, role: string, name: string, path: string) {
-	const value = settings[`${role}_token`] ?? name;
-	const where = `${path}: ${role}_token`;
-	if (!isRecord(value)) return {content: asString(value, where), flags: {}};
-	return {content: asString(value.content, where), flags: value};
-}
-
-function addedTokens(
-	roles: readonly {content: string; flags: JsonRecord}[],
-	vocab: ReadonlyMap<string, number>,
-	settings: JsonRecord,
-	path: string,
-): JsonRecord[] {
-	const found = new Map<string, Added>();
-	for (const {content, flags} of roles) {
-		const id = vocab.get(content);
-		// A mask or pad that the vocabulary lacks is never met in a text that the model can read.
-		if (id === undefined) continue;
-		found.set(content, {id, content, flags: {normalized: false, ...flags, special: true}});
-	}
-	for (const [content, id] of Object.entries(asRecord(settings.added_tokens ?? {}, path))) {
-		if (found.has(content)) continue;
-		found.set(content, {id: asId(id, `${path}: added_tokens.json`), content, flags: {}});
-	}
-	const decoder = asRecord(settings.added_tokens_decoder ?? {}, `${path}: added_tokens_decoder`);
-	for (const [id, value] of Object.entries(decoder)) {
-		const flags = asRecord(value, `${path}: added_tokens_decoder[${id}]`);
-		const content = asString(flags.content, `${path}: added_tokens_decoder[${id}]`);
-		found.set(content, {id: asId(Number(id), `${path}: added_tokens_decoder`), content, flags});
-	}
-	return [...found.values()].map(({id, content, flags}) => ({...flags, id, content}));
 }

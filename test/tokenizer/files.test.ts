@@ -54,7 +54,7 @@ test('the files of the tokenizer are listed, to be copied with the model', async
 test('a folder without a tokenizer is refused by what was looked for', async () => {
 	await expect(readTokenizerFiles(modelFolder({'vocab.json': {}}))).rejects.toMatchObject({
 		code: 'TOKENIZER_MISSING',
-		message: expect.stringContaining('expected tokenizer.json or vocab.txt, got vocab.json'),
+		message: expect.stringContaining('or spiece.model, got vocab.json; save'),
 	});
 });
 
