@@ -64,7 +64,7 @@ export const encode = defineCommand({
 		const {input, output, overwrite, field} = settings;
 		const source = await openTexts(input, {fields: field, signal: context.signal});
 		try {
-			const sink = await openVectorSink(output, {overwrite});
+			const sink = await openVectorSink(output, {overwrite, signal: context.signal});
 			try {
 				return await encodeInto(sink, source, settings, context);
 			} finally {

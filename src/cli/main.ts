@@ -75,5 +75,7 @@ async function flushed(stream: NodeJS.WriteStream): Promise<void> {
 guardStreams();
 process.on('uncaughtException', error => process.exit(report(error, 1)));
 const exitCode = await main(process.argv.slice(2));
-await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+// Who stops a command waits for no more of its output, and a reader that stands still never takes it.
+const wanted = exitCode > 2 ? [process.stderr] : [process.stdout, process.stderr];
+await Promise.all(wanted.map(flushed));
 process.exit(exitCode);

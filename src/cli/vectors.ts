@@ -31,9 +31,9 @@ export function checkVectorName(target: string): void {
 
 export async function openVectorSink(
 	target: string,
-	{overwrite}: {overwrite: boolean},
+	{overwrite, signal}: {overwrite: boolean; signal: AbortSignal},
 ): Promise<VectorSink> {
-	if (target === '-') return stdoutSink();
+	if (target === '-') return stdoutSink(signal);
 	if (target.endsWith('.jsonl'))
 		return lineSink(await Output.create(target, {kind: 'file', overwrite}));
 	const matrix = await Output.create(target, {kind: 'file', overwrite});
@@ -49,16 +49,26 @@ export async function openVectorSink(
 	}
 }
 
-function stdoutSink(): VectorSink {
+function stdoutSink(signal: AbortSignal): VectorSink {
 	return {
 		async append(vectors) {
 			for await (const lines of linesOf(vectors)) {
-				if (!process.stdout.write(lines)) await once(process.stdout, 'drain');
+				if (!process.stdout.write(lines)) await drained(signal);
 			}
 		},
 		async commit() {},
 		async discard() {},
 	};
+}
+
+/** A reader may stop reading for good without closing; an abort ends the waiting for it. */
+async function drained(signal: AbortSignal): Promise<void> {
+	try {
+		await once(process.stdout, 'drain', {signal});
+	} catch (error) {
+		signal.throwIfAborted();
+		throw error;
+	}
 }
 
 function lineSink(output: Output): VectorSink {

@@ -9,7 +9,7 @@ import {afterAll} from 'vitest';
 const root = join(import.meta.dirname, '..', '..');
 
 export const bert = join(root, 'test', 'fixtures', 'families', 'bert');
-const main = join(root, 'dist', 'cli', 'main.js');
+export const main = join(root, 'dist', 'cli', 'main.js');
 
 export type Ended = {code: number | null; stdout: string; stderr: string};
 

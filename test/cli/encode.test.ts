@@ -1,8 +1,11 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
 import {mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {describe, expect, test} from 'vitest';
 import {readNpy} from '../../dist/files/npy.js';
-import {bert, type Ended, inbatch, type Settings, temporaryFolder} from './command-line.js';
+import {bert, type Ended, inbatch, main, type Settings, temporaryFolder} from './command-line.js';
 
 const folder = temporaryFolder();
 let count = 0;
@@ -147,6 +150,17 @@ describe('encode', () => {
 		const {code, stderr} = await encode(many, '-', ['--quiet'], {closeAfter: 1000});
 		expect(code).toBe(0);
 		expect(stderr).toBe('');
+	});
+
+	test('stops while its reader stands still', async () => {
+		const input = file('long.txt', 'word\n'.repeat(20_000));
+		const args = ['encode', ...model, '--input', input, '--output', '-'];
+		const child = spawn(process.execPath, [main, ...args], {stdio: ['ignore', 'pipe', 'ignore']});
+		await once(child.stdout, 'readable');
+		await sleep(200);
+		child.kill('SIGINT');
+		expect(await once(child, 'exit')).toEqual([130, null]);
+		child.stdout.destroy();
 	});
 
 	test.each([
