@@ -248,8 +248,8 @@ struct EncodeSettings {
 };
 
 // encode({ids, offsets}, {dimensions, normalize}, Float32Array, canceller): fills the array with
-// embeddings (N, dimensions); resolves to the first row that is not finite, or -1. What is given the
-// same canceller is of one call, whose parts keep their order.
+// embeddings (N, dimensions); resolves to the first row that is not finite, or -1. What is given
+// the same canceller is of one call, whose parts keep their order.
 Napi::Value ModelHandle::encode(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("encode");

@@ -2,17 +2,18 @@
 
 import {once} from 'node:events';
 import {Worker} from 'node:worker_threads';
-import {expect, test} from 'vitest';
+import {describe, expect, test} from 'vitest';
 import {native} from '../../dist/native.js';
 import {runNode} from './children.js';
 import {batchOf, encode, tinyModel} from './tiny-model.mjs';
 
+const exitUrl = new URL('exit-undisposed.mjs', import.meta.url).href;
 const peaceful = {code: 0, signal: null, errors: ''};
 
-test('twenty workers terminated in the middle of work leave the process whole', async () => {
+test('sixty workers ended in the middle of encoding, training, loading or tokenizing leave the process whole', async () => {
 	const ended = await runNode(['terminate.mjs']);
 	expect(ended).toEqual({...peaceful, output: 'alive\n'});
-});
+}, 600_000);
 
 test.each(['0', '1', '20', '100'])(
 	'process.exit %s ms into queued work exits with 0 and says nothing',
@@ -40,8 +41,41 @@ test.each([
 	},
 );
 
-test('fifty models loaded and disposed in turn do not grow the process by two of them', async () => {
-	const ended = await runNode(['load-and-dispose.mjs']);
+describe('a process that never disposes of its model', () => {
+	test('ends by itself, at once', async () => {
+		const begun = performance.now();
+		const source = `await import(${JSON.stringify(exitUrl)}); console.log(performance.now())`;
+		const ended = await runNode(['--input-type=module', '--eval', source]);
+		const [width, said] = ended.output.trim().split('\n').map(Number);
+		expect({...ended, output: width}).toEqual({...peaceful, output: 384});
+		// Not much later than its last line: it does not wait for anything.
+		expect(performance.now() - begun).toBeLessThan(3 * said! + 1000);
+	});
+
+	test('ends by itself when the work that is under way is done', async () => {
+		const ended = await runNode(['exit-undisposed.mjs', 'busy']);
+		expect(ended).toEqual({...peaceful, output: '384\n300\n'});
+	});
+
+	test.each(['0', '5', '50'])('may leave %s ms into an encode', async delay => {
+		const ended = await runNode(['exit-undisposed.mjs', 'busy', delay]);
+		expect(ended).toEqual({...peaceful, output: '384\n'});
+	});
+});
+
+test('a hundred models loaded, used and disposed in turn do not grow the process by half of one', async () => {
+	const ended = await runNode(['--expose-gc', 'load-and-dispose.mjs']);
 	expect(ended).toMatchObject(peaceful);
-	expect(Number(ended.output)).toBeLessThan(2 * 65536 * 64 * 4);
+	const [growth, size] = ended.output.trim().split(' ').map(Number);
+	expect(growth).toBeLessThan(size! / 2);
+}, 600_000);
+
+test('the kernels of a CPU without AVX2 give the same bits each time, and are named', async () => {
+	const runs = await Promise.all(
+		[1, 2, 3].map(() => runNode(['baseline.mjs'], {INBATCH_KERNELS: 'baseline'})),
+	);
+	const outputs = runs.map(({output}) => output);
+	expect(runs[0]).toMatchObject(peaceful);
+	expect(JSON.parse(outputs[0]!)).toMatchObject({kernels: 'baseline', isUnit: true, isSame: true});
+	expect(outputs).toEqual([outputs[0], outputs[0], outputs[0]]);
 });

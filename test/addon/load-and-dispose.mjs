@@ -1,46 +1,26 @@
-// Loads and disposes models of some 16 MB in turn and prints how far the resident size grew after the
-// first few, in bytes.
+// Loads, uses and disposes the embedded model 120 times; prints how far the resident size grew over the last
+// 100, and the size of its weights, in bytes. Needs --expose-gc: garbage of JavaScript is no growth of ours.
 
-import {rmSync, writeFileSync} from 'node:fs';
-import {mkdtemp} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
-import {native} from '../../dist/native.js';
-import {batchOf, encode, specOf} from './tiny-model.mjs';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {EmbeddingModel} from '../../dist/index.js';
 
-const device = new (native().Device)(2);
-const spec = specOf({vocabulary: 65536});
-const folder = await mkdtemp(join(tmpdir(), 'inbatch-addon-'));
-const file = join(folder, 'weights');
-
-function partsOf(model) {
-	let offset = 0;
-	return model.parameters().map(({name, rows, columns}) => {
-		const count = rows * columns;
-		offset += 4 * count;
-		return {name, at: 0, count, offset: offset - 4 * count, type: 'f32'};
-	});
-}
+let weights = 0;
 
 async function once() {
-	const model = new (native().Model)(device, spec);
-	const parts = partsOf(model);
-	const last = parts.at(-1);
-	writeFileSync(file, new Uint8Array(last.offset + 4 * last.count), {flag: 'w'});
-	await model.load(file, parts);
-	await model.pack();
-	await encode(model, batchOf(8));
+	const model = await EmbeddingModel.load('builtin', {threads: 2});
+	await model.encode(['a text', 'another one']);
+	weights = model.core.statistics().parameterBytes;
 	await model.dispose();
 }
 
-async function times(count) {
-	for (let time = 0; time < count; time++) await once();
+async function sizeAfter(rounds) {
+	for (let round = 0; round < rounds; round++) await once();
+	for (let time = 0; time < 4; time++) {
+		globalThis.gc();
+		await sleep(10); // memory behind buffers is given back between turns
+	}
 	return process.memoryUsage.rss();
 }
 
-try {
-	const before = await times(10);
-	console.log((await times(50)) - before);
-} finally {
-	rmSync(folder, {recursive: true});
-}
+const before = await sizeAfter(20);
+console.log((await sizeAfter(100)) - before, weights);
