@@ -38,7 +38,7 @@ export async function withFile<T>(
 
 /** Fills `target` from `position` of an open file; returns the bytes that were there. */
 export async function readInto(
-	handle: FileHandle,
+	handle: Pick<FileHandle, 'read'>,
 	target: Uint8Array,
 	position: number,
 ): Promise<number> {

@@ -15,23 +15,33 @@ const longestPickle = 2 ** 24;
 const zipBegin = 'PK\x03\x04';
 const oldBegin = '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.';
 
-type Open = {handle: FileHandle; size: number; path: string};
+/** A file of `size` bytes. */
+export interface OpenFile {
+	handle: Pick<FileHandle, 'read'>;
+	size: number;
+	path: string;
+}
 
 /** Where each tensor of the file lies. */
 export async function readTorchFile(path: string): Promise<TensorTable> {
 	return withFile(path, async handle => {
 		const {size} = await handle.stat();
-		const file = {handle, size, path};
-		const begin = (await readRange(file, 0, Math.min(size, oldBegin.length))).toString('latin1');
-		if (begin.startsWith(zipBegin)) return readArchive(file);
-		if (begin === oldBegin) return readOld(file);
-		const isPointer = begin.startsWith('version https:');
-		const got = isPointer ? 'a pointer of Git LFS; fetch the file itself' : 'another file';
-		return refusePickle(path, 'a file of torch.save', got);
+		return readTorchTensors({handle, size, path});
 	});
 }
 
-async function readRange({handle, path}: Open, begin: number, end: number): Promise<Buffer> {
+/** Where each tensor of an open file lies. */
+export async function readTorchTensors(file: OpenFile): Promise<TensorTable> {
+	const {size, path} = file;
+	const begin = (await readRange(file, 0, Math.min(size, oldBegin.length))).toString('latin1');
+	if (begin.startsWith(zipBegin)) return readArchive(file);
+	if (begin === oldBegin) return readOld(file);
+	const isPointer = begin.startsWith('version https:');
+	const got = isPointer ? 'a pointer of Git LFS; fetch the file itself' : 'another file';
+	return refusePickle(path, 'a file of torch.save', got);
+}
+
+async function readRange({handle, path}: OpenFile, begin: number, end: number): Promise<Buffer> {
 	const bytes = Buffer.alloc(end - begin);
 	const filled = await readInto(handle, bytes, begin);
 	if (filled < bytes.length) refusePickle(path, `${bytes.length} bytes at ${begin}`, `${filled}`);
@@ -39,7 +49,7 @@ async function readRange({handle, path}: Open, begin: number, end: number): Prom
 }
 
 /** `<any>/data.pkl` with the tensors, `<any>/data/<key>` with the values of each storage. */
-async function readArchive(file: Open): Promise<TensorTable> {
+async function readArchive(file: OpenFile): Promise<TensorTable> {
 	const {path} = file;
 	const members = await readZip(file.handle, file.size, path);
 	const table = [...members.values()].find(({name}) => /^[^/]+\/data\.pkl$/.test(name));
@@ -58,12 +68,12 @@ async function readArchive(file: Open): Promise<TensorTable> {
 	});
 }
 
-async function readMember(file: Open, {name, begin, end}: ZipMember): Promise<Buffer> {
+async function readMember(file: OpenFile, {name, begin, end}: ZipMember): Promise<Buffer> {
 	if (end - begin <= longestPickle) return readRange(file, begin, end);
 	return refusePickle(file.path, `"${name}" of at most ${longestPickle} bytes`, `${end - begin}`);
 }
 
-async function checkByteOrder(file: Open, member: ZipMember | undefined): Promise<void> {
+async function checkByteOrder(file: OpenFile, member: ZipMember | undefined): Promise<void> {
 	const order = member === undefined ? 'little' : (await readMember(file, member)).toString();
 	if (order === 'little') return;
 	refusePickle(file.path, 'the byte order "little"', JSON.stringify(order.slice(0, 20)));
@@ -73,7 +83,7 @@ async function checkByteOrder(file: Open, member: ZipMember | undefined): Promis
 Pickles of a number, a version, facts of the machine, the tensors and the keys of the storages in
 their order; then each storage, its number of values before it.
 */
-async function readOld(file: Open): Promise<TensorTable> {
+async function readOld(file: OpenFile): Promise<TensorTable> {
 	const {path, size} = file;
 	const bytes = await readRange(file, 0, Math.min(size, longestPickle));
 	const version = await readPlainPickle(bytes, {path, begin: oldBegin.length});
@@ -108,7 +118,7 @@ function storagesOf(views: readonly StorageView[], keys: unknown, path: string):
 }
 
 async function placesOf(
-	file: Open,
+	file: OpenFile,
 	storages: readonly Storage[],
 	begin: number,
 ): Promise<Map<string, number>> {

@@ -41,7 +41,7 @@ function refuse(path: string, expected: string, got: string): never {
 
 /** The members of an archive by their names; none overlaps another or leaves the file. */
 export async function readZip(
-	handle: FileHandle,
+	handle: Pick<FileHandle, 'read'>,
 	size: number,
 	path: string,
 ): Promise<Map<string, ZipMember>> {
@@ -67,7 +67,7 @@ export async function readZip(
 }
 
 async function readBytes(
-	handle: FileHandle,
+	handle: Pick<FileHandle, 'read'>,
 	{begin, end}: {begin: number; end: number},
 	path: string,
 ): Promise<Buffer> {

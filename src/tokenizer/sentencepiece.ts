@@ -127,6 +127,8 @@ function numberOf(value: number | Buffer, path: string): number {
 
 function floatOf(value: number | Buffer, path: string): number {
 	const bytes = bytesOf(value, path);
-	if (bytes.length === 4) return bytes.readFloatLE(0);
-	throw invalid(path, 'a score of 4 bytes', bytes.length);
+	if (bytes.length !== 4) throw invalid(path, 'a score of 4 bytes', bytes.length);
+	const score = bytes.readFloatLE(0);
+	if (Number.isFinite(score)) return score;
+	throw invalid(path, 'a finite score', String(score));
 }

@@ -208,6 +208,12 @@ describe('older files are refused when', () => {
 			/a score of 4 bytes, got 2/,
 		],
 		[
+			'a score is no number',
+			t5(Buffer.of(0x0a, 5, 0x15, 0, 0, 0xc0, 0x7f)),
+			'TOKENIZER_INVALID',
+			/a finite score, got "NaN"/,
+		],
+		[
 			'the special tokens are missing',
 			t5(Buffer.of(0x0a, 3, 0x0a, 1, 0x61)),
 			'TOKENIZER_INVALID',
