@@ -114,14 +114,19 @@ async function* textsOfObjects(
 	const isArray = kindOfContent(head) === 'array';
 	const rows = isArray ? rowsOfArray(source, name) : rowsOfLines(source, name);
 	const unit = isArray ? 'element' : 'line';
-	const ids = new DistinctIds();
-	for await (const batch of rows) {
-		for (const {text, where, number} of batch) {
-			const object = objectOf(parseJson(text, where), where);
-			const id = idOf(object, where) ?? String(number);
-			ids.add(id, number, {where, unit});
-			yield {id, text: textOf(object, where, fields), where};
+	const ids = new DistinctIds(name, unit);
+	try {
+		for await (const batch of rows) {
+			for (const {text, where, number} of batch) {
+				const object = objectOf(parseJson(text, where), where);
+				const id = idOf(object, where) ?? String(number);
+				await ids.add(id, number, where);
+				yield {id, text: textOf(object, where, fields), where};
+			}
 		}
+		await ids.finish();
+	} finally {
+		await ids.close();
 	}
 }
 

@@ -27,12 +27,12 @@ export async function spool(
 		for await (const record of records) {
 			batch += `${lineOf(record, `${name}:${++number}`)}\n`;
 			if (batch.length < batchLength) continue;
-			await append(file, batch);
+			await appendTo(file, batch);
 			signal?.throwIfAborted();
 			batch = '';
 		}
 
-		await append(file, batch);
+		await appendTo(file, batch);
 		return file;
 	} catch (error) {
 		await file.close();
@@ -40,7 +40,8 @@ export async function spool(
 	}
 }
 
-async function openNameless(): Promise<FileHandle> {
+/** A file for reading and writing that nobody else sees and that is gone when it is closed. */
+export async function openNameless(): Promise<FileHandle> {
 	try {
 		const folder = await mkdtemp(join(tmpdir(), 'inbatch-'));
 		try {
@@ -53,9 +54,10 @@ async function openNameless(): Promise<FileHandle> {
 	}
 }
 
-async function append(file: FileHandle, text: string): Promise<void> {
+/** Writes at the end of a file without a name. */
+export async function appendTo(file: FileHandle, data: string | Uint8Array): Promise<void> {
 	try {
-		await file.appendFile(text);
+		await file.appendFile(data);
 	} catch (error) {
 		throw writeFailure(tmpdir(), error);
 	}
