@@ -23,6 +23,14 @@ export function expectShallow(value: unknown, where: string): void {
 	throw invalid(where, `at most ${deepestNesting} levels of nesting`, value);
 }
 
+/** What a table has under a type; nothing for what is no string, or belongs to every object. */
+export function byType<Value>(
+	table: {readonly [type: string]: Value},
+	type: unknown,
+): Value | undefined {
+	return typeof type === 'string' && Object.hasOwn(table, type) ? table[type] : undefined;
+}
+
 export function asRecord(value: unknown, where: string): JsonRecord {
 	if (isRecord(value)) return value;
 	throw invalid(where, 'an object', value);

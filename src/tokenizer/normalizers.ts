@@ -4,7 +4,7 @@ import {EngineError} from '../errors.js';
 import {normalizeBert} from './bert-normalizer.js';
 import {Charsmap} from './charsmap.js';
 import {Growth} from './growth.js';
-import {asArray, asFlag, asRecord, asString, type JsonRecord} from './json.js';
+import {asArray, asFlag, asRecord, asString, byType, type JsonRecord} from './json.js';
 import {readPattern} from './patterns.js';
 import {lowerCase, unicodeForm, withoutClasses} from './unicode-forms.js';
 import {charClass} from './unicode-tables.js';
@@ -27,7 +27,7 @@ export function readNormalizer(value: unknown, where: string): Normalizer {
 
 function readStep(value: unknown, where: string, growth: Growth): Normalizer {
 	const section = asRecord(value, where);
-	const read = readers[String(section.type)];
+	const read = byType(readers, section.type);
 	if (read !== undefined) return read(section, where, growth);
 	throw new EngineError(
 		'TOKENIZER_KIND',

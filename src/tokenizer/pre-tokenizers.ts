@@ -3,7 +3,7 @@
 import {EngineError} from '../errors.js';
 import {splitBert} from './bert-normalizer.js';
 import {Growth} from './growth.js';
-import {asArray, asFlag, asRecord, asString, invalid, type JsonRecord} from './json.js';
+import {asArray, asFlag, asRecord, asString, byType, invalid, type JsonRecord} from './json.js';
 import {escapeRegExp, readPattern} from './patterns.js';
 import {arrange, type Part, readBehavior, splitBy} from './splitting.js';
 import {charClass, charClasses} from './unicode-tables.js';
@@ -11,19 +11,33 @@ import {charClass, charClasses} from './unicode-tables.js';
 /** Splits pieces further; `isFirst` says that the first of them begins the text. */
 export type PreTokenizer = (pieces: readonly string[], isFirst: boolean) => readonly string[];
 
-/** Reads `pre_tokenizer`; nothing there leaves a text one word. */
+/**
+Reads `pre_tokenizer`; nothing there leaves a text one word. One that makes a text longer and longer
+throws when it is used.
+*/
 export function readPreTokenizer(value: unknown, where: string): PreTokenizer {
 	if (value === undefined || value === null) return pieces => pieces;
+	const growth = new Growth(where);
+	const split = readStep(value, where, growth);
+	return (pieces, isFirst) => {
+		growth.begin(lengthOf(pieces));
+		return split(pieces, isFirst);
+	};
+}
+
+function readStep(value: unknown, where: string, growth: Growth): PreTokenizer {
 	const section = asRecord(value, where);
-	const read = readers[String(section.type)];
-	if (read !== undefined) return read(section, where);
+	const read = byType(readers, section.type);
+	if (read !== undefined) return read(section, where, growth);
 	throw new EngineError(
 		'TOKENIZER_KIND',
 		`${where}.type: expected ${Object.keys(readers).join(', ')}, got ${JSON.stringify(section.type)}`,
 	);
 }
 
-const readers: {[type: string]: (section: JsonRecord, where: string) => PreTokenizer} = {
+type Read = (section: JsonRecord, where: string, growth: Growth) => PreTokenizer;
+
+const readers: {[type: string]: Read} = {
 	BertPreTokenizer: () => each(bertWords),
 	ByteLevel: readByteLevel,
 	CharDelimiterSplit: readDelimiter,
@@ -128,18 +142,16 @@ function symbolParts(text: string): Part[] {
 	return parts;
 }
 
-function readSequence(section: JsonRecord, where: string): PreTokenizer {
-	const growth = new Growth(where);
+function readSequence(section: JsonRecord, where: string, growth: Growth): PreTokenizer {
 	const steps = asArray(section.pretokenizers, `${where}.pretokenizers`).map((inner, index) =>
-		readPreTokenizer(inner, `${where}.pretokenizers[${index}]`),
+		readStep(inner, `${where}.pretokenizers[${index}]`, growth),
 	);
 	return (pieces, isFirst) => {
 		let before = pieces;
 		let beginsText = isFirst;
-		growth.begin(lengthOf(pieces));
 		for (const step of steps) {
 			const after = step(before, beginsText);
-			growth.add(lengthOf(after));
+			growth.add(Math.max(0, lengthOf(after) - lengthOf(before)));
 			// A step that drops what the text begins with leaves no piece at its beginning.
 			beginsText &&= before[0]?.startsWith(after[0] ?? '') ?? false;
 			before = after;

@@ -1,7 +1,7 @@
 // The special tokens that a tokenizer's post-processor puts before and after the ids of one text.
 
 import {EngineError} from '../errors.js';
-import {asArray, asId, asRecord, asString, invalid, type JsonRecord} from './json.js';
+import {asArray, asId, asRecord, asString, byType, invalid, type JsonRecord} from './json.js';
 
 export interface Template {
 	readonly prefix: readonly number[];
@@ -14,7 +14,7 @@ type IdOf = (token: string) => number | undefined;
 export function readTemplate(value: unknown, idOf: IdOf, where: string): Template {
 	if (value === undefined || value === null) return {prefix: [], suffix: []};
 	const processor = asRecord(value, where);
-	const read = readers[String(processor.type)];
+	const read = byType(readers, processor.type);
 	if (read !== undefined) return read(processor, idOf, where);
 	throw new EngineError(
 		'TOKENIZER_KIND',

@@ -15,6 +15,9 @@ const values = [
 	'a',
 	'\ud800',
 	'\u0000',
+	'constructor',
+	'toString',
+	'__proto__',
 ];
 /** How deep values are nested; the depths that overflow a stack make long inputs, so they are rare. */
 const depths = [1, 2, 3, 10];
@@ -56,10 +59,23 @@ function change(root, random, words) {
 	else if (holder !== root) {
 		changes.push(
 			() => delete holder[key],
-			() => Object.assign(holder, {[random.one(words)]: copyOf(holder[key])}),
+			() => rename(holder, key, random.chance(8) ? random.one(inherited) : random.one(words)),
 		);
 	}
 	random.one(changes)();
+}
+
+/** What every object has: readers that look a name up in a table must not find these. */
+const inherited = ['constructor', 'toString', '__proto__', 'hasOwnProperty'];
+
+function rename(holder, key, name) {
+	const value = copyOf(holder[key]);
+	Object.defineProperty(holder, name, {
+		value,
+		enumerable: true,
+		configurable: true,
+		writable: true,
+	});
 }
 
 /** All places where a value stands, as holder and key. */

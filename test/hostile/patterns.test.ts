@@ -22,6 +22,13 @@ const sequence = (step: object, count: number, name: string) => ({
 	[name]: Array.from({length: count}, () => step),
 });
 
+/** Sequences of two that hold each other, the innermost of a step that makes each blank two. */
+function doubling(depth: number): object {
+	const step = {type: 'Metaspace', replacement: '        ', prepend_scheme: 'always', split: true};
+	const inner = depth === 0 ? step : doubling(depth - 1);
+	return {type: 'Sequence', pretokenizers: [inner, inner]};
+}
+
 describe('A pattern that doubles its time with each character', () => {
 	const slow = {Regex: '^(a+)+$'};
 	const text = `${'a'.repeat(60)}b`;
@@ -70,6 +77,7 @@ describe('Steps that make a text longer and longer', () => {
 				),
 			},
 		],
+		['sequences within sequences', {pre_tokenizer: doubling(8)}],
 	])('by %s are refused', (_, sections) => {
 		const encoder = new Encoder(sourceOf(sections));
 		expect(() => encoder.encode(['a é a a'], settings)).toThrow(
@@ -104,5 +112,18 @@ describe('Sections nested without end are refused:', () => {
 		expect(() => new Encoder(sourceOf(sections))).toThrow(
 			`bad/tokenizer.json: ${name}: expected at most 100 levels of nesting, got an object`,
 		);
+	});
+});
+
+describe('A name that every object has is no type of', () => {
+	test.each(['normalizer', 'pre_tokenizer', 'post_processor'])('%s', section => {
+		for (const type of ['constructor', 'toString', '__proto__', ['Sequence']]) {
+			expect(() => new Encoder(sourceOf({[section]: {type}}))).toThrow(
+				expect.objectContaining({
+					code: 'TOKENIZER_KIND',
+					message: expect.stringContaining(`bad/tokenizer.json: ${section}.type: expected `),
+				}),
+			);
+		}
 	});
 });
