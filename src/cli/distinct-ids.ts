@@ -14,9 +14,9 @@ import {giveTurn} from '../pace.js';
 const checkRange = 2 ** 20;
 
 /** Rows that are compared at once. */
-const runLength = 2 ** 18;
+const runLength = 2 ** 16;
 
-/** Equal keys lie in the same slice, so that the end looks at one slice of all runs at a time. */
+/** Equal keys lie in the same slice, so that the end looks at few slices of all runs at a time. */
 const sliceCount = 1024;
 
 export class DistinctIds {
@@ -55,10 +55,12 @@ export class DistinctIds {
 	async finish(): Promise<void> {
 		if (this.#file === undefined) return;
 		await this.#writeRun();
-		for (let slice = 0; slice < sliceCount; slice++) {
+		const step = Math.max(1, Math.floor((2 * sliceCount) / this.#runs.length));
+		for (let from = 0; from < sliceCount; from += step) {
 			const seen = new Map<number, number>();
+			const to = Math.min(from + step, sliceCount);
 			for (let run = 0; run < this.#runs.length; run++) {
-				for (const [key, value] of pairsOf(await this.#read(this.#file, run, slice))) {
+				for (const [key, value] of pairsOf(await this.#read(this.#file, run, {from, to}))) {
 					const known = seen.get(key);
 					if (known === undefined) seen.set(key, value);
 					else if (isSame(known, value)) throw this.#farError(known, value);
@@ -92,10 +94,15 @@ export class DistinctIds {
 		this.#count = 0;
 	}
 
-	async #read(file: FileHandle, run: number, slice: number): Promise<Float64Array> {
+	/** The rows of a run in some slices. */
+	async #read(
+		file: FileHandle,
+		run: number,
+		{from, to}: {from: number; to: number},
+	): Promise<Float64Array> {
 		const begins = this.#runs[run]!;
-		const rows = new Float64Array(2 * (begins[slice + 1]! - begins[slice]!));
-		const position = 16 * (run * runLength + begins[slice]!);
+		const rows = new Float64Array(2 * (begins[to]! - begins[from]!));
+		const position = 16 * (run * runLength + begins[from]!);
 		await readInto(file, new Uint8Array(rows.buffer), position);
 		return rows;
 	}
