@@ -1,6 +1,7 @@
 // `inbatch train`: fine-tunes a model by any of the losses.
 
 import {z} from 'zod';
+import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
 import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
 import {type TrainOptions, train as trainModel} from '../train/train.js';
@@ -54,6 +55,7 @@ export const train = defineCommand({
 			throw conflict(`--${asking}: expected --eval beside it, got none`);
 		}
 		expectCompatible(settings, 'inbatch train');
+		if (settings.map !== undefined) namesGiven(mapOf(settings.map));
 		lossOf(settings);
 	},
 	async run(settings, context) {

@@ -5,8 +5,11 @@ import {EngineError} from '../errors.js';
 import {below, type Random, randomOf, sample} from './random.js';
 
 export interface ChoiceOptions {
-	/** The first positive, one at random, or each in a row of its own. */
-	positives?: 'first' | 'random' | 'each' | undefined;
+	/**
+	The first positive, one at random, each in a row of its own, or the one that its teacher scores
+	highest, which is the only one that such a record has (`ParseRule.byTeacher`).
+	*/
+	positives?: 'first' | 'random' | 'each' | 'teacher' | undefined;
 	/** Hard negatives of a row. */
 	negatives?: number | 'all' | undefined;
 	negativeChoice?: 'first' | 'random' | undefined;

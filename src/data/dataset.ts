@@ -5,8 +5,9 @@ import {EngineError} from '../errors.js';
 import {readInto} from '../files/open.js';
 import {readPieces} from '../files/pieces.js';
 import {giveTurn} from '../pace.js';
-import {parseRecord, type RowKind, type TrainingRecord} from './record.js';
-import {BadLines, type RecordRule, RowIndex, scanFile} from './row-index.js';
+import {type Names, namesGiven} from './fields.js';
+import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
+import {BadLines, type RecordRule, type RowIndex, scanFile} from './row-index.js';
 import {closeAll, type DataSource, openSources, refuseChanged, type SourceFile} from './sources.js';
 
 export interface DataFile {
@@ -17,10 +18,12 @@ export interface DataFile {
 	bytes: number;
 }
 
-/** A file and the numbers of its records: from `first` up to that of the next file. */
+/** A file and its records, which are numbered from `first`. */
 interface Part {
 	source: SourceFile;
 	first: number;
+	index: RowIndex;
+	sha256: string;
 }
 
 /** Records of one file that are read at once. */
@@ -35,6 +38,12 @@ interface Span {
 const longestSpan = 2 ** 20;
 const longestGap = 2 ** 14;
 
+export interface DatasetOptions extends Omit<RecordRule, 'names'> {
+	/** How the data call a field, as `{query: 'title'}`. */
+	map?: Readonly<Record<string, string>> | undefined;
+	signal?: AbortSignal | undefined;
+}
+
 /**
 Opens and checks data: every line is read once, and if any is no record, one error tells how many
 and quotes the first.
@@ -46,29 +55,43 @@ await dataset.close();
 */
 export async function openDataset(
 	sources: readonly DataSource[],
-	{signal, ...rule}: RecordRule & {signal?: AbortSignal | undefined} = {},
+	{signal, map, ...rest}: DatasetOptions = {},
 ): Promise<Dataset> {
-	const {files: opened, warnings} = await openSources(sources, signal);
+	const names = map && namesGiven(map);
+	const rule = {...rest, ...(names && {names})};
+	const {files: opened, warnings} = await openSources(sources, {names, signal});
 	try {
-		const scan = {...rule, index: new RowIndex(), bad: new BadLines(), warnings, signal};
-		const files: DataFile[] = [];
+		const bad = new BadLines();
 		const parts: Part[] = [];
+		const missing: string[][] = [];
 		for (const source of opened) {
-			parts.push({source, first: scan.index.length});
-			const {name, path, bytes} = source;
-			files.push({name, path, bytes, ...(await scanFile(source, scan))});
+			const before = parts.at(-1);
+			const first = before === undefined ? 0 : before.first + before.index.length;
+			const found = await scanFile(source, {...rule, bad, signal});
+			warnings.push(...found.warnings);
+			missing.push(found.missing);
+			parts.push({source, first, index: found.index, sha256: found.sha256});
 		}
 
-		scan.bad.throwIfAny();
-		if (files.length === 0) {
+		bad.throwIfAny();
+		if (parts.length === 0) {
 			throw new EngineError('DATA_EMPTY', 'data: expected at least one source, got none');
 		}
 
-		return new Dataset(scan.index, parts, {files, warnings, kind: rule.kind ?? 'pair'});
+		if (names !== undefined) expectSeen(names, missing);
+		return new Dataset(parts, {warnings, rule});
 	} catch (error) {
 		await closeAll(opened);
 		throw error;
 	}
+}
+
+/** Refuses a name that the user gave and no record of any file has. */
+function expectSeen(names: Names, missing: readonly (readonly string[])[]): void {
+	const name = [...names.keys()].find(each => missing.every(list => list.includes(each)));
+	if (name === undefined) return;
+	const message = `map: expected records with a field "${name}", got none in any file`;
+	throw new EngineError('DATA_ROW', message);
 }
 
 export class Dataset {
@@ -76,41 +99,41 @@ export class Dataset {
 	readonly files: readonly DataFile[];
 	/** What was left out or looks wrong, each said once. */
 	readonly warnings: readonly string[];
-	readonly #index: RowIndex;
+	/** The number of records. */
+	readonly length: number;
 	readonly #parts: readonly Part[];
-	readonly #kind: RowKind;
+	readonly #rule: ParseRule;
 	#isOpen = true;
 
 	constructor(
-		index: RowIndex,
 		parts: readonly Part[],
-		{files, warnings, kind}: Pick<Dataset, 'files' | 'warnings'> & {kind: RowKind},
+		{warnings, rule}: Pick<Dataset, 'warnings'> & {rule: ParseRule},
 	) {
-		this.#index = index;
 		this.#parts = parts;
-		this.#kind = kind;
-		this.files = files;
+		this.#rule = rule;
 		this.warnings = warnings;
-	}
-
-	/** The number of records. */
-	get length(): number {
-		return this.#index.length;
+		this.length = parts.reduce((sum, {index}) => sum + index.length, 0);
+		this.files = parts.map(({source: {name, path, bytes}, sha256, index}) => {
+			return {name, path, bytes, sha256, rows: index.length};
+		});
 	}
 
 	positiveCount(record: number): number {
-		return this.#index.positives.at(record);
+		const {index, first} = this.#partOf(record);
+		return index.positives.at(record - first);
 	}
 
 	negativeCount(record: number): number {
-		return this.#index.texts(record) - 1 - this.positiveCount(record);
+		const {index, first} = this.#partOf(record);
+		return index.texts(record - first) - 1 - index.positives.at(record - first);
 	}
 
 	/**
 	The hash of a text of a record: 0 is its query, then come its positives, then its negatives.
 	*/
 	textHash(record: number, text: number): number {
-		return this.#index.hashes.at(this.#index.hashStarts.at(record) + text);
+		const {index, first} = this.#partOf(record);
+		return index.hashes.at(index.hashStarts.at(record - first) + text);
 	}
 
 	/** Reads records, in the order asked for. */
@@ -142,7 +165,7 @@ export class Dataset {
 		const found = new Array<string>(records.length);
 		for (const part of this.#parts) {
 			const inside = places.filter(place => this.#partOf(records[place]!) === part);
-			const offsets = inside.map(place => this.#index.offsets.at(records[place]!));
+			const offsets = inside.map(place => part.index.offsets.at(records[place]! - part.first));
 			const lines = await linesAt(part.source, offsets);
 			inside.forEach((place, n) => {
 				found[place] = whereIs(part, lines[n]!, records[place]!);
@@ -160,19 +183,26 @@ export class Dataset {
 	}
 
 	#partOf(record: number): Part {
-		return this.#parts.findLast(({first}) => first <= record)!;
+		let low = 0;
+		let high = this.#parts.length;
+		while (high - low > 1) {
+			const middle = (low + high) >>> 1;
+			if (this.#parts[middle]!.first <= record) low = middle;
+			else high = middle;
+		}
+
+		return this.#parts[low]!;
 	}
 
 	/** Neighbours in a file are read together. */
 	#spansOf(records: readonly number[]): Span[] {
-		const {offsets, lengths} = this.#index;
 		const places = Array.from(records.keys()).sort((a, b) => records[a]! - records[b]!);
 		const spans: Span[] = [];
 		for (const place of places) {
 			const record = records[place]!;
-			const {source} = this.#partOf(record);
-			const begin = offsets.at(record);
-			const end = begin + lengths.at(record);
+			const {source, index, first} = this.#partOf(record);
+			const begin = index.offsets.at(record - first);
+			const end = begin + index.lengths.at(record - first);
 			const last = spans.at(-1);
 			const isNear =
 				last?.source === source && begin - last.end < longestGap && end - last.begin < longestSpan;
@@ -188,10 +218,11 @@ export class Dataset {
 	}
 
 	#parse({source, begin}: Span, bytes: Buffer, record: number): TrainingRecord {
-		const from = this.#index.offsets.at(record) - begin;
-		const text = bytes.toString('utf8', from, from + this.#index.lengths.at(record));
+		const {index, first} = this.#partOf(record);
+		const from = index.offsets.at(record - first) - begin;
+		const text = bytes.toString('utf8', from, from + index.lengths.at(record - first));
 		const where = `${source.path}: record ${record}`;
-		return parseRecord(source.format.parse(text, where), where, this.#kind).record;
+		return parseRecord(source.format.parse(text, where), where, this.#rule).record;
 	}
 }
 

@@ -1,8 +1,10 @@
-// The one record that training sees, read from every layout people use: field names of five systems
-// and of this package, tuples by position, texts alone or in lists or with a title. Nothing is
-// guessed: what does not fit is refused by its place, and what is not used is named.
+// The one record that training sees, whatever the layout it was read from (layouts/): texts alone or in
+// lists or with a title. Nothing is guessed: what does not fit is refused by its place, and what is not
+// used is named.
 
-import {EngineError, kindOf} from '../errors.js';
+import {kindOf} from '../errors.js';
+import {type Field, type Fields, hasField, leave, listOf, type Names, refuse} from './fields.js';
+import {layoutOf} from './layouts/index.js';
 
 export interface TrainingRecord {
 	query: string;
@@ -19,78 +21,53 @@ export interface TrainingRecord {
 	negativeScores?: number[];
 	label?: number;
 	score?: number;
+	/** Texts to be ranked for the query, and their ids. */
+	candidates?: string[];
+	candidateIds?: string[];
+	/** Right answers, as a reader or a language model would give them. */
+	answers?: string[];
+	/** Earlier turns of a dialogue. */
+	history?: string[];
+	task?: string;
+	/** The row of the teacher's vectors that belongs to the query. */
+	teacherRow?: number;
 }
 
 /** What a record is to be: a query with positives, or a text alone, which takes the query's place. */
 export type RowKind = 'pair' | 'text';
 
-type Field = keyof TrainingRecord | 'text' | 'teacherScores';
-
-/** The names of each field; where a record has several, the first here counts. */
-const namesOf: Record<Field, readonly string[]> = {
-	text: ['text', 'sentence'],
-	query: ['query', 'question', 'anchor', 'sentence1', 'text1'],
-	positives: [
-		...['positive', 'positives', 'pos', 'pos_doc'],
-		...['passage', 'document', 'answer', 'sentence2', 'text2'],
-	],
-	negatives: ['negative', 'negatives', 'neg', 'neg_doc', 'hard_negative', 'hard_negatives'],
-	prompt: ['prompt', 'prompt_for_query'],
-	queryId: ['query_id', 'queryId', 'qid'],
-	positiveIds: [
-		...['positive_ids', 'positiveIds', 'positive_id', 'pos_ids', 'pos_id'],
-		...['doc_ids', 'doc_id'],
-	],
-	negativeIds: ['negative_ids', 'negativeIds', 'negative_id', 'neg_ids', 'neg_id'],
-	positiveScores: ['positive_scores', 'positiveScores', 'pos_scores', 'pos_score', 'scores'],
-	negativeScores: ['negative_scores', 'negativeScores', 'neg_scores', 'neg_score'],
-	teacherScores: ['teacher_scores', 'teacherScores'],
-	label: ['label'],
-	score: ['score'],
-};
-
-const fieldOf = new Map(
-	Object.entries(namesOf).flatMap(([field, names]) =>
-		names.map((name, rank) => [name, {field: field as Field, rank}] as const),
-	),
-);
+/** How records are read. */
+export interface ParseRule {
+	/** Default pair. */
+	kind?: RowKind | undefined;
+	/** The names that the user gave to fields. */
+	names?: Names | undefined;
+	/** Whether the scores of a teacher choose the positive among all texts. Default false. */
+	byTeacher?: boolean | undefined;
+}
 
 /** Fields that say something of the positives and negatives. */
 const documentFields = [
 	...(['positiveIds', 'negativeIds', 'positiveScores', 'negativeScores', 'teacherScores'] as const),
 ];
 
-const numberedNegative = /^(?:hard_)?neg(?:ative)?_?(\d+)$/;
-
-/** A value of the record and the name it has there. */
-interface Found {
-	name: string;
-	value: unknown;
-	rank: number;
-}
-
-interface Fields {
-	where: string;
-	found: Partial<Record<Field, Found>>;
-	numbered: {name: string; value: unknown; number: number}[];
-	unknown: string[];
-}
-
 /** Reads one row. `where` begins every message; fields that are not used come back by name. */
 export function parseRecord(
 	value: unknown,
 	where: string,
-	kind: RowKind = 'pair',
+	{kind = 'pair', names, byTeacher = false}: ParseRule = {},
 ): {record: TrainingRecord; unknownFields: string[]} {
-	const fields = Array.isArray(value) ? fieldsOfTuple(value, where) : fieldsOfObject(value, where);
+	const fields = layoutOf(value, names).fields(value, {where, names});
+	if (names !== undefined) expectGiven(fields, names);
 	if (kind === 'text') leaveDocuments(fields);
 	else leave(fields, 'text');
+	const query = readQuery(fields);
 	const record: TrainingRecord = {
-		query: readQuery(fields),
-		positives: kind === 'text' ? [] : readPositives(fields),
+		query,
+		positives: kind === 'text' ? [] : readPositives(fields, byTeacher),
 		negatives: readNegatives(fields),
 	};
-	assign(record, 'prompt', readPrompt(fields));
+	assign(record, 'prompt', readString(fields, 'prompt'));
 	assign(record, 'queryId', readIds(fields, 'queryId', 1)?.[0]);
 	assign(record, 'positiveIds', readIds(fields, 'positiveIds', record.positives.length));
 	assign(record, 'negativeIds', readIds(fields, 'negativeIds', record.negatives.length));
@@ -99,19 +76,32 @@ export function parseRecord(
 	assignTeacherScores(record, fields);
 	assign(record, 'score', readScores(fields, 'score', 1)?.[0]);
 	assign(record, 'label', readLabel(fields));
-	return {record, unknownFields: fields.unknown};
+	assignContext(record, fields);
+	return {
+		record: byTeacher ? chosenByTeacher(record, where) : record,
+		unknownFields: [...new Set(fields.unknown)],
+	};
 }
 
 /** Whether a value means to be a record: it has a name or a position that only records have. */
 export function isRecordLike(value: unknown): boolean {
-	if (Array.isArray(value)) return value.length > 1 && typeof value[0] === 'string';
-	if (typeof value !== 'object' || value === null) return false;
-	const names = [...namesOf.query, ...namesOf.positives];
-	return names.some(name => Object.hasOwn(value, name));
+	return looksLikeRecord(value);
 }
 
-function refuse(where: string, expected: string, got: string): never {
-	throw new EngineError('DATA_ROW', `${where}: expected ${expected}, got ${got}`);
+/** The same under names that the user gave. */
+export function looksLikeRecord(value: unknown, names?: Names): boolean {
+	if (Array.isArray(value)) return value.length > 1 && typeof value[0] === 'string';
+	if (typeof value !== 'object' || value === null) return false;
+	return hasField(value, 'query', names) || hasField(value, 'positives', names);
+}
+
+/** Refuses a record without the query or the positive that the user gave a name. */
+function expectGiven(fields: Fields, names: Names): void {
+	for (const [name, field] of names) {
+		if (field !== 'query' && field !== 'positives') continue;
+		if (fields.found[field]?.name === name) continue;
+		refuse(fields.where, `a "${name}", as the map of names says`, listOf(fields));
+	}
 }
 
 function assign<K extends keyof TrainingRecord>(
@@ -131,11 +121,41 @@ function assignTeacherScores(record: TrainingRecord, fields: Fields): void {
 	record.negativeScores = scores.slice(positives.length);
 }
 
-/** Counts a field as not used. */
-function leave({found, unknown}: Fields, field: Field): void {
-	const left = found[field];
-	if (left !== undefined) unknown.push(left.name);
-	delete found[field];
+/** The record whose positive is the text that its teacher scores highest, the first of equals. */
+function chosenByTeacher(record: TrainingRecord, where: string): TrainingRecord {
+	const {positives, negatives, positiveScores = [], negativeScores = []} = record;
+	const scores = [...positiveScores, ...negativeScores];
+	const texts = [...positives, ...negatives];
+	if (scores.length !== texts.length || texts.length === 0) {
+		refuse(where, '"teacher_scores" of all texts, by which to choose', `${scores.length} scores`);
+	}
+
+	const best = scores.indexOf(scores.reduce((most, score) => Math.max(most, score)));
+	const others = <T>(list: readonly T[]) => list.filter((_, index) => index !== best);
+	if (best < positives.length) return onlyPositive(record, best);
+	const ids = record.positives.length === (record.positiveIds ?? []).length;
+	const {positiveIds: _, negativeIds, ...rest} = record;
+	const own = best - positives.length;
+	return {
+		...rest,
+		positives: [texts[best]!],
+		negatives: others(texts).slice(positives.length),
+		positiveScores: [scores[best]!],
+		negativeScores: others(scores).slice(positives.length),
+		...(ids && negativeIds && {positiveIds: [negativeIds[own]!]}),
+		...(negativeIds && {negativeIds: negativeIds.filter((_, index) => index !== own)}),
+	};
+}
+
+/** The record with one of its positives. */
+function onlyPositive(record: TrainingRecord, index: number): TrainingRecord {
+	const {positives, positiveScores, positiveIds} = record;
+	return {
+		...record,
+		positives: [positives[index]!],
+		...(positiveScores && {positiveScores: [positiveScores[index]!]}),
+		...(positiveIds && {positiveIds: [positiveIds[index]!]}),
+	};
 }
 
 /** Makes the text the query, and leaves what goes with documents. */
@@ -149,49 +169,6 @@ function leaveDocuments(fields: Fields): void {
 	for (const field of documentFields) leave(fields, field);
 }
 
-function fieldsOfTuple(tuple: readonly unknown[], where: string): Fields {
-	const [query, positive, ...rest] = tuple;
-	if (tuple.length < 2) refuse(where, '[query, positive, …]', `an array of ${tuple.length}`);
-	const found: Fields['found'] = {
-		query: {name: '0', value: query, rank: 0},
-		positives: {name: '1', value: positive, rank: 0},
-	};
-	if (rest.length === 1 && typeof rest[0] === 'number') {
-		const label = {name: '2', value: rest[0], rank: 0};
-		return {where, found: {...found, label}, numbered: [], unknown: []};
-	}
-
-	const numbered = rest.map((value, index) => ({name: `${index + 2}`, value, number: index}));
-	return {where, found, numbered, unknown: []};
-}
-
-function fieldsOfObject(value: unknown, where: string): Fields {
-	if (typeof value !== 'object' || value === null) refuse(where, 'an object', kindOf(value));
-	const fields: Fields = {where, found: {}, numbered: [], unknown: []};
-	for (const [name, content] of Object.entries(value)) {
-		if (content !== null && content !== undefined) sortIn(fields, name, content);
-	}
-
-	fields.numbered.sort((a, b) => a.number - b.number);
-	return fields;
-}
-
-function sortIn({found, numbered, unknown}: Fields, name: string, value: unknown): void {
-	const known = fieldOf.get(name);
-	if (known === undefined) {
-		const number = numberedNegative.exec(name)?.[1];
-		if (number === undefined) unknown.push(name);
-		else numbered.push({name, value, number: Number(number)});
-		return;
-	}
-
-	const rival = found[known.field];
-	if (rival !== undefined) unknown.push(rival.rank < known.rank ? name : rival.name);
-	if (rival === undefined || rival.rank > known.rank) {
-		found[known.field] = {name, value, rank: known.rank};
-	}
-}
-
 function readQuery(fields: Fields): string {
 	const {where, found} = fields;
 	const query = found.query;
@@ -199,24 +176,23 @@ function readQuery(fields: Fields): string {
 	return readText(query.value, `"${query.name}"`, where);
 }
 
-function readPositives(fields: Fields): string[] {
+function readPositives(fields: Fields, byTeacher: boolean): string[] {
 	const {where, found} = fields;
 	const positives = found.positives;
 	if (positives === undefined) refuse(where, 'a "positive"', listOf(fields));
 	const texts = readTexts(positives.value, positives.name, where);
-	if (texts.length === 0) refuse(where, `"${positives.name}" to hold a text`, 'an empty array');
-	return texts;
+	if (texts.length > 0 || byTeacher) return texts;
+	if (found.teacherScores === undefined) {
+		refuse(where, `"${positives.name}" to hold a text`, 'an empty array');
+	}
+
+	const hint = 'use --positives teacher to take the one of the highest score';
+	return refuse(where, 'a "positive"', `only texts with "${found.teacherScores.name}"; ${hint}`);
 }
 
 function readNegatives({where, found: {negatives}, numbered}: Fields): string[] {
 	const listed = negatives === undefined ? [] : readTexts(negatives.value, negatives.name, where);
 	return [...listed, ...numbered.flatMap(({name, value}) => readTexts(value, name, where))];
-}
-
-/** The fields that a record has instead of the one it lacks. */
-function listOf({found, unknown}: Fields): string {
-	const names = [...Object.values(found).map(({name}) => name), ...unknown].slice(0, 8);
-	return names.length === 0 ? 'no fields' : `only ${names.map(name => `"${name}"`).join(', ')}`;
 }
 
 /** A text, or a list of them; a string is one element, never its characters. */
@@ -245,9 +221,31 @@ function readText(value: unknown, name: string, where: string): string {
 	return value;
 }
 
-function readPrompt({where, found: {prompt}}: Fields): string | undefined {
-	if (prompt === undefined || typeof prompt.value === 'string') return prompt?.value as string;
-	return refuse(where, `"${prompt.name}" to be a string`, kindOf(prompt.value));
+function readString({where, found}: Fields, field: Field): string | undefined {
+	const text = found[field];
+	if (text === undefined || typeof text.value === 'string') return text?.value as string;
+	return refuse(where, `"${text.name}" to be a string`, kindOf(text.value));
+}
+
+/** What goes with a record beside its texts; a string where a list is meant is one element. */
+function assignContext(record: TrainingRecord, fields: Fields): void {
+	assign(record, 'task', readString(fields, 'task'));
+	assign(record, 'answers', readStrings(fields, 'answers'));
+	assign(record, 'history', readStrings(fields, 'history'));
+	assign(record, 'candidates', readStrings(fields, 'candidates'));
+	const ids = fields.found.candidateIds?.value;
+	const count = record.candidates?.length ?? (Array.isArray(ids) ? ids.length : 1);
+	assign(record, 'candidateIds', readIds(fields, 'candidateIds', count));
+}
+
+function readStrings({where, found}: Fields, field: Field): string[] | undefined {
+	const texts = found[field];
+	if (texts === undefined) return;
+	const list: unknown[] = Array.isArray(texts.value) ? texts.value : [texts.value];
+	return list.map((text, index) => {
+		if (typeof text === 'string') return text;
+		return refuse(where, `"${texts.name}[${index}]" to be a string`, kindOf(text));
+	});
 }
 
 /** Ids as strings, exactly. A list that does not go with the texts is left, as a field not used. */

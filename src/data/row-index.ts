@@ -6,7 +6,8 @@ import {EngineError} from '../errors.js';
 import type {Slice} from '../files/records.js';
 import {giveTurn} from '../pace.js';
 import {Column, HashTable} from './columns.js';
-import {parseRecord, type RowKind, type TrainingRecord} from './record.js';
+import {layoutOf} from './layouts/index.js';
+import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
 import type {SourceFile} from './sources.js';
 import {textHash} from './text-hash.js';
 
@@ -67,58 +68,64 @@ export class BadLines {
 	}
 }
 
-/** What records are to be. */
-export interface RecordRule {
-	/** Default pair. */
-	kind?: RowKind | undefined;
+/** How records are read, and what they are to be. */
+export interface RecordRule extends ParseRule {
 	/** Refuses a record that does not fit what it is for, as a bad line. */
 	expect?: ((record: TrainingRecord, where: string) => void) | undefined;
 }
 
 export interface Scan extends RecordRule {
-	index: RowIndex;
 	bad: BadLines;
-	warnings: string[];
 	signal?: AbortSignal | undefined;
 }
 
-/** Reads a whole file into the index; returns its checksum and its number of records. */
-export async function scanFile(
-	file: SourceFile,
-	{warnings, signal, ...scan}: Scan,
-): Promise<{sha256: string; rows: number}> {
-	const {index, bad} = scan;
+/** What one file holds. */
+export interface FileIndex {
+	index: RowIndex;
+	sha256: string;
+	/** What is worth saying of the file. */
+	warnings: string[];
+	/** Names given by the user that no record has. */
+	missing: string[];
+}
+
+/** Reads a whole file and makes its index and its checksum. */
+export async function scanFile(file: SourceFile, {signal, ...scan}: Scan): Promise<FileIndex> {
+	const {bad, names = new Map()} = scan;
+	const index = new RowIndex();
 	const hash = createHash('sha256');
-	const facts = new FileFacts();
-	const before = {rows: index.length, bad: bad.count};
+	const facts = new FileFacts([...names.keys()]);
+	const before = bad.count;
 	for await (const slices of file.format.slices({signal, onPiece: piece => hash.update(piece)})) {
 		for (const slice of slices) {
 			const pause = giveTurn(signal);
 			if (pause !== undefined) await pause;
-			readSlice(slice, file, {...scan, facts});
+			readSlice(slice, file, {...scan, index, facts});
 		}
 	}
 
-	const rows = index.length - before.rows;
-	if (rows === 0 && bad.count === before.bad) {
+	if (index.length === 0 && bad.count === before) {
 		throw new EngineError('FILE_EMPTY', `${file.path}: expected records, got none`);
 	}
 
-	warnings.push(...facts.warnings(file.path));
-	return {sha256: hash.digest('hex'), rows};
+	const {missing} = facts;
+	return {index, sha256: hash.digest('hex'), warnings: facts.warnings(file.path), missing};
 }
 
 function readSlice(
 	slice: Slice,
 	{format}: SourceFile,
-	{index, bad, facts, kind, expect}: Omit<Scan, 'warnings' | 'signal'> & {facts: FileFacts},
+	{index, bad, facts, expect, ...rule}: Omit<Scan, 'signal'> & {index: RowIndex; facts: FileFacts},
 ): void {
 	try {
 		const value = format.parse(slice.text, slice.where);
-		const {record, unknownFields} = parseRecord(value, slice.where, kind);
+		const layout = layoutOf(value, rule.names).name;
+		facts.expectLayout(layout, slice.where);
+		facts.see(value);
+		const {record, unknownFields} = parseRecord(value, slice.where, rule);
 		expect?.(record, slice.where);
 		index.push(slice, record);
-		facts.push(record, unknownFields, slice.where);
+		facts.push(record, {unknown: unknownFields, layout, where: slice.where});
 	} catch (error) {
 		if (!(error instanceof EngineError)) throw error;
 		bad.push(error.message);
@@ -129,10 +136,39 @@ function readSlice(
 class FileFacts {
 	readonly #unknown = new Set<string>();
 	readonly #textOfId = {query: new HashTable(), document: new HashTable()};
+	/** Names that are looked for and were not seen. */
+	#missing: string[];
+	#layout: {name: string; where: string} | undefined;
 	#contradictions = 0;
 	#firstContradiction = '';
 
-	push(record: TrainingRecord, unknown: readonly string[], where: string): void {
+	constructor(names: string[]) {
+		this.#missing = names;
+	}
+
+	get missing(): string[] {
+		return this.#missing;
+	}
+
+	see(value: unknown): void {
+		if (this.#missing.length === 0 || typeof value !== 'object' || value === null) return;
+		this.#missing = this.#missing.filter(name => !Object.hasOwn(value, name));
+	}
+
+	/** Refuses a record of another layout than those before it. */
+	expectLayout(name: string, where: string): void {
+		if (this.#layout === undefined || this.#layout.name === name) return;
+		const {name: first, where: begin} = this.#layout;
+		const expected = `expected a record of the layout of ${begin} (${first})`;
+		const message = `${where}: ${expected}, got another (${name}); put them into files of their own`;
+		throw new EngineError('DATA_ROW', message);
+	}
+
+	push(
+		record: TrainingRecord,
+		{unknown, layout, where}: {unknown: readonly string[]; layout: string; where: string},
+	): void {
+		this.#layout ??= {name: layout, where};
 		for (const name of unknown) if (this.#unknown.size <= quotedNames) this.#unknown.add(name);
 		this.#pushId('query', record.queryId, record.query, where);
 		record.positiveIds?.forEach((id, n) => {

@@ -7,7 +7,8 @@ import {EngineError, kindOf} from '../errors.js';
 import {readFailure} from '../files/failures.js';
 import {openToRead} from '../files/open.js';
 import {jsonLinesFormat, type RecordFormat, recognise} from '../files/records.js';
-import {isRecordLike} from './record.js';
+import type {Names} from './fields.js';
+import {looksLikeRecord} from './record.js';
 import {type RecordLike, spool} from './spool.js';
 
 /** A path, `name=path`, a folder of data files, or records in memory or from a stream. */
@@ -30,6 +31,12 @@ export interface OpenSources {
 	warnings: string[];
 }
 
+/** Sources as they are being opened. */
+interface Opening extends OpenSources {
+	names: Names | undefined;
+	signal: AbortSignal | undefined;
+}
+
 /** The sources in what a user gives as `data`: one source, or a list of paths. */
 export function sourcesOf(data: unknown): DataSource[] {
 	if (typeof data === 'string') return [data];
@@ -48,19 +55,18 @@ export function sourcesOf(data: unknown): DataSource[] {
 /** Opens every file of every source. The caller closes them; after a failure none is open. */
 export async function openSources(
 	sources: readonly DataSource[],
-	signal?: AbortSignal,
+	{names, signal}: {names?: Names | undefined; signal?: AbortSignal | undefined} = {},
 ): Promise<OpenSources> {
-	const open: OpenSources = {files: [], warnings: []};
+	const open: Opening = {files: [], warnings: [], names, signal};
 	try {
 		let spooled = 0;
 		for (const source of sources) {
 			signal?.throwIfAborted();
 			if (typeof source === 'string') await openPath(source, open);
-			else
-				await openRecords(source, spooled++ === 0 ? 'records' : `records-${spooled}`, open, signal);
+			else await openRecords(source, spooled++ === 0 ? 'records' : `records-${spooled}`, open);
 		}
 
-		return open;
+		return {files: open.files, warnings: open.warnings};
 	} catch (error) {
 		await closeAll(open.files);
 		throw error;
@@ -82,17 +88,16 @@ export async function refuseChanged({handle, path, bytes, changed}: SourceFile):
 async function openRecords(
 	records: Exclude<DataSource, string>,
 	name: string,
-	open: OpenSources,
-	signal?: AbortSignal,
+	open: Opening,
 ): Promise<void> {
-	const handle = await spool(records, name, signal);
+	const handle = await spool(records, name, open.signal);
 	const file = await sourceFile({name, path: name}, handle, jsonLinesFormat(handle, name));
 	open.files.push(file);
 	if (file.bytes > 0) return;
 	throw new EngineError('DATA_EMPTY', `${name}: expected at least one record, got none`);
 }
 
-async function openPath(source: string, open: OpenSources): Promise<void> {
+async function openPath(source: string, open: Opening): Promise<void> {
 	const {name, path} = await splitName(source);
 	const info = await stat(path).catch((error: unknown) => {
 		throw readFailure(path, error);
@@ -130,7 +135,7 @@ async function splitName(source: string): Promise<{name: string; path: string}> 
 The data files of a folder by name; what holds no records is named in a warning, hidden files are
 not looked at.
 */
-async function openFolder(name: string, folder: string, open: OpenSources): Promise<void> {
+async function openFolder(name: string, folder: string, open: Opening): Promise<void> {
 	const before = open.files.length;
 	const entries = (await readdir(folder)).filter(entry => !entry.startsWith('.')).sort();
 	for (const entry of entries) {
@@ -144,11 +149,11 @@ async function openFolder(name: string, folder: string, open: OpenSources): Prom
 	throw new EngineError('DATA_EMPTY', `${folder}: expected files of records, got ${got}`);
 }
 
-async function openIfData(name: string, path: string, open: OpenSources): Promise<boolean> {
+async function openIfData(name: string, path: string, open: Opening): Promise<boolean> {
 	const handle = await openToRead(path);
 	return keepOpen(handle, async () => {
 		const format = await recognise(handle, path).catch(refusalOf);
-		const isData = format !== undefined && (await beginsWithRecord(format));
+		const isData = format !== undefined && (await beginsWithRecord(format, open.names));
 		if (isData) open.files.push(await sourceFile({name, path}, handle, format));
 		else await handle.close();
 		return isData;
@@ -165,11 +170,14 @@ function refusalOf(error: unknown): undefined {
 A first row that cannot be read counts as a record gone wrong, but for the `{` of an indented
 document.
 */
-async function beginsWithRecord({slices, parse}: RecordFormat): Promise<boolean> {
+async function beginsWithRecord(
+	{slices, parse}: RecordFormat,
+	names: Names | undefined,
+): Promise<boolean> {
 	for await (const [first] of slices()) {
 		if (first === undefined) continue;
 		try {
-			return isRecordLike(parse(first.text, first.where));
+			return looksLikeRecord(parse(first.text, first.where), names);
 		} catch {
 			return first.text.trim() !== '{';
 		}

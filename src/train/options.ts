@@ -40,7 +40,10 @@ export const trainSchema = z.object({
 		.default('all')
 		.describe('hard negatives of a row'),
 	negativeChoice: z.enum(['first', 'random']).default('first').describe('which negatives'),
-	positives: z.enum(['first', 'random', 'each']).default('first').describe('which positives'),
+	positives: z
+		.enum(['first', 'random', 'each', 'teacher'])
+		.default('first')
+		.describe('which positives; teacher: of all texts the one of the highest score'),
 	resample: z
 		.enum(['epoch', 'once'])
 		.default('epoch')
@@ -49,6 +52,14 @@ export const trainSchema = z.object({
 		.enum(['tile', 'replace', 'fewer', 'drop', 'error'])
 		.default('fewer')
 		.describe('what to do with a row of too few negatives'),
+	map: z
+		.union([z.array(z.string()), z.record(z.string(), z.string())])
+		.optional()
+		.meta({
+			description: 'how the data call a field, as query=title; may be repeated',
+			expected: 'field=name',
+			placeholder: 'FIELD=NAME',
+		}),
 	queryMaxLength: count.optional().describe('longest query in tokens'),
 	documentMaxLength: count.optional().describe('longest document in tokens'),
 	queryPrompt: z.string().optional().describe("literal prompt of queries (default: the model's)"),

@@ -2,6 +2,7 @@
 
 import {readFileSync} from 'node:fs';
 import {type Dataset, openDataset} from '../data/dataset.js';
+import {mapOf} from '../data/fields.js';
 import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
@@ -76,7 +77,13 @@ export async function prepareRun(
 	const rules = rulesOf(model, settings);
 	const {needs = {}} = loss;
 	const expect = needsCheck(loss, settings);
-	const dataset = await openDataset(sourcesOf(request.data), {kind: needs.row, expect, signal});
+	const dataset = await openDataset(sourcesOf(request.data), {
+		kind: needs.row,
+		map: settings.map && mapOf(settings.map),
+		byTeacher: settings.positives === 'teacher',
+		expect,
+		signal,
+	});
 	try {
 		for (const warning of dataset.warnings) onMessage?.(warning);
 		const rows = await Rows.select(dataset, settings, {signal});
