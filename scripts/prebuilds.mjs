@@ -8,8 +8,8 @@ import {ensureBuilt, start} from './build.mjs';
 import {filesBelow, root} from './freshness.mjs';
 import {BuildError} from './toolchain.mjs';
 
-// Debian 12, Ubuntu 22.04, RHEL 9.
-const newestGlibc = 34;
+/** The minor number of glibc 2 in Debian 12, Ubuntu 22.04 and RHEL 9 that may be needed at most. */
+export const newestGlibc = 34;
 
 await start(import.meta.url, () => {
 	ensureBuilt();
@@ -33,6 +33,6 @@ await start(import.meta.url, () => {
 });
 
 /** The minor number of the newest glibc 2 whose symbols a binary asks for. */
-function glibcOf(binary) {
+export function glibcOf(binary) {
 	return Math.max(0, ...[...binary.matchAll(/GLIBC_2\.(\d+)/g)].map(match => Number(match[1])));
 }
