@@ -9,6 +9,7 @@ import {parseArgs} from 'node:util';
 import {watch} from './watch.mjs';
 
 const here = import.meta.dirname;
+const mostKept = 24_000;
 const names = readdirSync(join(here, 'targets'))
 	.map(file => file.replace('.mjs', ''))
 	.sort();
@@ -45,7 +46,7 @@ for (const name of chosen) {
 	const corpus = join(here, 'corpus', name);
 	const result = await watch({target, corpus, seconds, inputs, seed: Number(values.seed)});
 	for (const {bytes, error} of result.findings) report(name, bytes, error);
-	if (values.keep) for (const bytes of result.kept.filter(isShort)) put(name, 'kept', bytes);
+	if (values.keep) for (const bytes of fewOf(result.kept)) put(name, 'kept', bytes);
 	findings += result.findings.length;
 	total += result.inputs;
 	const rate = Math.round(result.inputs / result.seconds);
@@ -57,8 +58,13 @@ for (const name of chosen) {
 console.log(`${total} inputs, ${findings} findings`);
 process.exitCode = findings > 0 ? 1 : 0;
 
-function isShort({length}) {
-	return length <= 1024;
+/** Of inputs by rising length as many as a corpus may take in: all of them are part of the repository. */
+function fewOf(kept) {
+	let size = 0;
+	return kept.filter(({length}) => {
+		size += length;
+		return size <= mostKept;
+	});
 }
 
 function report(name, bytes, error) {
