@@ -7,7 +7,7 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import {parseOptions} from '../options.js';
 import {type EvaluateSettings, evaluateSchema} from './options.js';
 import {compareOutcomes, measure, type SetResult} from './outcome.js';
-import type {Watching} from './retrieval.js';
+import {runDepth, type Watching} from './retrieval.js';
 import {type EvaluationSet, openSet, type SetSource} from './sets.js';
 import {writeRun} from './trec-write.js';
 
@@ -89,8 +89,9 @@ export async function evaluateSets(
 		const outcome = await measure(model, set, settings, watch(set));
 		const {result, details} = outcome;
 		if (settings.run !== undefined && details.task === 'retrieval') {
-			const {overwrite, run} = settings;
-			await writeRun(run, details.rankings, {overwrite, signal});
+			const {overwrite, run, ties, k} = settings;
+			const depth = runDepth(k);
+			await writeRun(run, details.rankings, {overwrite, signal, ties, depth});
 		}
 		if (compare) {
 			const before = await measure(compare, set, settings, watch(set));

@@ -27,8 +27,10 @@ export type RetrievalOutcome = RetrievalReport & {
 	truncatedDocuments: number;
 };
 
-// As trec_eval's runs usually go: what lies behind it counts as not found.
-const depth = 1000;
+/** Documents ranked for a query, 1000 as trec_eval's runs usually go: what lies behind is not found. */
+export function runDepth(k: readonly number[]): number {
+	return Math.max(1000, ...k);
+}
 
 export async function evaluateRetrieval(
 	model: EmbeddingModel,
@@ -38,7 +40,7 @@ export async function evaluateRetrieval(
 ): Promise<RetrievalOutcome> {
 	const {k, ties, ignoreIdenticalIds} = settings;
 	const {signal} = watching;
-	const kept = Math.max(depth, ...k);
+	const kept = runDepth(k);
 	const encode = encoderOf(model, set, settings, watching);
 	const queries = await encode(set.queries, {promptText: queryPromptOf(model, settings)});
 	const documents = {truncated: 0};

@@ -4,7 +4,7 @@ import {EngineError} from '../errors.js';
 import {writeFailure} from '../files/failures.js';
 import {openToWrite} from '../files/open.js';
 import {Output} from '../files/output.js';
-import {type Judgements, orderRanking} from './metrics.js';
+import {type Judgements, orderRanking, type Ties} from './metrics.js';
 import type {Rankings} from './rankings.js';
 import {pausing} from './turns.js';
 
@@ -19,23 +19,22 @@ export interface WriteRunOptions extends WriteOptions {
 	tag?: string | undefined;
 	/** The most documents of a query. Default 1000. */
 	depth?: number | undefined;
+	/** The order of equal scores: `stable` as given, otherwise that of trec_eval. Default `trec`. */
+	ties?: Ties | undefined;
 }
 
-/**
-Writes rankings as a run (`query Q0 document rank score tag`), each best first, equal scores in the order
-in which trec_eval ranks them.
-*/
+/** Writes rankings as a run (`query Q0 document rank score tag`), each best first. */
 export async function writeRun(
 	path: string,
 	rankings: Rankings,
-	{tag = 'inbatch', depth = 1000, ...options}: WriteRunOptions = {},
+	{tag = 'inbatch', depth = 1000, ties = 'trec', ...options}: WriteRunOptions = {},
 ): Promise<void> {
 	if (!(Number.isSafeInteger(depth) && depth > 0)) {
 		const message = `depth: expected a whole number above 0, got ${depth}`;
 		throw new EngineError('OPTION_RANGE', message);
 	}
 
-	await writeParts(path, runParts(rankings, {tag, depth}), options);
+	await writeParts(path, runParts(rankings, {tag, depth, ties}), options);
 }
 
 /** Writes judgements (`query 0 document grade`). */
@@ -49,12 +48,12 @@ export async function writeQrels(
 
 async function* runParts(
 	rankings: Rankings,
-	{tag, depth}: {tag: string; depth: number},
+	{tag, depth, ties}: {tag: string; depth: number; ties: Ties},
 ): AsyncGenerator<string, void, undefined> {
 	const end = field(tag, 'a tag');
 	for await (const [query, ranking] of rankings) {
 		const begin = `${queryField(query)} Q0`;
-		const lines = orderRanking(ranking)
+		const lines = orderRanking(ranking, ties === 'stable' ? ties : 'trec')
 			.slice(0, depth)
 			.map(([document, score], place) => {
 				if (!Number.isFinite(score)) throw unwritable('a finite score', `${score}`);

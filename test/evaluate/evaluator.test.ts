@@ -28,15 +28,16 @@ const textOf = (n: number) => {
 };
 const lines = (rows: readonly object[]) => rows.map(row => `${JSON.stringify(row)}\n`).join('');
 
-type Made = {documents: number; queries: number; titled?: boolean};
+type Made = {documents: number; queries: number; titled?: boolean; distinct?: number};
 /** Query n is judged: document n is right, document n + 1 better. */
-function retrievalSet(name: string, {documents, queries, titled = false}: Made): string {
+function retrievalSet(name: string, made: Made): string {
+	const {documents, queries, titled = false, distinct = documents} = made;
 	const path = join(folder, name);
 	mkdirSync(join(path, 'qrels'), {recursive: true});
 	const corpus = Array.from({length: documents}, (_, n) => ({
 		_id: `d${n}`,
 		title: titled ? `title ${n}` : '',
-		text: textOf(n),
+		text: textOf(n % distinct),
 	}));
 	const asked = Array.from({length: queries}, (_, n) => ({
 		_id: `d${n}`,
@@ -183,6 +184,18 @@ describe('a retrieval set', () => {
 		const {results} = await evaluate(model, {retrieval: `mine=${titled}`, split: 'dev'});
 		expect(results[0]).toMatchObject({name: 'mine', queries: 1, queriesWithoutJudgements: 1});
 	});
+
+	test.each(['trec', 'stable', 'expected'] as const)(
+		'with equal documents gives a run of the same metrics to the last digit: %s',
+		async ties => {
+			const path = retrievalSet(`equal ${ties}`, {documents: 1500, queries: 12, distinct: 9});
+			const run = join(folder, `${ties}.run`);
+			const k = [1, 3, 5, 10, 100, 1200];
+			const {results} = await evaluate(model, {retrieval: path, run, ties, k});
+			const {metrics} = await evaluateRun(run, join(path, 'qrels', 'test.tsv'), {ties, k});
+			expect(metrics).toEqual(results[0]!.metrics);
+		},
+	);
 
 	test('can be written as a run that has the same metrics', async () => {
 		const run = join(folder, 'small.run');
