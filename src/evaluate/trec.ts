@@ -99,7 +99,7 @@ function runEntry(text: string, where: string): Entry {
 function qrelsParser(): Parse {
 	let columns = 0;
 	return (text, where) => {
-		const fields = qrelsFields(text);
+		const fields = qrelsFields(text, columns);
 		if (columns === 0) {
 			if (fields.length !== 3 && fields.length !== 4) {
 				const expected = '"query iter document grade" or "query document grade"';
@@ -123,10 +123,12 @@ function qrelsParser(): Parse {
 	};
 }
 
-// Ids of BEIR may hold blanks, so tabs come first.
-function qrelsFields(text: string): string[] {
+// Ids of BEIR may hold blanks, so tabs come first; a line of TREC may have both, but not in its grade.
+function qrelsFields(text: string, columns: number): string[] {
 	const fields = text.split('\t').map(field => field.trim());
-	return fields.length === 3 || fields.length === 4 ? fields : text.trim().split(/\s+/);
+	if (fields.length === 4) return fields;
+	const isBeir = fields.length === 3 && columns !== 4 && !/\s/.test(fields[2]!);
+	return isBeir ? fields : text.trim().split(/\s+/);
 }
 
 function badLine(where: string, expected: string, got: string): EngineError {

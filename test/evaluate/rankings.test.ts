@@ -94,6 +94,20 @@ describe('agreement with trec_eval', () => {
 		expect(compared).toBeGreaterThan(1800);
 	});
 
+	test.each(['qrels', 'tsv'])(
+		'whatever the separators, numbers and ids: formats.%s',
+		async kind => {
+			const [run, qrels] = [join(fixtures, 'formats.run'), join(fixtures, `formats.${kind}`)];
+			const report = await evaluateRun(run, qrels, cutoffs);
+			const expected = printedTable(join(fixtures, 'formats.expected'));
+			const all = new Map([...report.perQuery, ['all', report.metrics] as const]);
+			const compared = [...expected].map(([query, printed]) =>
+				expectAgreement(all.get(query)!, printed, query),
+			);
+			expect(compared).toEqual([27, 27, 27, 27, 27, 27]);
+		},
+	);
+
 	const large = [
 		{run: 'cranfield_bm25', qrels: 'cranfield.qrels'},
 		{run: 'cranfield_bm25_missing', qrels: 'cranfield.qrels'},

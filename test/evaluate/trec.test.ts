@@ -60,6 +60,11 @@ describe('judgements', () => {
 		expect(plain(await readQrels(path))).toEqual({q: {d1: 2, d2: -1}});
 	});
 
+	test('of TREC may mix blanks and tabs', async () => {
+		const path = await file('q\t0\td1 2\nq 0\td2\t1\nq\t0\td3\t0\n q  0 d4 1\n');
+		expect(plain(await readQrels(path))).toEqual({q: {d1: 2, d2: 1, d3: 0, d4: 1}});
+	});
+
 	test.each([
 		['with a header', 'query-id\tcorpus-id\tscore\n'],
 		['without a header', ''],
