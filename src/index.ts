@@ -12,12 +12,15 @@ export type {Metrics, Ties} from './evaluate/metrics.js';
 export type {ModelComparison, SetResult} from './evaluate/outcome.js';
 export type {EvaluationProgress} from './evaluate/retrieval.js';
 export {type AngleOptions, angle} from './loss/angle.js';
+export {type ArcFaceOptions, arcFace} from './loss/arc-face.js';
 export {type BceOptions, bce} from './loss/bce.js';
 export {type BprOptions, bpr} from './loss/bpr.js';
 export {type CircleOptions, circle} from './loss/circle.js';
 export {type ContrastiveOptions, contrastive} from './loss/contrastive.js';
 export {type CosentOptions, cosent} from './loss/cosent.js';
 export {type CosineRegressionOptions, cosineRegression} from './loss/cosine-regression.js';
+export {type DistillOptions, distill} from './loss/distill.js';
+export {type DistillVectorsOptions, distillVectors} from './loss/distill-vectors.js';
 export {
 	type EvaluateLossOptions,
 	evaluateLoss,
@@ -42,6 +45,7 @@ export {type MarginMseOptions, marginMse} from './loss/margin-mse.js';
 export {type MarginRankingOptions, marginRanking} from './loss/margin-ranking.js';
 export {type MseOptions, mse} from './loss/mse.js';
 export {type PearsonOptions, pearson} from './loss/pearson.js';
+export {type SoftmaxOptions, softmax} from './loss/softmax.js';
 export {type TripletOptions, triplet} from './loss/triplet.js';
 export {
 	EmbeddingModel,

@@ -2,12 +2,15 @@
 // one is a file and a line here; the gradient grid tests it unasked.
 
 import {angle} from './angle.js';
+import {arcFace} from './arc-face.js';
 import {bce} from './bce.js';
 import {bpr} from './bpr.js';
 import {circle} from './circle.js';
 import {contrastive} from './contrastive.js';
 import {cosent} from './cosent.js';
 import {cosineRegression} from './cosine-regression.js';
+import {distill} from './distill.js';
+import {distillVectors} from './distill-vectors.js';
 import {hinge} from './hinge.js';
 import {infoNce} from './infonce.js';
 import {klOnScores} from './kl-on-scores.js';
@@ -16,6 +19,7 @@ import {marginMse} from './margin-mse.js';
 import {marginRanking} from './margin-ranking.js';
 import {mse} from './mse.js';
 import {pearson} from './pearson.js';
+import {softmax} from './softmax.js';
 import {triplet} from './triplet.js';
 
 export const losses = {
@@ -35,6 +39,10 @@ export const losses = {
 	circle,
 	marginmse: marginMse,
 	klonscores: klOnScores,
+	distill,
+	distillvectors: distillVectors,
+	arcface: arcFace,
+	softmax,
 } as const;
 
 export type LossName = keyof typeof losses;

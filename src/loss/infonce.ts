@@ -4,7 +4,7 @@ import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {EngineError} from '../errors.js';
 import {joined, similarities} from './inputs.js';
-import {expectColumns, type Loss, type LossInputs, ownersOf} from './loss.js';
+import {expectColumns, type Loss, type LossInputs, type LossNeeds, ownersOf} from './loss.js';
 import {expectBoolean, expectNone, expectNumber, expectOneOf, expectSome} from './options.js';
 
 const allCandidates = ['inBatchPositives', 'ownHard', 'otherHard'] as const;
@@ -85,7 +85,9 @@ export function infoNce(options: InfoNceOptions = {}): Loss {
 		return ops.mean(ops.concatColumns(terms));
 	};
 	const parameters = learnTemperature ? [{name: 'temperature', value: temperature}] : [];
-	return Object.assign(infonce, {parameters, options: settings});
+	const needsOwn = !meetsOthers(settings) && !settings.candidates.includes('otherHard');
+	const needs: LossNeeds = needsOwn ? {negatives: 'some'} : {};
+	return Object.assign(infonce, {parameters, options: settings, needs});
 }
 
 function batchOf(ops: LossOperations, settings: Settings, inputs: LossInputs): Batch {
@@ -195,10 +197,13 @@ function temperatureOf(
 	return ops.clamp(parameters.temperature, leastTemperature);
 }
 
-function expectNegatives({candidates, directions}: Settings, negatives: number): void {
-	const meetsOthers =
-		candidates.includes('inBatchPositives') || directions.some(each => each[1] === 'q');
-	if (negatives === 0 && !meetsOthers) {
+/** Whether a query meets texts of other rows even where there are no hard negatives. */
+function meetsOthers({candidates, directions}: Settings): boolean {
+	return candidates.includes('inBatchPositives') || directions.some(each => each[1] === 'q');
+}
+
+function expectNegatives(settings: Settings, negatives: number): void {
+	if (negatives === 0 && !meetsOthers(settings)) {
 		throw new EngineError(
 			'LOSS_INVALID',
 			'infonce: expected hard negatives, as candidates leave out inBatchPositives, got none; mine some',

@@ -94,6 +94,8 @@ export function expectSome(
 export type Option<T> = {
 	readonly standard: T;
 	readonly check: (loss: string, name: string, value: unknown) => void;
+	/** What a given value stands for. Default itself. */
+	readonly read?: (value: unknown) => unknown;
 };
 
 type Schema = Readonly<Record<string, Option<unknown>>>;
@@ -125,10 +127,31 @@ export function settled<S extends Schema>(
 	const known = Object.keys(schema);
 	const strangers = Object.entries(options).filter(([name]) => !known.includes(name));
 	expectNone(loss, Object.fromEntries(strangers), known);
-	const entries = Object.entries(schema).map(([name, {standard, check}]) => {
-		const value: unknown = options[name as keyof S] ?? standard;
-		check(loss, name, value);
-		return [name, value];
-	});
+	const entries = Object.entries(schema).map(
+		([name, {standard, check, read = (each: unknown) => each}]) => {
+			const value: unknown = read(options[name as keyof S] ?? standard);
+			check(loss, name, value);
+			return [name, value];
+		},
+	);
 	return Object.fromEntries(entries) as Settled<S>;
+}
+
+/** One number or several, each of the range; held as a list. */
+export function numbersOption(
+	standard: readonly number[],
+	range: Range,
+): Option<readonly number[]> {
+	return {
+		standard,
+		read: value => (typeof value === 'number' ? [value] : value),
+		check: (loss, name, value) => {
+			if (!Array.isArray(value)) {
+				refuse('OPTION_TYPE', loss, `${name} to be a number or an array`, show(value));
+			}
+			for (const each of value) {
+				expectNumber(loss, `each of ${name}`, each, range);
+			}
+		},
+	};
 }

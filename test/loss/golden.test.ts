@@ -23,7 +23,8 @@ async function expectValue(
 	expected: number,
 ): Promise<void> {
 	const loss = (losses[name] as (options: object) => Loss)(options);
-	expect((await evaluateLoss(loss, inputs)).value).toBeCloseTo(expected, 5);
+	const size = Math.max(1, Math.abs(expected));
+	expect((await evaluateLoss(loss, inputs)).value / size).toBeCloseTo(expected / size, 5);
 }
 
 /** Pairs of unit vectors with these cosines, or of width 1 with these dot products. */
@@ -96,11 +97,109 @@ const shares = [0.7, 0.3, 0.6, 0.4];
 describe('a teacher of each query’s documents', () => {
 	const options = {similarity: 'dot', studentTemperature: 1, teacherTemperature: 1};
 
+	const stable = {similarity: 'dot', temperature: 1, method: 'stable'};
+	const both = {similarity: 'dot', temperature: 1, contrastiveWeight: 0.2};
+	const alone = {...both, distillWeight: 0};
+
+	test.each([
+		['stable, of scores', stable, shares, 0.431778],
+		['stable, of logarithms', stable, shares.map(Math.log), 0.422306],
+		['kl', {similarity: 'dot', temperature: 1}, shares, 0.190061],
+		['kl beside the softmax', both, shares, 0.2 * 0.338503 + 0.190061],
+		['the softmax alone, unweighted', alone, shares, 0.338503],
+	])('distill by %s', async (_, how, scores, expected) => {
+		const given = {...scored, scores: Float32Array.from(scores)};
+		await expectValue(['distill', how], given, expected);
+	});
+
 	test.each([
 		['scores', shares, 0.190061],
 		['logarithms', shares.map(Math.log), 0.128157],
 	])('klonscores of %s', async (_, scores, expected) => {
 		const given = {...scored, scores: Float32Array.from(scores)};
 		await expectValue(['klonscores', options], given, expected);
+	});
+});
+
+describe('classes', () => {
+	const weight = Float32Array.of(1, 0, 0, 0, 0, 1, 0, 1);
+
+	test.each([
+		['the first query in class 1', 0, 1, 0.034098],
+		['the second query in class 0', 1, 0, 14.382767],
+	])('arcface of %s', async (_, row, label, expected) => {
+		const x = column([...queries.data.slice(4 * row, 4 * row + 4)]);
+		const given = {labels: Float32Array.of(label), parameters: {weight}};
+		await expectValue(['arcface', {}], {columns: [x], ...given}, expected);
+	});
+
+	test('a margin holds for its epoch, and the last for all that follow', async () => {
+		const loss = losses.arcface({margin: [0.1, 0.2, 0.4]});
+		const given = {columns: [queries], labels: Float32Array.of(0, 1), parameters: {weight}};
+		const margins = [0, 1, 2, 7].map(async epoch => {
+			const {reports} = await evaluateLoss(loss, {...given, epoch});
+			return reports.margin;
+		});
+		expect(await Promise.all(margins)).toEqual([0.1, 0.2, 0.4, 0.4]);
+	});
+
+	test('focal with gamma 0 is the cross-entropy', async () => {
+		const given = {columns: [queries], labels: Float32Array.of(0, 1)};
+		const {value} = await evaluateLoss(losses.softmax(), given);
+		await expectValue(['softmax', {form: 'focal', gamma: 0}], given, value);
+	});
+});
+
+describe('a teacher’s vectors', () => {
+	/** Three unit vectors with the cosines of (1, 2), (1, 3) and (2, 3). */
+	const withPairs = (a: number, b: number, c: number) => {
+		const [y, across] = [Math.sqrt(1 - a * a), (c - a * b) / Math.sqrt(1 - a * a)];
+		return column([1, 0, 0], [a, y, 0], [b, across, Math.sqrt(1 - b * b - across * across)]);
+	};
+	const none = {cosineWeight: 0, similarityWeight: 0, tripletWeight: 0};
+	const student = withPairs(0.5, 0.6, 0.1);
+	const teacher = withPairs(0.9, 0.2, 0.4);
+
+	test.each([
+		[{...none, tripletWeight: 1}, 0.21],
+		[{...none, similarityWeight: 1}, 0.091111],
+		[{...none, similarityWeight: 200, tripletWeight: 20}, 200 * 0.0911111 + 20 * 0.21],
+	])('distillvectors %j', async (options, expected) => {
+		const given = {columns: [student], teacher};
+		await expectValue(['distillvectors', options], given, expected);
+	});
+
+	test('ties of the teacher count as rising', async () => {
+		const given = {columns: [withPairs(0.5, 0.3, 0.1)], teacher: withPairs(0.4, 0.4, 0.4)};
+		await expectValue(
+			['distillvectors', {...none, tripletWeight: 3, margin: 0}],
+			given,
+			0.2 + 0.4 + 0.2,
+		);
+	});
+
+	test.each([1, 2])('of %d texts have no pairs of pairs', async rows => {
+		const texts = column(
+			...[
+				[1, 2],
+				[2, 3],
+			].slice(0, rows),
+		);
+		const {value, gradients} = await evaluateLoss(losses.distillvectors(), {
+			columns: [texts],
+			teacher: column(
+				...[
+					[3, 1],
+					[1, 1],
+				].slice(0, rows),
+			),
+		});
+		expect([value, ...gradients[0]!].every(Number.isFinite)).toBe(true);
+	});
+
+	test('of more texts than pairs of pairs have room for are refused', async () => {
+		const texts = column(...Array.from({length: 92}, (_, n) => [n + 1, 1]));
+		const call = evaluateLoss(losses.distillvectors(), {columns: [texts], teacher: texts});
+		await expect(call).rejects.toThrow('expected at most 91 texts in a batch, got 92');
 	});
 });

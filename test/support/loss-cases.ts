@@ -29,6 +29,26 @@ const variants: Readonly<Partial<Record<LossName, readonly Options[]>>> = {
 		{group: 'batch', teacherTemperature: 0.3, studentTemperature: 0.2},
 		{similarity: 'dot', teacherTemperature: 0.5, studentTemperature: 2},
 	],
+	distill: [
+		{temperature: 0.2, teacherTemperature: 0.5},
+		{temperature: 0.2, method: 'stable'},
+		{temperature: 1, similarity: 'dot', method: 'stable', contrastiveWeight: 0.2},
+		{temperature: 0.5, distillWeight: 0, contrastiveWeight: 3},
+	],
+	arcface: [
+		{classes: 5, margin: [0.3, 0.4], labelSmoothing: 0.1, scale: 4},
+		{classes: 3, easyMargin: true, scale: 8, margin: 1.2},
+		{classes: 3, scale: 8, margin: 1.5},
+	],
+	softmax: [
+		{classes: 4, row: 'pair', labelSmoothing: 0.1},
+		{classes: 3, form: 'focal', gamma: 1.5},
+		{classes: 3, form: 'dice', smooth: 0.5},
+	],
+	distillvectors: [
+		{cosineWeight: 0, mseWeight: 2, similarityWeight: 0, tripletWeight: 0},
+		{widths: [1, 2], margin: 0.4, tripletWeight: 3, similarityWeight: 5},
+	],
 	marginranking: [{margin: 0.4, similarity: 'dot'}],
 };
 
