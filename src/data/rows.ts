@@ -27,6 +27,8 @@ export interface RowTexts {
 	score?: number;
 	/** A score for each of the negatives. */
 	negativeScores?: number[];
+	/** The row of the teacher's vectors, where the record says it. */
+	teacherRow?: number;
 }
 
 const quotedRecords = 5;
@@ -122,7 +124,7 @@ export class Rows {
 }
 
 function textsOf(record: TrainingRecord, {positive, negatives}: Choice): RowTexts {
-	const {query, prompt, label, negativeScores} = record;
+	const {query, prompt, label, negativeScores, teacherRow} = record;
 	const own = record.positives[positive];
 	const score = record.positiveScores?.[positive] ?? record.score;
 	return {
@@ -132,6 +134,7 @@ function textsOf(record: TrainingRecord, {positive, negatives}: Choice): RowText
 		...(prompt !== undefined && {prompt}),
 		...(label !== undefined && {label}),
 		...(score !== undefined && {score}),
+		...(teacherRow !== undefined && {teacherRow}),
 		...(negativeScores && {negativeScores: negatives.map(negative => negativeScores[negative]!)}),
 	};
 }

@@ -67,6 +67,12 @@ export const trainSchema = z.object({
 		.string()
 		.optional()
 		.describe("literal prompt of documents (default: the model's)"),
+	teacherVectors: z
+		.string()
+		.min(1)
+		.optional()
+		.describe("file of a teacher's vectors, a row for each record: NumPy, or float32 end to end"),
+	teacherWidth: count.optional().describe('columns of a file of vectors without a header'),
 	dropout: z.number().min(0).max(0.999).optional().describe("dropout rate (default: the model's)"),
 	freeze: z
 		.array(z.string())

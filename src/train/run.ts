@@ -22,6 +22,7 @@ import type {TrainSettings} from './options.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
+import {TeacherVectors} from './teacher-vectors.js';
 
 /** What a run is asked for, beside its settings. */
 export type RunRequest = {
@@ -43,6 +44,8 @@ export type Run = {
 	folder: RunFolder | undefined;
 	dataset: Dataset;
 	rows: Rows;
+	/** A teacher's vectors, where the loss learns from them. */
+	teacher: TeacherVectors | undefined;
 	course: Course;
 	rules: BatchRules;
 	schedule: (update: number) => number;
@@ -84,7 +87,9 @@ export async function prepareRun(
 		expect,
 		signal,
 	});
+	let teacher: TeacherVectors | undefined;
 	try {
+		teacher = await teacherOf(loss, settings, dataset, signal);
 		for (const warning of dataset.warnings) onMessage?.(warning);
 		const rows = await Rows.select(dataset, settings, {signal});
 		const course = await planCourse(rows, settings, {...needs, signal});
@@ -107,6 +112,7 @@ export async function prepareRun(
 			folder,
 			dataset,
 			rows,
+			teacher,
 			course,
 			rules,
 			schedule,
@@ -116,7 +122,10 @@ export async function prepareRun(
 			log: new MetricsLog(folder && `${folder.path}/metrics.jsonl`),
 			state: {
 				step: 0,
-				identity: identityOf(model, settings, request, dataset),
+				identity: {
+					...identityOf(model, settings, request, dataset),
+					...(teacher && {teacher: teacher.sha256}),
+				},
 				device,
 				kernels: computing.kernels,
 				totals: {rows: 0, tokens: 0, seconds: 0},
@@ -132,9 +141,29 @@ export async function prepareRun(
 			onEvaluate: request.onEvaluate,
 		};
 	} catch (error) {
+		await teacher?.close();
 		await dataset.close();
 		throw error;
 	}
+}
+
+/** The vectors of a teacher that the options name; they and a loss that needs them belong together. */
+async function teacherOf(
+	{name, needs}: Loss,
+	{teacherVectors: path, teacherWidth: width}: TrainSettings,
+	{length: records}: Dataset,
+	signal?: AbortSignal,
+): Promise<TeacherVectors | undefined> {
+	if (needs?.teacher && path === undefined) {
+		const message = `teacherVectors: expected a file of vectors for the loss ${name}, got none`;
+		throw new EngineError('OPTION_MISSING', message);
+	}
+	if (path === undefined) return undefined;
+	if (needs && !needs.teacher) {
+		const message = `teacherVectors: expected a loss that learns from vectors, got ${name}`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	}
+	return TeacherVectors.open(path, {records, width, signal});
 }
 
 function both(rate: number) {

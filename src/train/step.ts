@@ -38,7 +38,10 @@ export type StepSettings = {
 };
 
 /** What a loss may be given beside embeddings. */
-export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch'>;
+export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch'> & {
+	/** A teacher's vector of each row, end to end. */
+	teacher?: Float32Array | undefined;
+};
 
 export type StepResult = {
 	loss: number;
@@ -102,7 +105,10 @@ class Step {
 		model.core.zeroGradients();
 		await this.#forward();
 		const columns = this.#columns();
-		const inputs = {columns, ...facts, parameters: parameters.on(this.#tape)};
+		const {teacher: vectors, ...numbers} = facts;
+		const teacher = vectors && this.#matrix(vectors);
+		const given = {...numbers, ...(teacher && {teacher})};
+		const inputs = {columns, ...given, parameters: parameters.on(this.#tape)};
 		const value = applyLoss(this.#tape, loss, inputs);
 		await giveTurn();
 		this.#tape.backward(value);
@@ -123,6 +129,12 @@ class Step {
 		const report = this.#tape.reports.get(name);
 		if (report === undefined) return null;
 		return typeof report === 'number' ? report : (await this.#tape.read(report))[0]!;
+	}
+
+	/** Numbers of all rows, as a matrix of so many rows. */
+	#matrix(numbers: Float32Array): Variable {
+		const {rows} = this.#batch;
+		return this.#tape.constant(numbers, {rows, columns: numbers.length / rows});
 	}
 
 	dispose(): void {

@@ -59,13 +59,18 @@ export async function settleOnBest({model, settings, folder, state}: Run): Promi
 
 /** The texts of a step as packed tokens; made while the step before it computes. */
 async function prepare(
-	{rows, model, rules, stepSettings, signal}: Run,
+	{rows, model, rules, stepSettings, teacher, signal}: Run,
 	upcoming: IteratorResult<StepRows, void>,
 ): Promise<Prepared | undefined> {
 	if (upcoming.done) return undefined;
 	const course = upcoming.value;
 	const texts = await rows.read(course.rows, course.pass, {signal});
-	const facts = {...factsOf(texts, stepSettings.loss.needs), epoch: course.pass};
+	const places = texts.map(({teacherRow}, n) => teacherRow ?? rows.record(course.rows[n]!));
+	const facts = {
+		...factsOf(texts, stepSettings.loss.needs),
+		epoch: course.pass,
+		teacher: await teacher?.read(places, signal),
+	};
 	return {course, batch: await packBatch(model, texts, rules, signal), facts};
 }
 

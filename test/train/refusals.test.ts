@@ -80,6 +80,11 @@ const refusals: [why: string, asked: Partial<TrainOptions>, code: string, senten
 		{data: alone, loss: infoNce({candidates: ['ownHard', 'otherHard']})},
 		...(['LOSS_INVALID', /infonce: expected hard negatives/] as const),
 	],
+	[
+		'only own negatives without any',
+		{data: alone, loss: infoNce({candidates: ['ownHard']})},
+		...(['DATA_ROW', /records:1: expected a "negative", as the loss infonce needs/] as const),
+	],
 ];
 
 describe('train refuses, and leaves nothing behind,', () => {

@@ -6,7 +6,10 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {describe, expect, test} from 'vitest';
 import {readNpy} from '../../dist/files/npy.js';
+import {cosent} from '../../dist/loss/cosent.js';
 import {infoNce} from '../../dist/loss/infonce.js';
+import type {Loss} from '../../dist/loss/loss.js';
+import {triplet} from '../../dist/loss/triplet.js';
 import type {EmbeddingModel} from '../../dist/model/embedding-model.js';
 import type {StepMetrics} from '../../dist/train/metrics-log.js';
 import {type TrainOptions, train} from '../../dist/train/train.js';
@@ -89,6 +92,7 @@ const why = isMissing ? ' (skipped: INBATCH_SHARED has no fixtures of training)'
 
 type GoldenSettings = {
 	scale: number;
+	margin: number;
 	batch: number;
 	steps: number;
 	lr: number;
@@ -98,13 +102,15 @@ type GoldenSettings = {
 	optimizer: {weight_decay: number};
 };
 
+const softmax = ({scale}: GoldenSettings): Loss => infoNce({temperature: 1 / scale});
+
 const textsOf = (path: string) =>
 	readFileSync(path, 'utf8')
 		.trim()
 		.split('\n')
 		.map(line => (JSON.parse(line) as {text: string}).text);
 
-async function followMiniLm(name: string, chunkTokens: number | 'auto') {
+async function followMiniLm(name: string, chunkTokens: number | 'auto', make = softmax) {
 	const folder = join(golden, name);
 	const read = (file: string): unknown => JSON.parse(readFileSync(join(folder, file), 'utf8'));
 	const settings = read('settings.json') as GoldenSettings;
@@ -112,7 +118,7 @@ async function followMiniLm(name: string, chunkTokens: number | 'auto') {
 	const curve = await curveOf(model, {
 		data: join(folder, 'data.jsonl'),
 		chunkTokens,
-		loss: infoNce({temperature: 1 / settings.scale}),
+		loss: make(settings),
 		batchSize: settings.batch,
 		steps: settings.steps,
 		learningRate: settings.lr,
@@ -137,6 +143,14 @@ async function followMiniLm(name: string, chunkTokens: number | 'auto') {
 describe('all-MiniLM-L6-v2', () => {
 	test.skipIf(isMissing)(`follows MultipleNegativesRankingLoss${why}`, {timeout: 600_000}, () =>
 		followMiniLm('mnr', 'auto'),
+	);
+
+	test.skipIf(isMissing)(`follows CoSENTLoss${why}`, {timeout: 600_000}, () =>
+		followMiniLm('cosent', 'auto', ({scale}) => cosent({scale})),
+	);
+
+	test.skipIf(isMissing)(`follows TripletLoss${why}`, {timeout: 600_000}, () =>
+		followMiniLm('triplet', 512, ({margin}) => triplet({margin})),
 	);
 
 	const isQuick = process.env.INBATCH_SLOW === undefined;
