@@ -5,10 +5,12 @@ import {EngineError} from '../errors.js';
 import {readInto} from '../files/open.js';
 import {readPieces} from '../files/pieces.js';
 import {giveTurn} from '../pace.js';
+import {BadLines} from './bad-lines.js';
 import {type Names, namesGiven} from './fields.js';
 import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
-import {BadLines, type RecordRule, type RowIndex, scanFile} from './row-index.js';
-import {closeAll, type DataSource, openSources, refuseChanged, type SourceFile} from './sources.js';
+import {type RecordRule, type RowIndex, scanFile} from './row-index.js';
+import type {SourceFile} from './source-file.js';
+import {closeAll, type DataSource, openSources, refuseChanged} from './sources.js';
 
 export interface DataFile {
 	name: string;
@@ -113,8 +115,8 @@ export class Dataset {
 		this.#rule = rule;
 		this.warnings = warnings;
 		this.length = parts.reduce((sum, {index}) => sum + index.length, 0);
-		this.files = parts.map(({source: {name, path, bytes}, sha256, index}) => {
-			return {name, path, bytes, sha256, rows: index.length};
+		this.files = parts.map(({source: {name, path, bytes, origin}, sha256, index}) => {
+			return {name, path, bytes, sha256, ...origin, rows: index.length};
 		});
 	}
 
@@ -166,10 +168,12 @@ export class Dataset {
 		for (const part of this.#parts) {
 			const inside = places.filter(place => this.#partOf(records[place]!) === part);
 			const offsets = inside.map(place => part.index.offsets.at(records[place]! - part.first));
-			const lines = await linesAt(part.source, offsets);
-			inside.forEach((place, n) => {
-				found[place] = whereIs(part, lines[n]!, records[place]!);
-			});
+			const {whereOf} = part.source.format;
+			const lines = whereOf === undefined ? await linesAt(part.source, offsets) : [];
+			for (const [n, place] of inside.entries()) {
+				const record = records[place]!;
+				found[place] = whereOf?.(await textOf(part, record)) ?? whereIs(part, lines[n]!, record);
+			}
 		}
 
 		return found;
@@ -229,6 +233,13 @@ export class Dataset {
 function whereIs({source, first}: Part, line: number, record: number): string {
 	const place = `${source.path}:${line}`;
 	return source.format.kind === 'json-array' ? `${place}: element ${record - first + 1}` : place;
+}
+
+/** The text of a record as it stands in its file. */
+async function textOf({source, index, first}: Part, record: number): Promise<string> {
+	const bytes = Buffer.allocUnsafeSlow(index.lengths.at(record - first));
+	await readInto(source.handle, bytes, index.offsets.at(record - first));
+	return bytes.toString('utf8');
 }
 
 /** The numbers of the lines that hold these bytes of a file, which rise. */

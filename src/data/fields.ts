@@ -119,6 +119,11 @@ export function hasField(value: object, field: Field, names?: Names): boolean {
 	return [...(names ?? [])].some(([name, known]) => known === field && Object.hasOwn(value, name));
 }
 
+/** Whether a column of this name is one of a record. */
+export function isFieldName(name: string, names?: Names): boolean {
+	return fieldOf.has(name) || numberedNegative.test(name) || (names?.has(name) ?? false);
+}
+
 /** The fields of a record of named values. A value of null is not there. */
 export function namedFields(value: object, {where, names}: Place): Fields {
 	const fields: Fields = {where, found: {}, numbered: [], unknown: []};

@@ -5,14 +5,12 @@ import {createHash} from 'node:crypto';
 import {EngineError} from '../errors.js';
 import type {Slice} from '../files/records.js';
 import {giveTurn} from '../pace.js';
+import type {BadLines} from './bad-lines.js';
 import {Column, HashTable} from './columns.js';
 import {layoutOf} from './layouts/index.js';
 import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
-import type {SourceFile} from './sources.js';
+import type {SourceFile} from './source-file.js';
 import {textHash} from './text-hash.js';
-
-/** How many bad lines an error quotes. */
-const quotedLines = 5;
 
 /** How many names a warning quotes. */
 const quotedNames = 20;
@@ -45,26 +43,6 @@ export class RowIndex {
 		const isLast = record + 1 === this.length;
 		const end = isLast ? this.hashes.length : this.hashStarts.at(record + 1);
 		return end - this.hashStarts.at(record);
-	}
-}
-
-/** Lines that are no records, of all files. */
-export class BadLines {
-	count = 0;
-	readonly #quoted: string[] = [];
-
-	push(message: string): void {
-		this.count++;
-		if (this.#quoted.length < quotedLines) this.#quoted.push(message.replaceAll('\n', ' '));
-	}
-
-	/** One error for all of them, if there are any. */
-	throwIfAny(): void {
-		const [first, ...others] = this.#quoted;
-		if (first === undefined) return;
-		const list =
-			others.length === 0 ? '' : `; ${this.count} bad lines in all, also ${others.join('; ')}`;
-		throw new EngineError('DATA_ROW', first + list);
 	}
 }
 
@@ -117,7 +95,7 @@ function readSlice(
 	{format}: SourceFile,
 	{index, bad, facts, expect, ...rule}: Omit<Scan, 'signal'> & {index: RowIndex; facts: FileFacts},
 ): void {
-	try {
+	bad.collect(() => {
 		const value = format.parse(slice.text, slice.where);
 		const layout = layoutOf(value, rule.names).name;
 		facts.expectLayout(layout, slice.where);
@@ -126,10 +104,7 @@ function readSlice(
 		expect?.(record, slice.where);
 		index.push(slice, record);
 		facts.push(record, {unknown: unknownFields, layout, where: slice.where});
-	} catch (error) {
-		if (!(error instanceof EngineError)) throw error;
-		bad.push(error.message);
-	}
+	});
 }
 
 /** What is worth a warning once per file: fields not used, ids that stand for two texts. */

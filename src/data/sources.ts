@@ -1,30 +1,21 @@
 // From what a user names as data to open files: paths, `name=path`, folders, arrays, iterables.
 
-import type {FileHandle} from 'node:fs/promises';
+import {Stats} from 'node:fs';
 import {readdir, stat} from 'node:fs/promises';
-import {join} from 'node:path';
+import {extname, isAbsolute, join} from 'node:path';
+import {glob, isDynamicPattern} from 'tinyglobby';
 import {EngineError, kindOf} from '../errors.js';
 import {readFailure} from '../files/failures.js';
-import {openToRead} from '../files/open.js';
-import {jsonLinesFormat, type RecordFormat, recognise} from '../files/records.js';
+import {jsonLinesFormat, type RecordFormat} from '../files/records.js';
+import {joinBeir, trainingQrels} from './beir-folder.js';
 import type {Names} from './fields.js';
+import type {Opening} from './opening.js';
 import {looksLikeRecord} from './record.js';
+import {joinedSource, keepOpen, openFile, type SourceFile, sourceFile} from './source-file.js';
 import {type RecordLike, spool} from './spool.js';
 
 /** A path, `name=path`, a folder of data files, or records in memory or from a stream. */
 export type DataSource = string | Iterable<RecordLike> | AsyncIterable<RecordLike>;
-
-/** A data file, open, and how to read it. */
-export interface SourceFile {
-	/** How the user calls it, and its path (the name again for records without a file). */
-	name: string;
-	path: string;
-	handle: FileHandle;
-	format: RecordFormat;
-	/** Its state when it was opened; a file that changes afterwards is refused. */
-	bytes: number;
-	changed: number;
-}
 
 export interface OpenSources {
 	files: SourceFile[];
@@ -32,10 +23,7 @@ export interface OpenSources {
 }
 
 /** Sources as they are being opened. */
-interface Opening extends OpenSources {
-	names: Names | undefined;
-	signal: AbortSignal | undefined;
-}
+type Openings = OpenSources & Opening;
 
 /** The sources in what a user gives as `data`: one source, or a list of paths. */
 export function sourcesOf(data: unknown): DataSource[] {
@@ -57,7 +45,7 @@ export async function openSources(
 	sources: readonly DataSource[],
 	{names, signal}: {names?: Names | undefined; signal?: AbortSignal | undefined} = {},
 ): Promise<OpenSources> {
-	const open: Opening = {files: [], warnings: [], names, signal};
+	const open: Openings = {files: [], warnings: [], names, signal};
 	try {
 		let spooled = 0;
 		for (const source of sources) {
@@ -88,7 +76,7 @@ export async function refuseChanged({handle, path, bytes, changed}: SourceFile):
 async function openRecords(
 	records: Exclude<DataSource, string>,
 	name: string,
-	open: Opening,
+	open: Openings,
 ): Promise<void> {
 	const handle = await spool(records, name, open.signal);
 	const file = await sourceFile({name, path: name}, handle, jsonLinesFormat(handle, name));
@@ -97,27 +85,52 @@ async function openRecords(
 	throw new EngineError('DATA_EMPTY', `${name}: expected at least one record, got none`);
 }
 
-async function openPath(source: string, open: Opening): Promise<void> {
+async function openPath(source: string, open: Openings): Promise<void> {
 	const {name, path} = await splitName(source);
-	const info = await stat(path).catch((error: unknown) => {
-		throw readFailure(path, error);
-	});
-	if (info.isDirectory()) {
-		await openFolder(name, path, open);
-		return;
-	}
-
+	const info = await stat(path).catch((error: unknown) => readFailure(path, error));
+	if (!(info instanceof Stats)) return openPattern(name, path, {open, failure: info});
+	if (info.isDirectory()) return openFolder(name, path, open);
 	if (!info.isFile()) {
 		const hint = 'write it to a file first';
 		const expected = 'expected a file that can be read more than once';
 		throw new EngineError('FILE_UNREADABLE', `${path}: ${expected}, got a pipe or device; ${hint}`);
 	}
 
-	const handle = await openToRead(path);
-	await keepOpen(handle, async () => {
-		const format = await recognise(handle, path);
-		open.files.push(await sourceFile({name, path}, handle, format));
-	});
+	open.files.push(await openFile({name, path}, open));
+}
+
+/** The files that a pattern fits, by name; `failure` is thrown for a path that is no pattern. */
+async function openPattern(
+	name: string,
+	pattern: string,
+	{open, failure}: {open: Openings; failure: unknown},
+): Promise<void> {
+	if (!isDynamicPattern(pattern)) throw isHubName(pattern) ? hubRefusal(pattern) : failure;
+	const options = {absolute: isAbsolute(pattern), expandDirectories: false, onlyFiles: true};
+	const paths = (await glob(pattern, options)).sort();
+	const before = open.files.length;
+	for (const path of paths) {
+		if (!(await openIfData(name, path, open))) open.warnings.push(leftOut(path));
+	}
+
+	if (open.files.length > before) return;
+	const got = paths.length === 0 ? 'none' : `only ${paths.slice(0, 5).join(', ')}`;
+	throw new EngineError('DATA_EMPTY', `${pattern}: expected files of records, got ${got}`);
+}
+
+/** Whether something that is no path is called as data sets of the hub are. */
+function isHubName(path: string): boolean {
+	return /^[\w-][\w.-]*\/[\w.-]+([/:][\w.-]+)?$/.test(path) && extname(path) === '';
+}
+
+function hubRefusal(path: string): EngineError {
+	const hint = 'data sets of the hub are not opened by name, download it and give its files';
+	const message = `${path}: expected a file or folder, got nothing there; ${hint}`;
+	return new EngineError('FILE_NOT_FOUND', message);
+}
+
+function leftOut(path: string): string {
+	return `${path}: left out, it is no file of records`;
 }
 
 /** `name=path`, unless a file is really called so. */
@@ -135,13 +148,15 @@ async function splitName(source: string): Promise<{name: string; path: string}> 
 The data files of a folder by name; what holds no records is named in a warning, hidden files are
 not looked at.
 */
-async function openFolder(name: string, folder: string, open: Opening): Promise<void> {
+async function openFolder(name: string, folder: string, open: Openings): Promise<void> {
+	const qrels = await trainingQrels(folder);
+	if (qrels !== undefined) return openBeir({name, path: folder}, qrels, open);
 	const before = open.files.length;
 	const entries = (await readdir(folder)).filter(entry => !entry.startsWith('.')).sort();
 	for (const entry of entries) {
 		const path = join(folder, entry);
 		const isKept = (await stat(path)).isFile() && (await openIfData(name, path, open));
-		if (!isKept) open.warnings.push(`${path}: left out, it is no file of records`);
+		if (!isKept) open.warnings.push(leftOut(path));
 	}
 
 	if (open.files.length > before) return;
@@ -149,15 +164,26 @@ async function openFolder(name: string, folder: string, open: Opening): Promise<
 	throw new EngineError('DATA_EMPTY', `${folder}: expected files of records, got ${got}`);
 }
 
-async function openIfData(name: string, path: string, open: Opening): Promise<boolean> {
-	const handle = await openToRead(path);
-	return keepOpen(handle, async () => {
-		const format = await recognise(handle, path).catch(refusalOf);
-		const isData = format !== undefined && (await beginsWithRecord(format, open.names));
-		if (isData) open.files.push(await sourceFile({name, path}, handle, format));
-		else await handle.close();
-		return isData;
-	});
+async function openBeir(
+	labels: {name: string; path: string},
+	qrels: string,
+	open: Openings,
+): Promise<void> {
+	open.warnings.push(`${labels.path}: a retrieval set, trained on the judgements of ${qrels}`);
+	const {size} = await stat(qrels);
+	const joined = await joinBeir(labels.path, qrels, open);
+	open.files.push(await joinedSource(labels, size, joined, open));
+}
+
+async function openIfData(name: string, path: string, open: Openings): Promise<boolean> {
+	const before = open.warnings.length;
+	const source = await openFile({name, path}, open).catch(refusalOf);
+	if (source === undefined) return false;
+	const isData = await keepOpen(source.handle, () => beginsWithRecord(source.format, open.names));
+	if (isData) open.files.push(source);
+	else await source.handle.close();
+	if (!isData) open.warnings.length = before;
+	return isData;
 }
 
 /** Nothing in place of a format for a file of none; other failures stay failures. */
@@ -184,23 +210,4 @@ async function beginsWithRecord(
 	}
 
 	return false;
-}
-
-/** Closes a handle when the work that was to keep it fails. */
-async function keepOpen<T>(handle: FileHandle, work: () => Promise<T>): Promise<T> {
-	try {
-		return await work();
-	} catch (error) {
-		await handle.close();
-		throw error;
-	}
-}
-
-async function sourceFile(
-	labels: {name: string; path: string},
-	handle: FileHandle,
-	format: RecordFormat,
-): Promise<SourceFile> {
-	const {size, mtimeMs} = await handle.stat();
-	return {...labels, handle, format, bytes: size, changed: mtimeMs};
 }

@@ -3,11 +3,10 @@
 // closed, however the process ends.
 
 import type {FileHandle} from 'node:fs/promises';
-import {mkdtemp, open, rm} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
 import {EngineError} from '../errors.js';
-import {writeFailure} from '../files/failures.js';
+import {appendTo, openNameless} from '../files/scratch.js';
+
+export {appendTo, openNameless} from '../files/scratch.js';
 
 /** A record as users write it: any field names of `record.ts`, or a tuple. */
 export type RecordLike = object | readonly unknown[];
@@ -37,29 +36,6 @@ export async function spool(
 	} catch (error) {
 		await file.close();
 		throw error;
-	}
-}
-
-/** A file for reading and writing that nobody else sees and that is gone when it is closed. */
-export async function openNameless(): Promise<FileHandle> {
-	try {
-		const folder = await mkdtemp(join(tmpdir(), 'inbatch-'));
-		try {
-			return await open(join(folder, 'records'), 'wx+');
-		} finally {
-			await rm(folder, {recursive: true, force: true});
-		}
-	} catch (error) {
-		throw writeFailure(tmpdir(), error);
-	}
-}
-
-/** Writes at the end of a file without a name. */
-export async function appendTo(file: FileHandle, data: string | Uint8Array): Promise<void> {
-	try {
-		await file.appendFile(data);
-	} catch (error) {
-		throw writeFailure(tmpdir(), error);
 	}
 }
 

@@ -26,6 +26,8 @@ export interface RecordFormat {
 	slices: (options?: SliceOptions) => AsyncGenerator<Slice[], void, undefined>;
 	/** Throws an {@link EngineError} that begins with `where`. */
 	parse: (text: string, where: string) => unknown;
+	/** Where a row says that it stands; missing where its place is its line. */
+	whereOf?: (text: string) => string;
 }
 
 /** Finds out how to read a file. Plain text has no rows and is refused. */
@@ -51,6 +53,24 @@ export async function recognise(source: string | FileHandle, name?: string): Pro
 export function jsonLinesFormat(source: string | FileHandle, label: string): RecordFormat {
 	const slices = (options?: SliceOptions) => jsonLines(source, {name: label, ...options});
 	return {kind: 'json-lines', slices, parse: parseJson};
+}
+
+/** A line of a format whose rows say where they stand, which is what messages then call them. */
+export function locatedLine(where: string, json: string): string {
+	return `${where.replaceAll(/[\t\r\n]/g, ' ')}\t${json}\n`;
+}
+
+/** The format of a file of lines that {@link locatedLine} made. */
+export function locatedFormat(source: FileHandle, name: string): RecordFormat {
+	const whereOf = (text: string) => text.slice(0, text.indexOf('\t'));
+	async function* slices(options: SliceOptions = {}) {
+		for await (const lines of readLines(source, {name, ...options})) {
+			yield lines.map(line => ({...line, where: whereOf(line.text)}));
+		}
+	}
+
+	const parse = (text: string) => parseJson(text.slice(text.indexOf('\t') + 1), whereOf(text));
+	return {kind: 'json-lines', slices, parse, whereOf};
 }
 
 /**
