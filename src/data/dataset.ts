@@ -6,6 +6,7 @@ import {readInto} from '../files/open.js';
 import {readPieces} from '../files/pieces.js';
 import {giveTurn} from '../pace.js';
 import {BadLines} from './bad-lines.js';
+import type {VectorsFile} from './distill-settings.js';
 import {type Names, namesGiven} from './fields.js';
 import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
 import {type RecordRule, type RowIndex, scanFile} from './row-index.js';
@@ -103,6 +104,8 @@ export class Dataset {
 	readonly warnings: readonly string[];
 	/** The number of records. */
 	readonly length: number;
+	/** A teacher's vectors, where settings named them: a row for each record. */
+	readonly teacher: VectorsFile | undefined;
 	readonly #parts: readonly Part[];
 	readonly #rule: ParseRule;
 	#isOpen = true;
@@ -114,6 +117,7 @@ export class Dataset {
 		this.#parts = parts;
 		this.#rule = rule;
 		this.warnings = warnings;
+		this.teacher = teacherOf(parts.map(({source}) => source));
 		this.length = parts.reduce((sum, {index}) => sum + index.length, 0);
 		this.files = parts.map(({source: {name, path, bytes, origin}, sha256, index}) => {
 			return {name, path, bytes, sha256, ...origin, rows: index.length};
@@ -228,6 +232,15 @@ export class Dataset {
 		const where = `${source.path}: record ${record}`;
 		return parseRecord(source.format.parse(text, where), where, this.#rule).record;
 	}
+}
+
+/** The vectors that settings named; they number the records of one file alone. */
+function teacherOf(sources: readonly SourceFile[]): VectorsFile | undefined {
+	const teacher = sources.find(source => source.teacher !== undefined)?.teacher;
+	if (teacher === undefined || sources.length === 1) return teacher;
+	const expected = 'expected no other data beside settings that name vectors';
+	const message = `data: ${expected}, got ${sources.length} files; join them first`;
+	throw new EngineError('OPTION_CONFLICT', message);
 }
 
 function whereIs({source, first}: Part, line: number, record: number): string {

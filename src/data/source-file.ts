@@ -10,6 +10,7 @@ import {isParquet, readParquet} from '../files/parquet.js';
 import {readHead} from '../files/pieces.js';
 import {locatedFormat, locatedLine, type RecordFormat, recognise} from '../files/records.js';
 import {appendTo, openNameless} from '../files/scratch.js';
+import type {VectorsFile} from './distill-settings.js';
 import {joinTriples} from './msmarco.js';
 import {type Joined, type Opening, sayCopied} from './opening.js';
 import {recogniseTabbed, tabbedFormat} from './tabbed.js';
@@ -24,6 +25,8 @@ export interface SourceFile {
 	/** Its state when it was opened; a file that changes afterwards is refused. */
 	bytes: number;
 	changed: number;
+	/** A teacher's vectors, one for each record. */
+	teacher?: VectorsFile;
 	/** The file that the user gave, where another was made of it. */
 	origin?: Origin;
 }

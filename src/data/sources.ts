@@ -8,6 +8,7 @@ import {EngineError, kindOf} from '../errors.js';
 import {readFailure} from '../files/failures.js';
 import {jsonLinesFormat, type RecordFormat} from '../files/records.js';
 import {joinBeir, trainingQrels} from './beir-folder.js';
+import {type DistillSettings, readDistillSettings} from './distill-settings.js';
 import type {Names} from './fields.js';
 import type {Opening} from './opening.js';
 import {looksLikeRecord} from './record.js';
@@ -96,7 +97,23 @@ async function openPath(source: string, open: Openings): Promise<void> {
 		throw new EngineError('FILE_UNREADABLE', `${path}: ${expected}, got a pipe or device; ${hint}`);
 	}
 
-	open.files.push(await openFile({name, path}, open));
+	const settings = await readDistillSettings(path);
+	if (settings === undefined) open.files.push(await openFile({name, path}, open));
+	else await openDistilled(name, settings, {path, open});
+}
+
+/** The records that settings name, and the vectors that go with them. */
+async function openDistilled(
+	name: string,
+	{data, teacher, unused}: DistillSettings,
+	{path, open}: {path: string; open: Openings},
+): Promise<void> {
+	if (unused.length > 0) {
+		open.warnings.push(`${path}: settings not used, give them as options: ${unused.join(', ')}`);
+	}
+
+	const source = await openFile({name, path: data}, open);
+	open.files.push({...source, ...(teacher && {teacher})});
 }
 
 /** The files that a pattern fits, by name; `failure` is thrown for a path that is no pattern. */

@@ -150,10 +150,12 @@ export async function prepareRun(
 /** The vectors of a teacher that the options name; they and a loss that needs them belong together. */
 async function teacherOf(
 	{name, needs}: Loss,
-	{teacherVectors: path, teacherWidth: width}: TrainSettings,
-	{length: records}: Dataset,
+	{teacherVectors, teacherWidth}: TrainSettings,
+	{length: records, teacher}: Dataset,
 	signal?: AbortSignal,
 ): Promise<TeacherVectors | undefined> {
+	const path = teacherVectors ?? teacher?.path;
+	const width = teacherWidth ?? (teacherVectors === undefined ? teacher?.width : undefined);
 	if (needs?.teacher && path === undefined) {
 		const message = `teacherVectors: expected a file of vectors for the loss ${name}, got none`;
 		throw new EngineError('OPTION_MISSING', message);

@@ -204,3 +204,34 @@ test.skipIf(!existsSync(shared))(
 		expect([dataset.length, positives]).toEqual([queries.size, rows.length]);
 	},
 );
+
+const distilled = '{"query":"a"}\n{"query":"b"}\n';
+
+test.each(['teacher_embedding_dim', 'teacher_emebedding_dim', 'teatch_emebedding_dim'])(
+	'Settings of RAG-Retrieval name texts and vectors of width %s',
+	async name => {
+		const yaml = `# Data\ntrain_dataset: "t.jsonl"\ntrain_dataset_vec: v.mmap\n${name}: 7\nlr: 1e-4\n`;
+		const home = putAll(name, {'s.yaml': yaml, 't.jsonl': distilled, 'v.mmap': 'x'});
+		const dataset = await openDataset([join(home, 's.yaml')], {kind: 'text'});
+		onTestFinished(() => dataset.close());
+		expect(dataset.teacher).toEqual({path: join(home, 'v.mmap'), width: 7});
+		expect([dataset.length, dataset.files[0]!.path]).toEqual([2, join(home, 't.jsonl')]);
+		expect(dataset.warnings).toEqual([
+			`${join(home, 's.yaml')}: settings not used, give them as options: lr`,
+		]);
+		const both = openDataset([join(home, 's.yaml'), join(home, 't.jsonl')], {kind: 'text'});
+		await expect(both).rejects.toMatchObject({code: 'OPTION_CONFLICT'});
+	},
+);
+
+test.each([
+	['train_dataset: [a, b]\n', /expected "train_dataset" to be a path, got an array$/],
+	['train_dataset: a\ntrain_dataset_vec: v\n', /"teacher_embedding_dim" to be the columns/],
+	['train_dataset: a\ntrain_dataset_vec: v\nteacher_embedding_dim: 0\n', /above 0, got 0$/],
+	['train_dataset: "a\n', /expected settings in YAML or JSON, got other text/],
+])('The settings %j are refused', async (yaml, message) => {
+	await expect(open(put('settings.yaml', yaml))).rejects.toMatchObject({
+		code: 'FILE_FORMAT',
+		message: expect.stringMatching(message),
+	});
+});
