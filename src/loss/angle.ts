@@ -2,17 +2,16 @@
 
 import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
-import {orderLoss} from './cosent.js';
+import {orderLoss, scaleOption} from './cosent.js';
 import {expectPairs, expectRowScores, refuse} from './inputs.js';
 import {defineLoss, type Loss} from './loss.js';
-import {numberOption, settled} from './options.js';
 
 export type AngleOptions = {
 	/** What angles are multiplied with. Default 20. */
 	scale?: number;
+	/** What they are divided by, in place of a scale. */
+	temperature?: number;
 };
-
-const schema = {scale: numberOption(20, {from: 0, open: true})};
 
 const needs = {negatives: 'none', scores: {of: 'row'}, across: 'rows'} as const;
 
@@ -28,7 +27,7 @@ rows².
 await train(model, {data: 'scored-pairs.jsonl', loss: angle()});
 */
 export function angle(options: AngleOptions = {}): Loss {
-	const settings = settled('angle', schema, options);
+	const settings = scaleOption('angle', options);
 	return defineLoss('angle', {options: settings, needs}, (ops, inputs) => {
 		const [left, right] = expectPairs('angle', inputs.columns);
 		if (left.columns % 2 !== 0) {

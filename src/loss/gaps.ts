@@ -5,6 +5,7 @@ import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {expectTriplets, measured, refuse, type Similarity, tripletsOf} from './inputs.js';
 import type {Column, LossNeeds} from './loss.js';
+import {isAbove} from './where.js';
 
 /**
 Which documents a query's positive is compared with: its own hard negatives, all hard negatives of
@@ -75,9 +76,13 @@ function allGaps(
 	if (count === 0) {
 		refuse(loss, 'a second row or a hard negative', 'a row alone');
 	}
-	const mask = new Float32Array(gap.rows * gap.columns).fill(1);
-	for (let row = 0; row < gap.rows; row++) {
-		mask[row * gap.columns + row] = 0;
-	}
-	return {gap, mask: ops.constant(mask, gap.rows, gap.columns), count};
+	return {gap, mask: offDiagonal(ops, gap), count};
+}
+
+/** 0 where row and column have the same number, otherwise 1. */
+function offDiagonal(ops: LossOperations, {rows, columns}: Variable): Variable {
+	const numbers = (length: number) => Float32Array.from({length}, (_, n) => n);
+	const column = ops.constant(numbers(rows), rows, 1);
+	const row = ops.constant(numbers(columns), 1, columns);
+	return isAbove(ops, ops.abs(ops.subtract(column, row)));
 }
