@@ -106,7 +106,7 @@ export function factsOf(
 	{scores}: LossNeeds = {},
 ): Pick<LossInputs, 'labels' | 'scores'> {
 	const labels = listed(texts, ({label}) => label);
-	const rows = listed(texts, ({score}) => score);
+	const rows = listed(texts, ({score, label}) => score ?? (scores ? label : undefined));
 	const ofCandidates = () => rows && Float32Array.from(texts.flatMap(candidateScores));
 	const given = scores?.of === 'candidates' ? ofCandidates() : rows;
 	return {...(labels && {labels}), ...(given && {scores: given})};

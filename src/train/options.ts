@@ -2,6 +2,7 @@
 
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
+import {losses} from '../loss/index.js';
 import {schedules} from './schedule.js';
 
 const count = z.number().int().positive();
@@ -108,7 +109,10 @@ Which loss, and options that several losses have. Without a value here, so that 
 defaults; what a loss does not know it refuses.
 */
 export const lossSchema = z.object({
-	loss: z.string().default('infonce').describe('name of the loss'),
+	loss: z
+		.string()
+		.default('infonce')
+		.describe(`one of ${Object.keys(losses).join(', ')}`),
 	temperature: z
 		.number()
 		.positive()

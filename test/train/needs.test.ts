@@ -123,7 +123,35 @@ describe('the numbers of a batch', () => {
 		expect(scores).toEqual(Float32Array.of(5, 1, 2, 6));
 	});
 
+	test('are labels where a loss needs scores that a row has not', () => {
+		const mixed: RowTexts[] = [
+			{query: 'a', positive: 'b', negatives: [], label: 3},
+			{query: 'c', positive: 'd', negatives: [], score: 4, label: 1},
+		];
+		expect(factsOf(mixed, {scores: {of: 'row'}}).scores).toEqual(Float32Array.of(3, 4));
+		expect(factsOf(mixed).scores).toBeUndefined();
+	});
+
 	test('are left out where a row has none', () => {
 		expect(factsOf([rows[0]!, {query: 'g', positive: 'h', negatives: []}])).toEqual({});
+	});
+});
+
+describe('rows of a loss that meets no texts of other rows', () => {
+	const data = [1, 2, 3, 4].map(score => ({query: 'the same', pos: 'union', score: score / 4}));
+
+	test('may be alone', async () => {
+		const asked = {...quick, data, loss: make('mse'), batchSize: 1};
+		expect(await train(await loadTiny(), asked)).toMatchObject({steps: 4, rows: 4});
+	});
+
+	test.each(['shuffle', 'file'] as const)('may repeat texts, in the order %s', async order => {
+		const asked = {...quick, data, loss: make('cosent'), order};
+		expect(await train(await loadTiny(), asked)).toMatchObject({steps: 1, rows: 4});
+	});
+
+	test('are left out alone where they are compared with each other', async () => {
+		const asked = {...quick, data, loss: make('cosent'), batchSize: 3};
+		expect(await train(await loadTiny(), asked)).toMatchObject({steps: 1, rows: 3});
 	});
 });
