@@ -4,27 +4,91 @@
 
 const chunkLength = 2 ** 16;
 
-/** A growing list of numbers in chunks. */
+type Numbers = Float64ArrayConstructor | Uint32ArrayConstructor;
+
+/** How a column is written down: by its first number and step while these say it all. */
+export interface ColumnFacts {
+	length: number;
+	even?: {first: number; step: number};
+}
+
+/**
+A growing list of whole numbers in chunks. Numbers that rise by equal steps, as equal ones do, take no
+memory.
+*/
 export class Column {
 	length = 0;
-	readonly #type: Float64ArrayConstructor | Uint32ArrayConstructor;
+	readonly #type: Numbers;
 	readonly #chunks: (Float64Array | Uint32Array)[] = [];
+	/** The first number and the step of all, until one breaks the row. */
+	#even: {first: number; step: number} | undefined = {first: 0, step: 0};
 
-	constructor(type: Float64ArrayConstructor | Uint32ArrayConstructor) {
+	constructor(type: Numbers) {
 		this.#type = type;
 	}
 
+	/** A column as it was written down; `read` fills a piece from the place where the last one ended. */
+	static async read(
+		type: Numbers,
+		{length, even}: ColumnFacts,
+		read: (piece: Uint8Array) => Promise<void>,
+	): Promise<Column> {
+		const column = new Column(type);
+		column.length = length;
+		column.#even = even;
+		for (let at = 0; even === undefined && at < length; at += chunkLength) {
+			const chunk = new type(chunkLength);
+			await read(bytesOf(chunk, length - at));
+			column.#chunks.push(chunk);
+		}
+
+		return column;
+	}
+
 	push(value: number): void {
-		const place = this.length % chunkLength;
-		if (place === 0) this.#chunks.push(new this.#type(chunkLength));
-		this.#chunks.at(-1)![place] = value;
+		if (this.#even !== undefined && !this.#goesOn(this.#even, value)) this.#spread(this.#even);
+		if (this.#even === undefined) this.#store(this.length, value);
 		this.length++;
 	}
 
 	/** The number at an index below `length`. */
 	at(index: number): number {
+		if (this.#even !== undefined) return this.#even.first + this.#even.step * index;
 		return this.#chunks[Math.floor(index / chunkLength)]![index % chunkLength]!;
 	}
+
+	facts(): ColumnFacts {
+		return {length: this.length, ...(this.#even && {even: this.#even})};
+	}
+
+	/** What {@link Column.read} reads. */
+	*pieces(): Generator<Uint8Array, void, undefined> {
+		for (const [n, chunk] of this.#chunks.entries()) {
+			yield bytesOf(chunk, this.length - n * chunkLength);
+		}
+	}
+
+	#goesOn(even: {first: number; step: number}, value: number): boolean {
+		if (this.length === 0) even.first = value;
+		if (this.length === 1) even.step = value - even.first;
+		return value === even.first + even.step * this.length;
+	}
+
+	#spread({first, step}: {first: number; step: number}): void {
+		this.#even = undefined;
+		for (let index = 0; index < this.length; index++) this.#store(index, first + step * index);
+	}
+
+	#store(index: number, value: number): void {
+		const place = index % chunkLength;
+		if (place === 0) this.#chunks.push(new this.#type(chunkLength));
+		this.#chunks.at(-1)![place] = value;
+	}
+}
+
+function bytesOf(chunk: Float64Array | Uint32Array, length: number): Uint8Array {
+	const count = Math.min(length, chunkLength);
+	return new Uint8Array(chunk.buffer, 0, count * chunk.BYTES_PER_ELEMENT);
 }
 
 const shardCount = 1024;

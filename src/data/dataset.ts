@@ -8,8 +8,9 @@ import {giveTurn} from '../pace.js';
 import {BadLines} from './bad-lines.js';
 import type {VectorsFile} from './distill-settings.js';
 import {type Names, namesGiven} from './fields.js';
+import {identityOf, keep, readKept} from './kept-index.js';
 import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
-import {type RecordRule, type RowIndex, scanFile} from './row-index.js';
+import {type FileIndex, type RecordRule, type RowIndex, type Scan, scanFile} from './row-index.js';
 import type {SourceFile} from './source-file.js';
 import {closeAll, type DataSource, openSources, refuseChanged} from './sources.js';
 
@@ -44,8 +45,12 @@ const longestGap = 2 ** 14;
 export interface DatasetOptions extends Omit<RecordRule, 'names'> {
 	/** How the data call a field, as `{query: 'title'}`. */
 	map?: Readonly<Record<string, string>> | undefined;
+	/** Bytes of a file from which on its index is kept for the next run. Default 64 MiB. */
+	keepIndexFrom?: number | undefined;
 	signal?: AbortSignal | undefined;
 }
+
+const defaultKeepIndexFrom = 2 ** 26;
 
 /**
 Opens and checks data: every line is read once, and if any is no record, one error tells how many
@@ -58,7 +63,7 @@ await dataset.close();
 */
 export async function openDataset(
 	sources: readonly DataSource[],
-	{signal, map, ...rest}: DatasetOptions = {},
+	{signal, map, keepIndexFrom = defaultKeepIndexFrom, ...rest}: DatasetOptions = {},
 ): Promise<Dataset> {
 	const names = map && namesGiven(map);
 	const rule = {...rest, ...(names && {names})};
@@ -70,7 +75,7 @@ export async function openDataset(
 		for (const source of opened) {
 			const before = parts.at(-1);
 			const first = before === undefined ? 0 : before.first + before.index.length;
-			const found = await scanFile(source, {...rule, bad, signal});
+			const found = await indexOf(source, {...rule, bad, signal}, {warnings, keepIndexFrom});
 			warnings.push(...found.warnings);
 			missing.push(found.missing);
 			parts.push({source, first, index: found.index, sha256: found.sha256});
@@ -87,6 +92,34 @@ export async function openDataset(
 		await closeAll(opened);
 		throw error;
 	}
+}
+
+/** The index that an earlier run kept, or a new one, which is then kept if the file is large. */
+async function indexOf(
+	source: SourceFile,
+	scan: Scan,
+	{warnings, keepIndexFrom}: {warnings: string[]; keepIndexFrom: number},
+): Promise<FileIndex> {
+	const {path, origin, bytes, isSpooled} = source;
+	const {kind = 'pair', names, byTeacher = false, expect, expectKey, bad, signal} = scan;
+	const isKeyed = expect === undefined || expectKey !== undefined;
+	if (bytes < keepIndexFrom || origin !== undefined || isSpooled || !isKeyed) {
+		return scanFile(source, scan);
+	}
+
+	const reading = {kind, names: [...(names ?? [])], byTeacher};
+	const identity = await identityOf(source, {reading, check: expect && expectKey});
+	const kept = await readKept(path, identity, signal);
+	if (kept !== undefined) {
+		warnings.push(`${path}: index read from ${kept.place}`);
+		return kept.found;
+	}
+
+	const before = bad.count;
+	const found = await scanFile(source, scan);
+	await refuseChanged(source);
+	if (bad.count === before) warnings.push(await keep(path, identity, found));
+	return found;
 }
 
 /** Refuses a name that the user gave and no record of any file has. */

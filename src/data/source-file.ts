@@ -25,6 +25,8 @@ export interface SourceFile {
 	/** Its state when it was opened; a file that changes afterwards is refused. */
 	bytes: number;
 	changed: number;
+	/** Whether it holds records from memory or a stream, and no other run will see it. */
+	isSpooled?: boolean;
 	/** A teacher's vectors, one for each record. */
 	teacher?: VectorsFile;
 	/** The file that the user gave, where another was made of it. */

@@ -81,7 +81,7 @@ async function openRecords(
 ): Promise<void> {
 	const handle = await spool(records, name, open.signal);
 	const file = await sourceFile({name, path: name}, handle, jsonLinesFormat(handle, name));
-	open.files.push(file);
+	open.files.push({...file, isSpooled: true});
 	if (file.bytes > 0) return;
 	throw new EngineError('DATA_EMPTY', `${name}: expected at least one record, got none`);
 }

@@ -85,6 +85,7 @@ export async function prepareRun(
 		map: settings.map && mapOf(settings.map),
 		byTeacher: settings.positives === 'teacher',
 		expect,
+		expectKey: JSON.stringify([loss.name, needs, settings.negatives, settings.onShortage]),
 		signal,
 	});
 	let teacher: TeacherVectors | undefined;
