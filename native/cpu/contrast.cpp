@@ -4,7 +4,8 @@
 // all blocks; an item is a block against a slab, tile by tile. Forward and the gradient of the rows
 // have the rows as blocks, the gradient of the columns has the columns as blocks, so each gradient
 // has one writer and a fixed order. Tiles without candidates are skipped. Beyond the operands there
-// are the panels of a slab, a tile per worker and a few numbers per vector.
+// are the panels of a slab, a tile per worker and a few numbers per vector. A guide's scores are a
+// second tile beside ours; rules cost nothing where there are none.
 #include "../ops/contrast.h"
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 
 #include "../ops/linear.h"
 #include "../ops/run.h"
+#include "contrast_marks.h"
 #include "kernels.h"
 #include "loops.h"
 
@@ -21,7 +23,6 @@ namespace inbatch::cpu {
 namespace {
 
 constexpr int64_t kRows = 96;                // vectors of a block: 147 KiB at a width of 384
-constexpr int64_t kLanes = 256;              // vectors that a tile sets against them
 constexpr int64_t kSlab = int64_t(1) << 20;  // elements of a slab: 4 MiB, twice that in backward
 constexpr int64_t kLongestSlab = 8192;       // lanes, when vectors are narrow
 constexpr int64_t kUnit = 12;                // a multiple of every tile_rows
@@ -30,10 +31,6 @@ constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t rounded(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
-
-struct Span {
-  int64_t begin, count;
-};
 
 // One of the two sets of vectors. The factors of a pair multiply its dot product to the score.
 struct Side {
@@ -59,51 +56,16 @@ struct Sweep {
   ContrastTile whole;  // its pointers at the first vector of their side
   void (*kernel)(const ContrastTile&);
   float* dblock = nullptr;  // (block.count, width): what the tile leaves times the lanes is added
+  const Rules* rules = nullptr;
+  Side guide_block{}, guide_across{};  // without vectors when there is no guide
 };
 
 struct Slab {
   Span span;
   float* keys;    // panels of 16 vectors as [element][vector]
   float* values;  // for each tile, panels of 16 elements as [vector][element]; null: not wanted
+  float* guide;   // the guide's keys, or null
 };
-
-bool admits(const ContrastOperands& op, int64_t column, bool owned) {
-  if (column < op.positives) return owned ? op.own : op.others;
-  return owned ? op.own_hard : op.other_hard;
-}
-
-void put(uint16_t* bits, int64_t lane, bool on) {
-  const auto bit = uint16_t(1u << lane % 16);
-  bits[lane / 16] = uint16_t(on ? bits[lane / 16] | bit : bits[lane / 16] & ~bit);
-}
-
-// Marks the candidates of a tile whose lanes are columns.
-void mark_columns(const ContrastOperands& op, Span rows, Span columns, uint16_t* bits) {
-  const int64_t words = panels_of(columns.count);
-  uint16_t common[kLanes / 16] = {};
-  for (int64_t lane = 0; lane < columns.count; ++lane) {
-    put(common, lane, admits(op, columns.begin + lane, false));
-  }
-  for (int64_t row = 0; row < rows.count; ++row) std::copy_n(common, words, bits + row * words);
-  for (int64_t lane = 0; lane < columns.count; ++lane) {
-    const int64_t column = columns.begin + lane;
-    const int64_t row = int64_t(op.owner.i32()[column]) - rows.begin;
-    if (row >= 0 && row < rows.count) put(bits + row * words, lane, admits(op, column, true));
-  }
-}
-
-// The same for a tile whose lanes are rows.
-void mark_rows(const ContrastOperands& op, Span columns, Span rows, uint16_t* bits) {
-  const int64_t words = panels_of(rows.count);
-  uint16_t every[kLanes / 16] = {};
-  for (int64_t lane = 0; lane < rows.count; ++lane) put(every, lane, true);
-  for (int64_t i = 0; i < columns.count; ++i, bits += words) {
-    const int64_t column = columns.begin + i;
-    const int64_t lane = int64_t(op.owner.i32()[column]) - rows.begin;
-    for (int64_t w = 0; w < words; ++w) bits[w] = admits(op, column, false) ? every[w] : 0;
-    if (lane >= 0 && lane < rows.count) put(bits, lane, admits(op, column, true));
-  }
-}
 
 void pack_values(const Side& side, const Slab& slab, Span panel) {
   const int64_t at = panel.begin - slab.span.begin, tile = at / kLanes * kLanes;
@@ -119,13 +81,18 @@ void pack_values(const Side& side, const Slab& slab, Span panel) {
   }
 }
 
-void pack(const Stream& stream, const Side& side, const Slab& slab) {
+void pack_keys(const Side& side, const Slab& slab, Span panel, float* keys) {
+  kernels().transpose_panels(side.x + panel.begin * side.width, side.width, panel.count, side.width,
+                             keys + (panel.begin - slab.span.begin) * side.width);
+}
+
+void pack(const Stream& stream, const Sweep& sweep, const Slab& slab) {
   stream.parallel_for(panels_of(slab.span.count), [&](int64_t item, int) {
     const int64_t at = item * kPanel;
     const Span panel{slab.span.begin + at, std::min(kPanel, slab.span.count - at)};
-    kernels().transpose_panels(side.x + panel.begin * side.width, side.width, panel.count,
-                               side.width, slab.keys + at * side.width);
-    if (slab.values) pack_values(side, slab, panel);
+    pack_keys(sweep.across, slab, panel, slab.keys);
+    if (slab.values) pack_values(sweep.across, slab, panel);
+    if (slab.guide) pack_keys(sweep.guide_across, slab, panel, slab.guide);
   });
 }
 
@@ -147,14 +114,83 @@ ContrastTile tile_of(const Sweep& sweep, Span block, Span lanes) {
   return tile;
 }
 
-void visit_tile(const Sweep& sweep, const Slab& slab, const ContrastTile& tile, Span block,
-                Span lanes) {
+// What a worker has for its tiles.
+struct Bench {
+  float *scores, *guide;
+  Marks marks;
+};
+
+Bench bench_of(Arena& arena, const Sweep& sweep, int64_t rows) {
+  const auto floats = [&](bool wanted) {
+    return wanted ? arena.tensor(rows, kLanes).f32() : nullptr;
+  };
+  const auto bits = [&](bool wanted) {
+    return wanted ? static_cast<uint16_t*>(arena.push(size_t(rows * kLanes / 8))) : nullptr;
+  };
+  return {floats(true),
+          floats(sweep.guide_block.x),
+          {bits(true), bits(sweep.rules), bits(sweep.op.hardness != 0)}};
+}
+
+void multiply(const Side& side, Span block, const float* keys, const ContrastTile& tile,
+              float* scores) {
+  kernels().product({side.x + block.begin * side.width, side.width, false, keys,
+                     kPanel * side.width, scores, tile.stride, tile.rows, tile.lanes, side.width});
+}
+
+// Removes candidates by what they or their guide's vectors score.
+void strike_scores(const Sweep& sweep, const Slab& slab, const ContrastTile& tile,
+                   const TilePlace& place, const Bench& bench) {
+  const Rules& rules = *sweep.rules;
+  const int64_t row = place.block.begin, limits = place.by_lane ? place.lanes.begin : row;
+  ContrastStrike strike{.scores = bench.scores,
+                        .stride = tile.stride,
+                        .rows = tile.rows,
+                        .lanes = tile.lanes,
+                        .row_factor = tile.row_factor,
+                        .lane_factor = tile.lane_factor,
+                        .by_lane = place.by_lane,
+                        .limit = nullptr,
+                        .candidates = bench.marks.candidates,
+                        .kept = bench.marks.kept,
+                        .removed = nullptr,
+                        .counts = rules.op.rules(),
+                        .shown = bench.scores,
+                        .shown_row_factor = tile.row_factor,
+                        .shown_lane_factor = tile.lane_factor,
+                        .best = rules.best ? rules.best + row : nullptr,
+                        .best_column = rules.best ? rules.best_column + row : nullptr,
+                        .first_column = place.lanes.begin};
+  if (rules.limit) {
+    strike.limit = rules.limit + limits;
+    strike.removed = rules.counter(row, rules.op.rules() - 2);
+    kernels().contrast_strike(strike);
+  }
+  if (!rules.guide_limit) return;
+  const int64_t at = place.lanes.begin - slab.span.begin;
+  multiply(sweep.guide_block, place.block, slab.guide + at * sweep.guide_across.width, tile,
+           bench.guide);
+  strike.scores = bench.guide;
+  strike.row_factor = sweep.guide_block.factor + row;
+  strike.lane_factor = sweep.guide_across.factor + place.lanes.begin;
+  strike.limit = rules.guide_limit + limits;
+  strike.removed = rules.counter(row, rules.op.rules() - 1);
+  kernels().contrast_strike(strike);
+}
+
+void visit_tile(const Sweep& sweep, const Slab& slab, const TilePlace& place, const Bench& bench) {
+  const auto& [block, lanes, by_lane] = place;
   const int64_t width = sweep.block.width, at = lanes.begin - slab.span.begin;
-  const int64_t wide = rounded(width, kPanel);
-  kernels().product({sweep.block.x + block.begin * width, width, false, slab.keys + at * width,
-                     kPanel * width, tile.scores, tile.stride, tile.rows, tile.lanes, width});
+  ContrastTile tile = tile_of(sweep, block, lanes);
+  tile.scores = bench.scores;
+  tile.stride = kLanes;
+  tile.candidates = bench.marks.candidates;
+  tile.weighted = bench.marks.weighted;
+  multiply(sweep.block, block, slab.keys + at * width, tile, tile.scores);
+  if (sweep.rules) strike_scores(sweep, slab, tile, place, bench);
   sweep.kernel(tile);
   if (!sweep.dblock) return;
+  const int64_t wide = rounded(width, kPanel);
   kernels().product({tile.scores, tile.stride, false, slab.values + at * wide, kPanel * lanes.count,
                      sweep.dblock + block.begin * width, width, tile.rows, width, lanes.count,
                      true});
@@ -162,19 +198,16 @@ void visit_tile(const Sweep& sweep, const Slab& slab, const ContrastTile& tile, 
 
 void visit_block(const Stream& stream, const Sweep& sweep, const Slab& slab, Span block,
                  Arena& arena) {
-  float* scores = arena.tensor(block.count, kLanes).f32();
-  auto* bits = static_cast<uint16_t*>(arena.push(size_t(block.count * kLanes / 8)));
+  const Bench bench = bench_of(arena, sweep, block.count);
+  const uint16_t* bits = bench.marks.candidates;
   for (int64_t at = 0; at < slab.span.count; at += kLanes) {
     if (stream.is_cancelled()) throw Cancelled();
     const Span lanes{slab.span.begin + at, std::min(kLanes, slab.span.count - at)};
-    (sweep.whole.by_lane ? mark_rows : mark_columns)(sweep.op, block, lanes, bits);
+    const TilePlace place{block, lanes, sweep.whole.by_lane};
+    mark_tile(sweep.op, sweep.rules, place, bench.marks);
     const uint16_t* end = bits + block.count * panels_of(lanes.count);
-    if (std::all_of<const uint16_t*>(bits, end, [](uint16_t word) { return word == 0; })) continue;
-    ContrastTile tile = tile_of(sweep, block, lanes);
-    tile.scores = scores;
-    tile.stride = kLanes;
-    tile.candidates = bits;
-    visit_tile(sweep, slab, tile, block, lanes);
+    if (std::all_of(bits, end, [](uint16_t word) { return word == 0; })) continue;
+    visit_tile(sweep, slab, place, bench);
   }
 }
 
@@ -195,9 +228,11 @@ void run_sweep(const Stream& stream, const Sweep& sweep) {
   slab.keys = stream.scratch().tensor(length, width).f32();
   slab.values =
       sweep.dblock ? stream.scratch().tensor(length, rounded(width, kPanel)).f32() : nullptr;
+  const Side& guide = sweep.guide_across;
+  slab.guide = guide.x ? stream.scratch().tensor(length, guide.width).f32() : nullptr;
   for (int64_t begin = 0; begin < across.count; begin += length) {
     slab.span = {begin, std::min(length, across.count - begin)};
-    pack(stream, across, slab);
+    pack(stream, sweep, slab);
     stream.parallel_for(ceil_div(sweep.block.count, rows), [&](int64_t item, int worker) {
       const Span block{item * rows, std::min(rows, sweep.block.count - item * rows)};
       visit_block(stream, sweep, slab, block, stream.scratch(worker));
@@ -273,6 +308,72 @@ void close_row(const ContrastForward& op, const ContrastTile& seen, int64_t row)
   }
 }
 
+// What forward counts beside the softmax, where it is asked to.
+void count_removed(Arena& arena, const ContrastForward& op, Rules& rules) {
+  const int64_t rows = op.rows.rows;
+  if (!op.removed.empty()) {
+    rules.removed = arena.tensor(rows, op.rules(), Type::I32).i32();
+    std::fill_n(rules.removed, rows * op.rules(), 0);
+  }
+  if (op.suspects.empty()) return;
+  rules.best = arena.tensor(1, rows).f32();
+  rules.best_column = arena.tensor(1, rows, Type::I32).i32();
+  std::fill_n(rules.best, rows, kNothing);
+  std::fill_n(rules.best_column, rows, -1);
+}
+
+void report(const ContrastForward& op, const Rules& rules) {
+  const int64_t rows = op.rows.rows, count = op.rules();
+  for (int64_t rule = 0; !op.removed.empty() && rule < count; ++rule) {
+    int64_t sum = 0;
+    for (int64_t row = 0; row < rows; ++row) sum += rules.removed[row * count + rule];
+    op.removed.f32()[rule] = float(sum);
+  }
+  for (int64_t row = 0; !op.suspects.empty() && row < rows; ++row) {
+    const int32_t column = rules.best_column[row];
+    op.suspects.f32()[2 * row] = float(column);
+    op.suspects.f32()[2 * row + 1] = column < 0 ? 0.0f : rules.best[row];
+  }
+}
+
+// The vectors of an op and of its guide.
+struct Scores {
+  const ContrastOperands& op;
+  Side rows, columns, guide_rows, guide_columns;
+};
+
+Scores scores_of(Arena& arena, const ContrastOperands& op) {
+  const double temperature = op.temperature.f32()[0];
+  Scores scores{op,
+                side_of(arena, op.rows, op.row_scale, temperature),
+                side_of(arena, op.columns, op.column_scale, 1.0),
+                {},
+                {}};
+  if (op.guide_limit.empty()) return scores;
+  scores.guide_rows = side_of(arena, op.guide_rows, op.guide_row_scale, 1.0);
+  scores.guide_columns = side_of(arena, op.guide_columns, op.guide_column_scale, 1.0);
+  return scores;
+}
+
+Sweep sweep_of(const Scores& scores, const Rules& rules, const ContrastTile& terms,
+               void (*kernel)(const ContrastTile&)) {
+  const auto& [op, rows, columns, guide_rows, guide_columns] = scores;
+  const double temperature = op.temperature.f32()[0];
+  const double ends[] = {op.lowest / temperature, op.highest / temperature};
+  Sweep sweep{op, rows, columns, terms, kernel};
+  sweep.whole.bends = op.bends();
+  sweep.whole.lowest = float(std::min(ends[0], ends[1]));
+  sweep.whole.highest = float(std::max(ends[0], ends[1]));
+  sweep.whole.gain = float(op.hardness * temperature);
+  sweep.rules = op.any() ? &rules : nullptr;
+  sweep.guide_block = guide_rows;
+  sweep.guide_across = guide_columns;
+  if (!terms.by_lane) return sweep;
+  std::swap(sweep.block, sweep.across);
+  std::swap(sweep.guide_block, sweep.guide_across);
+  return sweep;
+}
+
 }  // namespace
 
 template <>
@@ -288,34 +389,36 @@ void run<ContrastForward>(const Stream& stream, const ContrastForward& op) {
   std::fill_n(whole.most, count, kNothing);
   std::fill_n(whole.sum, 2 * count, 0.0f);
   std::fill_n(whole.count, count, 0);
-  run_sweep(stream,
-            {op, side_of(arena, op.rows, op.row_scale, op.temperature.f32()[0]),
-             side_of(arena, op.columns, op.column_scale, 1.0), whole, kernels().contrast_forward});
+  const Scores scores = scores_of(arena, op);
+  Rules rules = rules_of(arena, op);
+  count_removed(arena, op, rules);
+  run_sweep(stream, sweep_of(scores, rules, whole, kernels().contrast_forward));
   over_elements(stream, count, [&](int64_t row) { close_row(op, whole, row); });
+  report(op, rules);
 }
 
 template <>
 void run<ContrastBackward>(const Stream& stream, const ContrastBackward& op) {
   Arena& arena = stream.scratch();
   Scope scope(arena);
-  const double temperature = op.temperature.f32()[0];
-  const Side rows = side_of(arena, op.rows, op.row_scale, temperature);
-  const Side columns = side_of(arena, op.columns, op.column_scale, 1.0);
-  const ContrastTile terms = softmax_terms(arena, op);
+  const Scores scores = scores_of(arena, op);
+  const Rules rules = rules_of(arena, op);
+  ContrastTile terms = softmax_terms(arena, op);
   if (!op.drows.empty() || !op.dtemperature.empty()) {
-    Sweep sweep{op, rows, columns, terms, kernels().contrast_backward};
-    sweep.whole.along = arena.tensor(1, rows.count).f32();
-    std::fill_n(sweep.whole.along, rows.count, 0.0f);
-    backward_side(stream, sweep, op.drows.f32());
+    terms.along = arena.tensor(1, op.rows.rows).f32();
+    std::fill_n(terms.along, op.rows.rows, 0.0f);
+    backward_side(stream, sweep_of(scores, rules, terms, kernels().contrast_backward),
+                  op.drows.f32());
     if (!op.dtemperature.empty()) {
-      const double along = std::accumulate(sweep.whole.along, sweep.whole.along + rows.count, 0.0);
-      op.dtemperature.f32()[0] = float(-along / temperature);
+      const double along = std::accumulate(terms.along, terms.along + op.rows.rows, 0.0);
+      op.dtemperature.f32()[0] = float(-along / double(op.temperature.f32()[0]));
     }
   }
   if (!op.dcolumns.empty()) {
-    Sweep sweep{op, columns, rows, terms, kernels().contrast_backward};
-    sweep.whole.by_lane = true;
-    backward_side(stream, sweep, op.dcolumns.f32());
+    terms.along = nullptr;
+    terms.by_lane = true;
+    backward_side(stream, sweep_of(scores, rules, terms, kernels().contrast_backward),
+                  op.dcolumns.f32());
   }
 }
 

@@ -150,6 +150,29 @@ struct ContrastTile {
   bool by_lane = false;
   const float *lse = nullptr, *dlse = nullptr, *shift = nullptr;
   float* along = nullptr;
+  // scores that are more than products: limits and the share that weighted ones gain
+  bool bends = false;
+  float lowest = 0, highest = 0, gain = 0;
+  const uint16_t* weighted = nullptr;  // as candidates, or null
+};
+
+// Candidates of a tile that are removed for a score above a limit, by row or by lane.
+struct ContrastStrike {
+  const float* scores;  // dot products
+  int64_t stride, rows, lanes;
+  const float *row_factor, *lane_factor;
+  bool by_lane;
+  const float* limit;
+  uint16_t* candidates;  // (rows, lanes / 16), cleared
+  const uint16_t* kept;  // these are not removed
+  // by row: how many, `counts` apart, and of all removed the largest score `shown` with its column;
+  // updated, or null
+  int32_t* removed;
+  int64_t counts;
+  const float *shown, *shown_row_factor, *shown_lane_factor;
+  float* best;
+  int32_t* best_column;
+  int64_t first_column;
 };
 
 struct Kernels {
@@ -177,6 +200,10 @@ struct Kernels {
   void (*adamw)(const AdamStep&);
   void (*contrast_forward)(const ContrastTile&);
   void (*contrast_backward)(const ContrastTile&);
+  // A bit for each key, 16 to a word, that is one of those wanted. Keys are read in whole words.
+  void (*contrast_equal)(const float* keys, int64_t words, const float* wanted, int64_t count,
+                         uint16_t* hits);
+  void (*contrast_strike)(const ContrastStrike&);
   // Places in x (rows, columns), rows `stride` apart, of what is greater than the limit of its row,
   // and how many there are. Rows are read up to a multiple of 16.
   int64_t (*find_greater)(const float* x, int64_t stride, int64_t rows, int64_t columns,

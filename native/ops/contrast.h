@@ -4,13 +4,98 @@
 // backward computes them again.
 #pragma once
 
+#include <cmath>
+#include <limits>
+
 #include "matrix.h"
 
 namespace inbatch {
 
+// Rules that take candidates away from a row where they are likely to be positives; its own
+// positives stay. A column that falls under several is removed by the first, in this order:
+//
+//   lists: for each r < R, where columnKeys_rj is one of the keys of row i
+//     listOffsets  (R, N + 1) i32, rising within a row: those keys stand in listKeys from
+//                  listOffsets_ri to listOffsets_r(i+1)
+//     listKeys     (1, K) i32, from 0 to 2^24 - 1, or empty
+//     columnKeys   (R, M) i32; a negative one is in no list
+//   sets: where rowSet_i and columnSet_j differ
+//     rowSet     (N, 1) i32, from 0 to 2^24 - 1
+//     columnSet  (M, 1) i32
+//   limit: where s_ij > limit_i, before clamping and hardness
+//     limit  (N, 1) f32
+//   guide: where the cosine of other vectors is too large, which is s_ij of them at temperature 1
+//     guideRows         (N, G) f32
+//     guideColumns      (M, G) f32
+//     guideRowScale     (N, 1) f32 or empty
+//     guideColumnScale  (M, 1) f32 or empty
+//     guideLimit        (N, 1) f32
+//
+// What is empty removes nothing. A score or limit that is NaN removes nothing.
+struct ContrastRules {
+  Tensor list_offsets, list_keys, column_keys, row_set, column_set, limit;
+  Tensor guide_rows, guide_columns, guide_row_scale, guide_column_scale, guide_limit;
+
+  // Lists, then sets, limit and guide.
+  int64_t rules() const { return list_offsets.rows + 3; }
+  bool any() const {
+    return list_offsets.rows > 0 || !row_set.empty() || !limit.empty() || !guide_limit.empty();
+  }
+
+  static constexpr auto rule_fields() {
+    using Op = ContrastRules;
+    return std::tuple{field("listOffsets", &Op::list_offsets),
+                      field("listKeys", &Op::list_keys),
+                      field("columnKeys", &Op::column_keys),
+                      field("rowSet", &Op::row_set),
+                      field("columnSet", &Op::column_set),
+                      field("limit", &Op::limit),
+                      field("guideRows", &Op::guide_rows),
+                      field("guideColumns", &Op::guide_columns),
+                      field("guideRowScale", &Op::guide_row_scale),
+                      field("guideColumnScale", &Op::guide_column_scale),
+                      field("guideLimit", &Op::guide_limit)};
+  }
+  void check_rules(const char* name, int64_t rows, int64_t columns) const {
+    if (!list_offsets.empty()) {
+      expect_columns(name, "listOffsets", list_offsets, rows + 1);
+      expect_rows(name, "columnKeys", column_keys, list_offsets.rows);
+      expect_columns(name, "columnKeys", column_keys, columns);
+      expect_type(name, "listOffsets", list_offsets, Type::I32);
+      expect_type(name, "columnKeys", column_keys, Type::I32);
+      if (!list_keys.empty()) expect_type(name, "listKeys", list_keys, Type::I32);
+    }
+    if (!row_set.empty()) {
+      expect_size(name, "rowSet", row_set, rows);
+      expect_size(name, "columnSet", column_set, columns);
+      expect_type(name, "rowSet", row_set, Type::I32);
+      expect_type(name, "columnSet", column_set, Type::I32);
+    }
+    if (!limit.empty()) expect_size(name, "limit", limit, rows);
+    expect_f32(name, {{"limit", limit}, {"guideLimit", guide_limit}});
+    if (!guide_limit.empty()) check_guide(name, rows, columns);
+  }
+  void check_guide(const char* name, int64_t rows, int64_t columns) const {
+    expect_size(name, "guideLimit", guide_limit, rows);
+    expect_rows(name, "guideRows", guide_rows, rows);
+    expect_rows(name, "guideColumns", guide_columns, columns);
+    expect_columns(name, "guideColumns", guide_columns, guide_rows.cols);
+    if (!guide_row_scale.empty()) expect_size(name, "guideRowScale", guide_row_scale, rows);
+    if (!guide_column_scale.empty()) {
+      expect_size(name, "guideColumnScale", guide_column_scale, columns);
+    }
+    expect_f32(name, {{"guideRows", guide_rows},
+                      {"guideColumns", guide_columns},
+                      {"guideRowScale", guide_row_scale},
+                      {"guideColumnScale", guide_column_scale}});
+  }
+};
+
 // What both directions read:
 //
 //   s_ij = <rows_i, columns_j> rowScale_i columnScale_j / temperature
+//   c_ij = s_ij, or lowest / temperature or highest / temperature where it lies beyond
+//   z_ij = c_ij + hardness temperature c_ij where column j is weighted for row i, else c_ij
 //
 //   rows         (N, E) f32
 //   columns      (M, E) f32
@@ -21,25 +106,40 @@ namespace inbatch {
 //   positives    columns below are positives, from here on hard negatives
 //
 // Column j < positives is a candidate of row i by `own` when owner_j = i, else by `others`; a
-// column from there on by `ownHard` or `otherHard`.
-struct ContrastOperands {
+// column from there on by `ownHard` or `otherHard`; and no rule removes it. A row's own hard
+// negatives are weighted by `weighsOwn`, all that belongs to others by `weighsOthers`, its own
+// positives never.
+struct ContrastOperands : ContrastRules {
   Tensor rows, columns, row_scale, column_scale, temperature, owner;
   int64_t positives = 0;
   bool own = true, others = true, own_hard = true, other_hard = true;
+  float lowest = -std::numeric_limits<float>::infinity();
+  float highest = std::numeric_limits<float>::infinity();
+  float hardness = 0;
+  bool weighs_own = false, weighs_others = false;
+
+  // Whether a score is more than a product.
+  bool bends() const { return hardness != 0 || std::isfinite(lowest) || std::isfinite(highest); }
 
   static constexpr auto operands() {
     using Op = ContrastOperands;
-    return std::tuple{field("rows", &Op::rows),
-                      field("columns", &Op::columns),
-                      field("rowScale", &Op::row_scale),
-                      field("columnScale", &Op::column_scale),
-                      field("temperature", &Op::temperature),
-                      field("owner", &Op::owner),
-                      field("positives", &Op::positives),
-                      field("own", &Op::own),
-                      field("others", &Op::others),
-                      field("ownHard", &Op::own_hard),
-                      field("otherHard", &Op::other_hard)};
+    const std::tuple scores{field("rows", &Op::rows),
+                            field("columns", &Op::columns),
+                            field("rowScale", &Op::row_scale),
+                            field("columnScale", &Op::column_scale),
+                            field("temperature", &Op::temperature),
+                            field("owner", &Op::owner),
+                            field("positives", &Op::positives),
+                            field("own", &Op::own),
+                            field("others", &Op::others),
+                            field("ownHard", &Op::own_hard),
+                            field("otherHard", &Op::other_hard),
+                            field("lowest", &Op::lowest),
+                            field("highest", &Op::highest),
+                            field("hardness", &Op::hardness),
+                            field("weighsOwn", &Op::weighs_own),
+                            field("weighsOthers", &Op::weighs_others)};
+    return std::tuple_cat(scores, rule_fields());
   }
   void check_operands(const char* name) const {
     expect_columns(name, "columns", columns, rows.cols);
@@ -56,6 +156,7 @@ struct ContrastOperands {
                       {"columnScale", column_scale},
                       {"temperature", temperature}});
     expect_type(name, "owner", owner, Type::I32);
+    check_rules(name, rows.rows, columns.rows);
   }
   void expect_count(const char* name, const Tensor& count) const {
     expect_size(name, "count", count, rows.rows);
@@ -63,41 +164,56 @@ struct ContrastOperands {
   }
 };
 
-// lse_i = log sum_j exp(s_ij), mean_i = mean_j s_ij, count_i = how many, over the candidates j of
+// lse_i = log sum_j exp(z_ij), mean_i = mean_j z_ij, count_i = how many, over the candidates j of
 // i.
 //
-//   lse    (N, 1) f32, overwritten
-//   mean   (N, 1) f32, overwritten, or empty
-//   count  (N, 1) i32 | f32, overwritten
+//   lse       (N, 1) f32, overwritten
+//   mean      (N, 1) f32, overwritten, or empty
+//   count     (N, 1) i32 | f32, overwritten
+//   removed   (1, R + 3) f32, overwritten, or empty: how many pairs each rule removed, of those
+//             that would be candidates; beyond 2^24 rounded
+//   suspects  (N, 2) f32, overwritten, or empty: of the columns that limit or guide removed from
+//             a row the number of that with the largest s_ij, the first such, and s_ij; -1 and 0
+//             where there is none
 //
 // The largest score is carried along, so no bound on scores is assumed. A row without candidates
 // has lse -infinity, mean 0, count 0; one with a score that is NaN or +infinity has lse NaN.
 struct ContrastForward : ContrastOperands {
-  Tensor lse, mean, count;
+  Tensor lse, mean, count, removed, suspects;
 
   static constexpr auto name = "contrastForward";
   static constexpr auto fields() {
     using Op = ContrastForward;
-    return std::tuple_cat(operands(), std::tuple{field("lse", &Op::lse), field("mean", &Op::mean),
-                                                 field("count", &Op::count)});
+    return std::tuple_cat(
+        operands(),
+        std::tuple{field("lse", &Op::lse), field("mean", &Op::mean), field("count", &Op::count),
+                   field("removed", &Op::removed), field("suspects", &Op::suspects)});
   }
   void check() const {
     check_operands(name);
     expect_size(name, "lse", lse, rows.rows);
     if (!mean.empty()) expect_size(name, "mean", mean, rows.rows);
-    expect_f32(name, {{"lse", lse}, {"mean", mean}});
+    if (!removed.empty()) expect_size(name, "removed", removed, rules());
+    if (!suspects.empty()) {
+      expect_rows(name, "suspects", suspects, rows.rows);
+      expect_columns(name, "suspects", suspects, 2);
+    }
+    expect_f32(name, {{"lse", lse}, {"mean", mean}, {"removed", removed}, {"suspects", suspects}});
     expect_count(name, count);
   }
 };
 
 // The gradient of sum_i dlse_i lse_i + dmean_i mean_i: with
 //
-//   G_ij = dlse_i exp(s_ij - lse_i) + dmean_i / count_i over candidates, else 0
+//   G_ij = dlse_i exp(z_ij - lse_i) + dmean_i / count_i over candidates, else 0
+//   H_ij = G_ij where c_ij = s_ij, else 0
 //
-//   drows_i      = rowScale_i / temperature sum_j G_ij columnScale_j columns_j
-//                  - rows_i rowScale_i^2 sum_j G_ij s_ij    (this line only when there is rowScale)
+//   drows_i      = rowScale_i / temperature sum_j H_ij columnScale_j columns_j
+//                  - rows_i rowScale_i^2 sum_j H_ij s_ij    (this line only when there is rowScale)
 //   dcolumns_j   = the same with rows and columns exchanged
-//   dtemperature = - sum_ij G_ij s_ij / temperature
+//   dtemperature = - sum_ij G_ij c_ij / temperature
+//
+// What hardness adds and what rules remove counts as constant.
 //
 //   lse           (N, 1) f32, as forward left it
 //   count         (N, 1) i32 | f32, as forward left it

@@ -1,8 +1,8 @@
 // The fused softmax of a batch. Native side: ops/contrast.h.
 
-import type {Fields} from '../native.js';
+import type {Fields, Tensor} from '../native.js';
 import {expectShape, expectWidth, refuse} from './shapes.js';
-import type {Tape, Variable} from './tape.js';
+import type {Shape, Tape, Variable} from './tape.js';
 
 export type ContrastOptions = {
 	/** For each column the row that it belongs to. */
@@ -21,7 +21,35 @@ export type ContrastOptions = {
 	temperature: Variable;
 	/** Whether scores are cosines; otherwise they are dot products. */
 	cosine: boolean;
+	/** Scores before the temperature beyond these count as these, and have no gradient. */
+	clamp?: readonly [lowest: number, highest: number];
+	/** Weighs negatives by how hard they are. */
+	hardness?: Hardness;
+	/** Takes columns from rows that they are likely to be positives of, never a row's own. */
+	rules?: ContrastRules;
 };
+
+export type Hardness = {
+	/** Times the score before the temperature, as a constant, is added to a score. */
+	strength: number;
+	/** Whether that is done for a row's own hard negatives, and for what belongs to other rows. */
+	own: boolean;
+	others: boolean;
+};
+
+export type ContrastRules = {
+	/** Removed: columns whose key is among those of the row. Keys are from 0 to 2²⁴ − 1. */
+	lists?: readonly KeyLists[];
+	/** Removed: columns of another set. Sets are from 0 to 2²⁴ − 1. */
+	sets?: {rows: Int32Array; columns: Int32Array};
+	/** Removed: columns of a score above this, (N, 1); it takes no gradient. */
+	limit?: Variable;
+	/** Removed: columns whose cosine of these vectors is above the limit, (N, 1). */
+	guide?: {rows: Variable; columns: Variable; limit: Variable};
+};
+
+/** The keys offsets[n] to offsets[n + 1] are those of row n; a column with a negative key has none. */
+export type KeyLists = {offsets: Int32Array; keys: Int32Array; columns: Int32Array};
 
 export type Contrast = {
 	/** The log of the sum of the exponentials of scores, (N, 1); minus infinity of none. */
@@ -30,6 +58,13 @@ export type Contrast = {
 	mean: Variable;
 	/** How many columns each row meets, (N, 1). */
 	count: Variable;
+	/** With rules: how many pairs each removed, the first counting: the lists, sets, limit, guide. */
+	removed?: Variable;
+	/**
+	With rules: of the columns that limit or guide removed, for each row the one of the largest score,
+	or −1, and that score, (N, 2).
+	*/
+	suspects?: Variable;
 };
 
 /** Scores of rows against columns of the batch and their softmax. No matrix of scores is stored. */
@@ -41,7 +76,11 @@ export function contrast(
 ): Contrast {
 	const operands = operandsOf(tape, rows, columns, options);
 	const [lse, mean, count] = [0, 1, 2].map(() => tape.empty(rows.rows, 1));
-	tape.device.run('contrastForward', {...operands, lse, mean, count});
+	const found = options.rules && {
+		removed: tape.empty(1, (options.rules.lists?.length ?? 0) + 3),
+		suspects: tape.empty(rows.rows, 2),
+	};
+	tape.device.run('contrastForward', {...operands, lse, mean, count, ...found});
 
 	const parents = [rows, columns, options.temperature];
 	const [lseResult, meanResult] = tape.recordAll([lse!, mean!], parents, ([dlse, dmean]) => {
@@ -53,29 +92,99 @@ export function contrast(
 		tape.device.run('contrastBackward', {...given, drows, dcolumns, dtemperature});
 		return wanted;
 	});
-	return {lse: lseResult!, mean: meanResult!, count: tape.constant(count!)};
+	return {
+		lse: lseResult!,
+		mean: meanResult!,
+		count: tape.constant(count!),
+		...(found && {
+			removed: tape.constant(found.removed),
+			suspects: tape.constant(found.suspects),
+		}),
+	};
 }
 
 function operandsOf(
 	tape: Tape,
 	rows: Variable,
 	columns: Variable,
-	{temperature, cosine, owner, ...met}: ContrastOptions,
+	{temperature, cosine, owner, clamp, hardness, rules, ...met}: ContrastOptions,
 ): Fields {
 	expectWidth('contrast', 'columns', columns, rows.columns);
 	expectShape('contrast', 'the temperature', temperature, {rows: 1, columns: 1});
 	if (owner.length !== columns.rows) {
 		refuse('contrast', `owner of ${columns.rows} numbers`, owner.length);
 	}
-	const inverseLengths = (x: Variable) =>
-		tape.compute('rowNorms', {rows: x.rows, columns: 1}, {x: x.tensor}, 'inverse');
 	return {
 		rows: rows.tensor,
 		columns: columns.tensor,
 		temperature: temperature.tensor,
 		owner: tape.indices(owner),
-		rowScale: cosine ? inverseLengths(rows) : undefined,
-		columnScale: cosine ? inverseLengths(columns) : undefined,
+		rowScale: cosine ? inverseLengths(tape, rows) : undefined,
+		columnScale: cosine ? inverseLengths(tape, columns) : undefined,
 		...met,
+		...(clamp && {lowest: clamp[0], highest: clamp[1]}),
+		...(hardness && {
+			hardness: hardness.strength,
+			weighsOwn: hardness.own,
+			weighsOthers: hardness.others,
+		}),
+		...(rules && ruleOperands(tape, rules, {rows: rows.rows, columns: columns.rows})),
 	};
+}
+
+function inverseLengths(tape: Tape, x: Variable): Tensor {
+	return tape.compute('rowNorms', {rows: x.rows, columns: 1}, {x: x.tensor}, 'inverse');
+}
+
+function ruleOperands(
+	tape: Tape,
+	{lists = [], sets, limit, guide}: ContrastRules,
+	{rows, columns}: Shape,
+): Fields {
+	const listed = lists.length > 0 ? listOperands(tape, lists, {rows, columns}) : {};
+	return {
+		...listed,
+		...(sets && {
+			rowSet: tape.indices(expectNumbers('sets of rows', sets.rows, rows)),
+			columnSet: tape.indices(expectNumbers('sets of columns', sets.columns, columns)),
+		}),
+		...(limit && {limit: limit.tensor}),
+		...(guide && {
+			guideRows: guide.rows.tensor,
+			guideColumns: guide.columns.tensor,
+			guideRowScale: inverseLengths(tape, guide.rows),
+			guideColumnScale: inverseLengths(tape, guide.columns),
+			guideLimit: guide.limit.tensor,
+		}),
+	};
+}
+
+/** The lists behind one another: their keys share one list, in which offsets begin anew for each. */
+function listOperands(tape: Tape, lists: readonly KeyLists[], {rows, columns}: Shape): Fields {
+	const listOffsets = new Int32Array(lists.length * (rows + 1));
+	const columnKeys = new Int32Array(lists.length * columns);
+	const total = lists.reduce((sum, {keys}) => sum + keys.length, 0);
+	const listKeys = new Int32Array(Math.max(1, total));
+	let begin = 0;
+	for (const [n, list] of lists.entries()) {
+		expectNumbers('offsets of lists', list.offsets, rows + 1);
+		expectNumbers('keys of columns', list.columns, columns);
+		listOffsets.set(
+			list.offsets.map(offset => offset + begin),
+			n * (rows + 1),
+		);
+		columnKeys.set(list.columns, n * columns);
+		listKeys.set(list.keys, begin);
+		begin += list.keys.length;
+	}
+	return {
+		listOffsets: tape.own(tape.indices(listOffsets).reshape(lists.length, rows + 1)),
+		listKeys: tape.indices(listKeys),
+		columnKeys: tape.own(tape.indices(columnKeys).reshape(lists.length, columns)),
+	};
+}
+
+function expectNumbers(what: string, numbers: Int32Array, length: number): Int32Array {
+	if (numbers.length !== length) refuse('contrast', `${what} of ${length} numbers`, numbers.length);
+	return numbers;
 }

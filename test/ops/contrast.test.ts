@@ -15,6 +15,8 @@ import {
 	norms,
 	type Outline,
 	operandsOf,
+	type RuleName,
+	removedBy,
 } from '../support/contrast-cases.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
@@ -30,11 +32,12 @@ import {
 	type ContrastCase,
 	contrastBackward,
 	contrastForward,
+	contrastRemoved,
 	rowNorms,
 	type SoftmaxGradient,
 	type Switches,
 } from '../support/oracle-contrast.js';
-import {newDevice, runOp, tensorOf} from '../support/run-op.js';
+import {integers, newDevice, runOp, tensorOf} from '../support/run-op.js';
 import {exact, expectClose, expectSameBits, type Round} from '../support/tolerance.js';
 
 async function expectOracle(device: NativeDevice, {given, gradient, scale, at}: Held) {
@@ -79,6 +82,30 @@ const extremes = [
 ] satisfies Outline[];
 const extremeCases = extremes.map(outline => ({...outline, held: held(outline)}));
 
+const ruleNames: RuleName[] = ['lists', 'sets', 'limit', 'guide'];
+const ruled = [
+	...ruleNames.map(name => ({texts: 33, width: 26, rules: [name]})),
+	...[2, 17, 97].map(texts => ({texts, width: 7, rules: ruleNames})),
+	{texts: 300, width: 26, rules: ruleNames},
+].map(outline => {
+	const whole: Outline = {...outline, cosine: 'both', temperature: 0.5};
+	return {...outline, held: held(whole)};
+});
+
+const hard = {strength: 3, own: true, others: true};
+const bends = [
+	{clamp: [-0.1, 0.3]},
+	{hardness: hard},
+	{hardness: {...hard, own: false}},
+	{hardness: {...hard, others: false}},
+	{clamp: [-0.2, 0.2], hardness: hard, rules: ruleNames},
+	{clamp: [-0.2, 0.2], temperature: -0.5},
+] satisfies Partial<Outline>[];
+const bentCases = bends.map(bend => ({
+	bend,
+	cases: [5, 33].map(texts => held({texts, width: 26, cosine: 'both', temperature: 0.3, ...bend})),
+}));
+
 const many = held({texts: 1360, width: 7, cosine: 'both', temperature: 0.05});
 
 onEveryPath('contrast', device => {
@@ -95,6 +122,20 @@ onEveryPath('contrast', device => {
 		'meets its oracle at temperature $temperature for vectors of $spread',
 		({held}) => expectOracle(device, held),
 	);
+
+	test.each(ruled)('meets its oracle for $texts texts by the rules $rules', async ({held}) => {
+		await expectOracle(device, held);
+		const {removed, suspects} = await removedBy(device, held.given());
+		const expected = contrastRemoved(held.given());
+		expect([...removed.values]).toEqual([...expected.removed.values]);
+		const columns = ({values}: Matrix) => values.filter((_, at) => at % 2 === 0);
+		expect(columns(suspects)).toEqual(columns(expected.suspects));
+		expectClose(suspects, () => expected.suspects, {scale: 4});
+	});
+
+	test.each(bentCases)('meets its oracle for scores that are bent: $bend', async ({cases}) => {
+		for (const one of cases) await expectOracle(device, one);
+	});
 
 	test('meets its oracle for 1360 rows and 2994 columns', () => expectOracle(device, many));
 
@@ -119,9 +160,14 @@ describe('the oracle', () => {
 		cosine: ['none', 'rows', 'columns', 'both'] as const,
 		switches: [{}, {others: false}, {own: false, otherHard: false}],
 	});
+	const cosine = 'both' as const;
+	const bent: Outline[] = [
+		{texts: 5, width: 3, cosine, clamp: [-0.5, 0.4]},
+		{texts: 5, width: 3, cosine, clamp: [-0.5, 0.4], rules: ruleNames},
+	];
 
-	test.each(cases)('is the derivative of its forward, cosine: $cosine, $switches', outline => {
-		const given = caseOf({texts: 5, width: 3, temperature: 0.2, ...outline});
+	test.each([...cases, ...bent])('is the derivative of its forward: %j', outline => {
+		const given = caseOf({temperature: 0.2, ...outline, texts: 5, width: 3});
 		const gradient = gradientOf(given);
 		const {drows, dcolumns, dtemperature} = contrastBackward(given, gradient);
 		const limit = Math.max(...drows.values.map(Math.abs)) * 1e-6;
@@ -160,8 +206,9 @@ function moved({rows, columns, values}: Matrix, at: number, step: number): Matri
 
 sameBitsEverywhere('contrast', async device => {
 	const results: Matrix[] = [];
-	for (const width of [26, 384]) {
-		const given = caseOf({texts: 300, width, cosine: 'both', temperature: 0.02});
+	const bent: Partial<Outline> = {rules: ruleNames, clamp: [-0.3, 0.3], hardness: hard};
+	for (const [width, more] of [[26], [384], [26, bent], [384, bent]] as const) {
+		const given = caseOf({texts: 300, width, cosine: 'both', temperature: 0.02, ...more});
 		const {lse, mean, count} = await forward(device, given);
 		const gradient = await backward(device, given, gradientOf(given));
 		results.push(lse, mean, count, ...Object.values(gradient));
@@ -171,6 +218,16 @@ sameBitsEverywhere('contrast', async device => {
 
 describe('contrast', () => {
 	const device = newDevice(2);
+
+	test('reads keys, sets and lists that make no sense as what equals nothing', async () => {
+		const given = caseOf({texts: 5, width: 7, rules: ['sets', 'lists']});
+		const plain = await operandsOf(device, given);
+		const wild = Int32Array.of(-5, 2 ** 31 - 1, -(2 ** 31), 3, 0, 9, 1, -1, 2 ** 24, 7, 8, 2);
+		const listOffsets = integers(device, wild).reshape(2, 6);
+		const outputs = {lse: blank(5, 1), count: blank(5, 1)};
+		const {count} = await runOp(device, 'contrastForward', {...plain, listOffsets}, outputs);
+		expect(count.values.every(each => each >= 0)).toBe(true);
+	});
 	const given = caseOf({texts: 33, width: 26, cosine: 'both'});
 
 	test('gives a row the same bits whatever rows come with it', async () => {
@@ -258,6 +315,9 @@ describe('contrast', () => {
 		['two temperatures', {temperature: zeros(2, 1)}, 'temperature'],
 		['too few scales', {rowScale: zeros(3, 1)}, 'rowScale'],
 		['no owners', {owner: undefined}, 'owner'],
+		['limits of some rows', {limit: zeros(5, 1)}, 'limit'],
+		['sets of rows alone', {rowSet: new Int32Array(33)}, 'columnSet'],
+		['a guide without vectors', {guideLimit: zeros(33, 1)}, 'guideRows'],
 	] as const;
 
 	test.each(wrong)('refuses %s', async (_, change, named) => {

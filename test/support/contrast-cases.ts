@@ -9,12 +9,13 @@ import {
 	contrastBackward,
 	contrastForward,
 	contrastScale,
+	type Rules,
 	type Softmax,
 	type SoftmaxGradient,
 	type Switches,
 	scoresOf,
 } from './oracle-contrast.js';
-import {type Operand, runOp} from './run-op.js';
+import {integers, type Operand, runOp} from './run-op.js';
 import {exact, type Round, single} from './tolerance.js';
 
 export type Outline = {
@@ -24,7 +25,12 @@ export type Outline = {
 	temperature?: number;
 	spread?: number;
 	switches?: Partial<Switches>;
+	clamp?: readonly [number, number];
+	hardness?: {strength: number; own: boolean; others: boolean};
+	rules?: readonly RuleName[];
 };
+
+export type RuleName = 'lists' | 'sets' | 'limit' | 'guide';
 
 export const everyone: Switches = {own: true, others: true, ownHard: true, otherHard: true};
 
@@ -34,12 +40,16 @@ few that are no row's.
 */
 export function caseOf(outline: Outline): ContrastCase {
 	const {texts, width, cosine = 'none', temperature = 0.5, spread = 1, switches} = outline;
+	const {clamp, hardness, rules} = outline;
 	const all = Array.from({length: texts}, (_, row) => row);
 	const second = all.filter(row => row % 5 === 4).reverse();
 	const hard = all.flatMap(row => Array.from({length: row % 3}, () => row));
 	const owner = Int32Array.from([...all, ...second, ...hard, -1, texts, 2 ** 31 - 1]);
 	const random = normals(texts * 1000 + width);
 	return {
+		...(clamp && {clamp}),
+		...(hardness && {hardness}),
+		...(rules && {rules: rulesOf(rules, texts, owner.length)}),
 		rows: randomMatrix(texts, width, random, spread / Math.sqrt(width)),
 		columns: randomMatrix(owner.length, width, random, spread),
 		cosine: {
@@ -53,6 +63,33 @@ export function caseOf(outline: Outline): ContrastCase {
 	};
 }
 
+/** Two lists, of which the first is empty for most rows, three sets, and limits that remove some. */
+function rulesOf(names: readonly RuleName[], rows: number, columns: number): Rules {
+	const random = normals(rows + columns);
+	const list = (count: number, from: (row: number) => number[]) => ({
+		rows: Array.from({length: rows}, (_, row) => from(row)),
+		columns: Array.from({length: columns}, (_, column) =>
+			column % count === 3 ? -1 : column % count,
+		),
+	});
+	const numbers = (length: number, from: (n: number) => number) =>
+		Array.from({length}, (_, n) => from(n));
+	const all: Required<Rules> = {
+		lists: [
+			list(11, row => (row % 7 === 1 ? [0, row % 11] : [])),
+			list(19, row => numbers(row % 4, n => (row + 5 * n) % 19)),
+		],
+		sets: {rows: numbers(rows, row => row % 3), columns: numbers(columns, at => (at >> 2) % 3)},
+		limit: randomMatrix(rows, 1, random, 0.7),
+		guide: {
+			rows: randomMatrix(rows, 6, random),
+			columns: randomMatrix(columns, 6, random),
+			limit: randomMatrix(rows, 1, random, 0.5),
+		},
+	};
+	return Object.fromEntries(names.map(name => [name, all[name]]));
+}
+
 export function gradientOf({rows}: ContrastCase): SoftmaxGradient {
 	const random = normals(rows.rows);
 	return {dlse: randomMatrix(rows.rows, 1, random), dmean: randomMatrix(rows.rows, 1, random)};
@@ -64,7 +101,15 @@ export async function norms(device: NativeDevice, x: Matrix): Promise<Matrix> {
 
 export async function operandsOf(device: NativeDevice, given: ContrastCase) {
 	const {rows, columns, cosine, temperature, owner, positives, switches} = given;
+	const {clamp, hardness} = given;
 	return {
+		...(clamp && {lowest: clamp[0], highest: clamp[1]}),
+		...(hardness && {
+			hardness: hardness.strength,
+			weighsOwn: hardness.own,
+			weighsOthers: hardness.others,
+		}),
+		...(await ruleOperands(device, given)),
 		rows,
 		columns,
 		rowScale: cosine.rows ? await norms(device, rows) : undefined,
@@ -74,6 +119,55 @@ export async function operandsOf(device: NativeDevice, given: ContrastCase) {
 		positives,
 		...switches,
 	} satisfies Record<string, Operand>;
+}
+
+async function ruleOperands(
+	device: NativeDevice,
+	{rules: {lists = [], sets, limit, guide} = {}, rows, columns}: ContrastCase,
+): Promise<Record<string, Operand>> {
+	const table = (values: number[], height: number) =>
+		integers(device, Int32Array.from(values)).reshape(height, values.length / height);
+	const keys = lists.map(list => list.rows.flat());
+	const begins = keys.map((_, n) => keys.slice(0, n).flat().length);
+	const offsets = lists.flatMap((list, n) => {
+		const ends = list.rows.map((_, row) => list.rows.slice(0, row + 1).flat().length);
+		return [0, ...ends].map(end => begins[n]! + end);
+	});
+	const listed = {
+		listOffsets: table(offsets, lists.length || 1),
+		listKeys: integers(device, Int32Array.from([...keys.flat(), 0])),
+		columnKeys: table(
+			lists.flatMap(list => [...list.columns]),
+			lists.length || 1,
+		),
+	};
+	return {
+		...(lists.length > 0 && listed),
+		...(sets && {
+			rowSet: table([...sets.rows], rows.rows),
+			columnSet: table([...sets.columns], columns.rows),
+		}),
+		limit,
+		...(guide && {
+			guideRows: guide.rows,
+			guideColumns: guide.columns,
+			guideRowScale: await norms(device, guide.rows),
+			guideColumnScale: await norms(device, guide.columns),
+			guideLimit: guide.limit,
+		}),
+	};
+}
+
+/** What forward says of the rules. */
+export async function removedBy(device: NativeDevice, given: ContrastCase) {
+	const [n, rules] = [given.rows.rows, (given.rules?.lists?.length ?? 0) + 3];
+	const outputs = {
+		lse: blank(n, 1),
+		count: blank(n, 1),
+		removed: blank(1, rules),
+		suspects: blank(n, 2),
+	};
+	return runOp(device, 'contrastForward', await operandsOf(device, given), outputs);
 }
 
 export async function forward(device: NativeDevice, given: ContrastCase): Promise<Softmax> {

@@ -18,16 +18,99 @@ export type ContrastCase = {
 	/** How many columns are positives; the others are hard negatives. */
 	positives: number;
 	switches: Switches;
+	clamp?: readonly [number, number];
+	hardness?: {strength: number; own: boolean; others: boolean};
+	rules?: Rules;
+};
+
+export type Rules = {
+	/** The keys of each row, and the key of each column. */
+	lists?: readonly {rows: readonly (readonly number[])[]; columns: readonly number[]}[];
+	sets?: {rows: readonly number[]; columns: readonly number[]};
+	limit?: Matrix;
+	guide?: {rows: Matrix; columns: Matrix; limit: Matrix};
 };
 
 export type Softmax = {lse: Matrix; mean: Matrix; count: Matrix};
 export type SoftmaxGradient = {dlse: Matrix; dmean?: Matrix | undefined};
 export type ContrastGradient = {drows: Matrix; dcolumns: Matrix; dtemperature: Matrix};
 
-export function isCandidate(given: ContrastCase, row: number, column: number): boolean {
+/** Whether its class makes a column a candidate; rules may remove it. */
+function isAdmitted(given: ContrastCase, row: number, column: number): boolean {
 	const {own, others, ownHard, otherHard} = given.switches;
 	const owned = given.owner[column] === row;
 	return column < given.positives ? (owned ? own : others) : owned ? ownHard : otherHard;
+}
+
+type Judgement = {by: Int32Array; rules: number};
+
+const judgements = new WeakMap<Matrix, Judgement>();
+
+/** The same for one matrix of scores, which belongs to one case, however often it is asked. */
+function judged(given: ContrastCase, scores: Matrix): Judgement {
+	const judgement = judgements.get(scores) ?? judge(given, scores);
+	judgements.set(scores, judgement);
+	return judgement;
+}
+
+/** For each pair by which rule it is removed, or −1 by its class; `rules` for a candidate. */
+function judge(given: ContrastCase, scores: Matrix): Judgement {
+	const {lists = [], sets, limit, guide} = given.rules ?? {};
+	const cosines = guide && scoresOf(guideCase(given, guide), exact);
+	const tests: ((row: number, column: number, at: number) => boolean)[] = [
+		...lists.map(
+			list => (row: number, column: number) => list.rows[row]!.includes(list.columns[column]!),
+		),
+		(row, column) => sets !== undefined && sets.rows[row] !== sets.columns[column],
+		(row, _, at) => limit !== undefined && scores.values[at]! > limit.values[row]!,
+		(row, _, at) => cosines !== undefined && cosines.values[at]! > guide!.limit.values[row]!,
+	];
+	const by = Int32Array.from(scores.values, (_, at) => {
+		const [row, column] = [Math.floor(at / scores.columns), at % scores.columns];
+		if (!isAdmitted(given, row, column)) return -1;
+		if (!given.rules) return tests.length;
+		const isKept = column < given.positives && given.owner[column] === row;
+		const rule = isKept ? -1 : tests.findIndex(test => test(row, column, at));
+		return rule < 0 ? tests.length : rule;
+	});
+	return {by, rules: tests.length};
+}
+
+function guideCase(given: ContrastCase, {rows, columns}: {rows: Matrix; columns: Matrix}) {
+	const cosine = {rows: true, columns: true};
+	return {...given, rows, columns, cosine, temperature: 1};
+}
+
+/** How many pairs each rule removes, and of each row what limit and guide remove with the largest score. */
+export function contrastRemoved(given: ContrastCase): {removed: Matrix; suspects: Matrix} {
+	const scores = scoresOf(given, exact);
+	const {by, rules} = judged(given, scores);
+	const suspects = matrixOf(scores.rows, 2, at => (at % 2 === 0 ? -1 : 0));
+	for (const [at, rule] of by.entries()) {
+		if (rule < rules - 2 || rule === rules) continue;
+		const [row, column] = [Math.floor(at / scores.columns), at % scores.columns];
+		const isFirst = suspects.values[2 * row] === -1;
+		if (!isFirst && suspects.values[2 * row + 1]! >= scores.values[at]!) continue;
+		suspects.values.set([column, scores.values[at]!], 2 * row);
+	}
+	const count = (rule: number) => by.reduce((sum, each) => sum + (each === rule ? 1 : 0), 0);
+	return {removed: matrixOf(1, rules, count), suspects};
+}
+
+/** What the softmax is over: clamped scores c, and z, to which hardness adds. */
+function bent(given: ContrastCase, scores: Matrix, round: Round): {c: Matrix; z: Matrix} {
+	const {temperature, clamp = [-Infinity, Infinity], hardness} = given;
+	if (!given.clamp && !hardness) return {c: scores, z: scores};
+	const [low, high] = clamp.map(end => round(end / temperature)).sort((a, b) => a - b);
+	const c = {...scores, values: scores.values.map(s => Math.max(low!, Math.min(high!, s)))};
+	const gain = round((hardness?.strength ?? 0) * temperature);
+	const z = matrixOf(scores.rows, scores.columns, at => {
+		const [row, column] = [Math.floor(at / scores.columns), at % scores.columns];
+		const isOwn = given.owner[column] === row;
+		const isWeighted = isOwn ? hardness?.own && column >= given.positives : hardness?.others;
+		return isWeighted ? round(c.values[at]! + round(gain * c.values[at]!)) : c.values[at]!;
+	});
+	return {c, z};
 }
 
 /** 1 / |x| by rows, |x| at least 1e-12. */
@@ -65,8 +148,13 @@ export function contrastForward(
 		Matrix,
 		Matrix,
 	];
+	const {z} = bent(given, scores, round);
+	const {by, rules} = judged(given, scores);
 	for (let row = 0; row < scores.rows; row += 1) {
-		const met = candidatesOf(given, scores, row);
+		const begin = row * scores.columns;
+		const met = [...z.values.subarray(begin, begin + scores.columns)].filter(
+			(_, column) => by[begin + column] === rules,
+		);
 		const most = met.reduce((a, b) => Math.max(a, b), -Infinity);
 		const powers = met.map(score => round(Math.exp(round(score - most))));
 		const total = powers.reduce((sum, power) => round(sum + power), 0);
@@ -78,13 +166,6 @@ export function contrastForward(
 	return {lse, mean, count};
 }
 
-function candidatesOf(given: ContrastCase, scores: Matrix, row: number): number[] {
-	const begin = row * scores.columns;
-	return [...scores.values.subarray(begin, begin + scores.columns)].filter((_, column) =>
-		isCandidate(given, row, column),
-	);
-}
-
 /** The gradient of the sum of dlse lse + dmean mean. */
 export function contrastBackward(
 	given: ContrastCase,
@@ -93,14 +174,18 @@ export function contrastBackward(
 	scores: Matrix = scoresOf(given, round),
 ): ContrastGradient {
 	const {rows, columns, temperature, cosine} = given;
-	const dscores = gradientOfScores(given, scores, gradient, round);
+	const whole = gradientOfScores(given, scores, gradient, round);
+	const {c} = bent(given, scores, round);
+	const dscores = matrixOf(scores.rows, scores.columns, at =>
+		c.values[at] === scores.values[at] ? whole.values[at]! : 0,
+	);
 	const {ofRows, ofColumns} = scalesOf(given, round);
 	const [across, sides] = [transposed(scores), transposed(dscores)];
 	const ofRow = {x: rows, scale: ofRows, unit: cosine.rows};
 	const ofColumn = {x: columns, scale: ofColumns, unit: cosine.columns};
 	let along = 0;
-	for (const [at, g] of dscores.values.entries()) {
-		along = round(along + round(g * scores.values[at]!));
+	for (const [at, g] of whole.values.entries()) {
+		along = round(along + round(g * c.values[at]!));
 	}
 	return {
 		drows: gradientOfSide(ofRow, ofColumn, scores, dscores, temperature, round),
@@ -116,10 +201,12 @@ function gradientOfScores(
 	round: Round,
 ): Matrix {
 	const {lse, count} = contrastForward(given, round, scores);
+	const {z} = bent(given, scores, round);
+	const {by, rules} = judged(given, scores);
 	return matrixOf(scores.rows, scores.columns, at => {
-		const [row, column] = [Math.floor(at / scores.columns), at % scores.columns];
-		if (!isCandidate(given, row, column)) return 0;
-		const share = round(Math.exp(round(scores.values[at]! - lse.values[row]!)));
+		const row = Math.floor(at / scores.columns);
+		if (by[at] !== rules) return 0;
+		const share = round(Math.exp(round(z.values[at]! - lse.values[row]!)));
 		const shift = round((dmean?.values[row] ?? 0) / count.values[row]!);
 		return round(round(dlse.values[row]! * share) + shift);
 	});
@@ -184,15 +271,18 @@ export function contrastScale(
 	const {ofRows, ofColumns} = scalesOf(given, exact);
 	const lengths = [rowNorms(rows).values.map(x => 1 / x), rowNorms(columns).values.map(x => 1 / x)];
 	const {lse, count} = contrastForward(given, exact, scores);
+	const {z} = bent(given, scores, exact);
+	const {by, rules} = judged(given, scores);
+	const gain = 1 + Math.abs((given.hardness?.strength ?? 0) * temperature);
 	const perRow = zeros(rows.rows, 2);
 	const perColumn = zeros(columns.rows, 2);
 	let [largest, total] = [0, 0];
-	for (const [at, score] of scores.values.entries()) {
+	for (const [at, score] of z.values.entries()) {
 		const [row, column] = [Math.floor(at / columns.rows), at % columns.rows];
-		if (!isCandidate(given, row, column)) continue;
+		if (by[at] !== rules) continue;
 		const left = lengths[0]![row]! * ofRows[row]!;
 		const right = lengths[1]![column]! * ofColumns[column]!;
-		const size = (left * right) / temperature;
+		const size = (gain * (left * right)) / temperature;
 		largest = Math.max(largest, size);
 		const unsure = 1 + size + Math.abs(lse.values[row]!);
 		const share = Math.abs(gradient.dlse.values[row]!) * Math.exp(score - lse.values[row]!);

@@ -59,6 +59,7 @@ inline Lanes surviving(Lanes x, uint32_t key, uint32_t column, uint32_t threshol
 }
 // Bit i is set where lane i of a is greater than that of b.
 inline uint32_t greater(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ); }
+inline uint32_t equal(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ); }
 
 #elif defined(INBATCH_AVX2)
 
@@ -154,6 +155,10 @@ inline uint32_t greater(Lanes x, Lanes y) {
   return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_GT_OQ))) |
          uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_GT_OQ))) << 8;
 }
+inline uint32_t equal(Lanes x, Lanes y) {
+  return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_EQ_OQ))) |
+         uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_EQ_OQ))) << 8;
+}
 
 #else  // any processor: the compiler's own vectors, lowered to what the target has
 
@@ -222,6 +227,11 @@ inline Lanes surviving(Lanes x, uint32_t key, uint32_t column, uint32_t threshol
 inline uint32_t greater(Lanes a, Lanes b) {
   uint32_t bits = 0;
   for (int i = 0; i < 16; ++i) bits |= uint32_t(a.v[i] > b.v[i]) << i;
+  return bits;
+}
+inline uint32_t equal(Lanes a, Lanes b) {
+  uint32_t bits = 0;
+  for (int i = 0; i < 16; ++i) bits |= uint32_t(a.v[i] == b.v[i]) << i;
   return bits;
 }
 

@@ -34,6 +34,8 @@ inline Kernels table_of(const char* name) {
   table.adamw = adamw;
   table.contrast_forward = contrast_forward;
   table.contrast_backward = contrast_backward;
+  table.contrast_equal = contrast_equal;
+  table.contrast_strike = contrast_strike;
   table.find_greater = find_greater;
   table.burn = burn;
   table.flops_of_round = kBurnChains * 32;

@@ -1,0 +1,234 @@
+// Which scores of a tile count: a bit for each, set by class of column and cleared by the rules
+// that need no score. Contract: ops/contrast.h.
+//
+// A tile has rows of the op against its columns as lanes, or, by lane, columns against rows. Keys
+// are compared as floats, in which whole numbers below 2^24 are exact and NaN equals nothing.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "../base/arena.h"
+#include "../ops/contrast.h"
+#include "../ops/linear.h"
+#include "kernels.h"
+
+namespace inbatch::cpu {
+
+constexpr int64_t kLanes = 256;  // vectors that a tile sets against those of its block
+
+struct Span {
+  int64_t begin, count;
+};
+
+// Where a tile lies.
+struct TilePlace {
+  Span block, lanes;
+  bool by_lane;
+};
+
+// The bits of a tile, (block, words). `kept` are a row's own positives, which no rule removes, and
+// `weighted` those that hardness weighs; null where nobody asks.
+struct Marks {
+  uint16_t *candidates, *kept, *weighted;
+};
+
+inline bool admits(const ContrastOperands& op, int64_t column, bool owned) {
+  if (column < op.positives) return owned ? op.own : op.others;
+  return owned ? op.own_hard : op.other_hard;
+}
+inline bool keeps(const ContrastOperands& op, int64_t column, bool owned) {
+  return owned && column < op.positives;
+}
+inline bool weighs(const ContrastOperands& op, int64_t column, bool owned) {
+  return owned ? op.weighs_own && column >= op.positives : op.weighs_others;
+}
+
+inline void put(uint16_t* bits, int64_t lane, bool on) {
+  const auto bit = uint16_t(1u << lane % 16);
+  bits[lane / 16] = uint16_t(on ? bits[lane / 16] | bit : bits[lane / 16] & ~bit);
+}
+
+// Marks by class in a tile whose lanes are columns.
+template <class Class>
+void mark_columns(const ContrastOperands& op, Span rows, Span columns, uint16_t* bits,
+                  Class belongs) {
+  const int64_t words = panels_of(columns.count);
+  uint16_t common[kLanes / 16] = {};
+  for (int64_t lane = 0; lane < columns.count; ++lane) {
+    put(common, lane, belongs(op, columns.begin + lane, false));
+  }
+  for (int64_t row = 0; row < rows.count; ++row) std::copy_n(common, words, bits + row * words);
+  for (int64_t lane = 0; lane < columns.count; ++lane) {
+    const int64_t column = columns.begin + lane;
+    const int64_t row = int64_t(op.owner.i32()[column]) - rows.begin;
+    if (row >= 0 && row < rows.count) put(bits + row * words, lane, belongs(op, column, true));
+  }
+}
+
+// The same for a tile whose lanes are rows.
+template <class Class>
+void mark_rows(const ContrastOperands& op, Span columns, Span rows, uint16_t* bits, Class belongs) {
+  const int64_t words = panels_of(rows.count);
+  uint16_t every[kLanes / 16] = {};
+  for (int64_t lane = 0; lane < rows.count; ++lane) put(every, lane, true);
+  for (int64_t i = 0; i < columns.count; ++i, bits += words) {
+    const int64_t column = columns.begin + i;
+    const int64_t lane = int64_t(op.owner.i32()[column]) - rows.begin;
+    const bool common = belongs(op, column, false);
+    for (int64_t w = 0; w < words; ++w) bits[w] = common ? every[w] : 0;
+    if (lane >= 0 && lane < rows.count) put(bits, lane, belongs(op, column, true));
+  }
+}
+
+// The rules of an op as kernels read them: keys as floats, everything readable 16 beyond its end.
+struct Rules {
+  const ContrastRules& op;
+  float* list_keys;
+  float* column_keys;  // (R, column_row)
+  int64_t column_row;
+  float *row_set, *column_set;
+  float *limit, *guide_limit;
+  // forward, by row of the op: pairs removed by each rule, the best score removed and its column
+  int32_t* removed = nullptr;
+  float* best = nullptr;
+  int32_t* best_column = nullptr;
+
+  int32_t* counter(int64_t row, int64_t rule) const {
+    return removed ? removed + row * op.rules() + rule : nullptr;
+  }
+};
+
+inline float* padded_keys(Arena& arena, const Tensor& keys) {
+  if (keys.empty()) return nullptr;
+  const int64_t rows = keys.rows, width = keys.cols + kPanel;
+  float* out = arena.tensor(rows, width).f32();
+  for (int64_t i = 0; i < rows * width; ++i) {
+    const int64_t column = i % width;
+    const int32_t key = column < keys.cols ? keys.i32()[i / width * keys.cols + column] : -1;
+    out[i] = key >= 0 && key < 1 << 24 ? float(key) : std::nanf("");
+  }
+  return out;
+}
+
+inline float* padded_keys_of_column(Arena& arena, Tensor keys) {
+  keys.cols = keys.size();
+  keys.rows = 1;
+  return padded_keys(arena, keys);
+}
+
+inline float* padded_limits(Arena& arena, const Tensor& limit) {
+  if (limit.empty()) return nullptr;
+  float* out = arena.tensor(1, limit.size() + kPanel).f32();
+  std::copy_n(limit.f32(), limit.size(), out);
+  std::fill_n(out + limit.size(), kPanel, std::nanf(""));
+  return out;
+}
+
+inline Rules rules_of(Arena& arena, const ContrastOperands& op) {
+  return {.op = op,
+          .list_keys = padded_keys_of_column(arena, op.list_keys),
+          .column_keys = padded_keys(arena, op.column_keys),
+          .column_row = op.columns.rows + kPanel,
+          .row_set = padded_keys_of_column(arena, op.row_set),
+          .column_set = padded_keys_of_column(arena, op.column_set),
+          .limit = padded_limits(arena, op.limit),
+          .guide_limit = padded_limits(arena, op.guide_limit)};
+}
+
+// Clears the hits of a row of the tile that are candidates and not kept.
+inline void strike(const Marks& marks, int64_t at, const uint16_t* hits, int64_t words,
+                   int32_t* count) {
+  for (int64_t w = 0; w < words; ++w) {
+    uint16_t& bits = marks.candidates[at + w];
+    const auto gone = uint16_t(bits & hits[w] & ~marks.kept[at + w]);
+    if (!gone) continue;
+    bits = uint16_t(bits & ~gone);
+    if (count) *count += __builtin_popcount(gone);
+  }
+}
+
+// The keys of a row in a list; offsets that do not fit are cut to what is there.
+struct KeyList {
+  const float* keys;
+  int64_t count;
+};
+
+inline KeyList keys_of(const Rules& rules, int64_t list, int64_t row) {
+  const Tensor& offsets = rules.op.list_offsets;
+  const int32_t* at = offsets.i32() + list * offsets.cols + row;
+  const int64_t size = rules.op.list_keys.size();
+  const int64_t begin = std::clamp<int64_t>(at[0], 0, size);
+  return {rules.list_keys + begin, std::clamp<int64_t>(at[1], begin, size) - begin};
+}
+
+inline void strike_list_of_rows(const Rules& rules, int64_t list, const TilePlace& place,
+                                const Marks& marks) {
+  const int64_t words = panels_of(place.lanes.count);
+  const float* columns = rules.column_keys + list * rules.column_row + place.lanes.begin;
+  uint16_t hits[kLanes / 16];
+  for (int64_t i = 0; i < place.block.count; ++i) {
+    const int64_t row = place.block.begin + i;
+    const KeyList wanted = keys_of(rules, list, row);
+    if (wanted.count == 0) continue;
+    kernels().contrast_equal(columns, words, wanted.keys, wanted.count, hits);
+    strike(marks, i * words, hits, words, rules.counter(row, list));
+  }
+}
+
+// Lanes are rows: what a row's keys hit among the block's columns is cleared one by one, which is
+// rare.
+inline void strike_list_of_lanes(const Rules& rules, int64_t list, const TilePlace& place,
+                                 const Marks& marks) {
+  const int64_t words = panels_of(place.lanes.count), panels = panels_of(place.block.count);
+  const float* columns = rules.column_keys + list * rules.column_row + place.block.begin;
+  uint16_t hits[kLanes / 16];
+  for (int64_t lane = 0; lane < place.lanes.count; ++lane) {
+    const KeyList wanted = keys_of(rules, list, place.lanes.begin + lane);
+    if (wanted.count == 0) continue;
+    kernels().contrast_equal(columns, panels, wanted.keys, wanted.count, hits);
+    for (int64_t at = 0; at < panels; ++at) {
+      for (uint32_t bits = hits[at]; bits; bits &= bits - 1) {
+        const int64_t i = 16 * at + __builtin_ctz(bits);
+        if (i >= place.block.count) break;
+        const bool is_kept = marks.kept[i * words + lane / 16] >> lane % 16 & 1;
+        if (!is_kept) put(marks.candidates + i * words, lane, false);
+      }
+    }
+  }
+}
+
+inline void strike_sets(const Rules& rules, const TilePlace& place, const Marks& marks) {
+  const int64_t words = panels_of(place.lanes.count);
+  const float* block = (place.by_lane ? rules.column_set : rules.row_set) + place.block.begin;
+  const float* lanes = (place.by_lane ? rules.row_set : rules.column_set) + place.lanes.begin;
+  uint16_t hits[kLanes / 16];
+  for (int64_t i = 0; i < place.block.count; ++i) {
+    if (i == 0 || block[i] != block[i - 1]) {
+      kernels().contrast_equal(lanes, words, block + i, 1, hits);
+      for (int64_t w = 0; w < words; ++w) hits[w] = uint16_t(~hits[w]);
+    }
+    int32_t* count = rules.counter(place.block.begin + i, rules.op.list_offsets.rows);
+    strike(marks, i * words, hits, words, count);
+  }
+}
+
+// Marks a tile by class, then by all rules that need no score.
+inline void mark_tile(const ContrastOperands& op, const Rules* rules, const TilePlace& place,
+                      const Marks& marks) {
+  const auto mark = [&](uint16_t* bits, auto belongs) {
+    if (!bits) return;
+    if (place.by_lane) return mark_rows(op, place.block, place.lanes, bits, belongs);
+    mark_columns(op, place.block, place.lanes, bits, belongs);
+  };
+  mark(marks.candidates, admits);
+  mark(marks.kept, keeps);
+  mark(marks.weighted, weighs);
+  if (!rules) return;
+  for (int64_t list = 0; list < op.list_offsets.rows; ++list) {
+    (place.by_lane ? strike_list_of_lanes : strike_list_of_rows)(*rules, list, place, marks);
+  }
+  if (rules->row_set) strike_sets(*rules, place, marks);
+}
+
+}  // namespace inbatch::cpu
