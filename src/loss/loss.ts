@@ -20,10 +20,28 @@ export type LossInputs = {
 	readonly scores?: Float32Array;
 	/** A teacher's vector of each query, (N, its width), where the data have them. */
 	readonly teacher?: Variable;
+	/** What is known of rows and texts, for finding false negatives. */
+	readonly known?: RowsKnown;
+	/** A guide's vectors of each column, where there is a guide. */
+	readonly guide?: readonly Variable[];
 	/** How often the data were passed before. Default 0. */
 	readonly epoch?: number;
 	/** What the loss itself learns, by name. */
 	readonly parameters: Readonly<Record<string, Variable>>;
+};
+
+/** Numbers of what rows and texts are: equal ones are the same; 0 is nothing known. */
+export type RowsKnown = {
+	/** The texts of each column. */
+	readonly texts: readonly Float64Array[];
+	/** The query of each row, by its id or else its text. */
+	readonly queries: Float64Array;
+	/** The documents of each column after the query, by their ids or else their texts. */
+	readonly documents: readonly Float64Array[];
+	/** All documents that are known to be positives of row n: from offsets[n] to offsets[n + 1]. */
+	readonly positives: {readonly offsets: Int32Array; readonly documents: Float64Array};
+	/** The data set of each row. */
+	readonly sets: Float64Array;
 };
 
 /** A number, or a matrix, that a loss learns; it does not decay. */
@@ -65,6 +83,8 @@ export type LossNeeds = {
 	readonly scores?: NumbersNeeded & {readonly of: 'row' | 'candidates'};
 	/** A teacher's vector of each query. Default false. */
 	readonly teacher?: boolean;
+	/** Embeddings of at least so many columns. Default 1. */
+	readonly width?: number;
 	/**
 	What the loss sees of other rows: their texts, of which then none stands twice in a batch, only
 	their numbers, or nothing, so that a row may be alone. Default texts.
