@@ -2,9 +2,9 @@
 // copying, and a table from numbers to numbers that grows a small part at a time. Neither ever
 // holds the event loop.
 
-const chunkLength = 2 ** 16;
+import {type Numbers, type NumbersConstructor, Pages, type Store} from './pages.js';
 
-type Numbers = Float64ArrayConstructor | Uint32ArrayConstructor;
+const chunkLength = 2 ** 16;
 
 /** How a column is written down: by its first number and step while these say it all. */
 export interface ColumnFacts {
@@ -14,34 +14,27 @@ export interface ColumnFacts {
 
 /**
 A growing list of whole numbers in chunks. Numbers that rise by equal steps, as equal ones do, take no
-memory.
+memory; with a store whole chunks go there.
 */
 export class Column {
 	length = 0;
-	readonly #type: Numbers;
-	readonly #chunks: (Float64Array | Uint32Array)[] = [];
+	readonly #type: NumbersConstructor;
+	/** Chunks in memory; with a store only the last one. */
+	readonly #chunks: (Numbers | undefined)[] = [];
+	readonly #pages: Pages | undefined;
 	/** The first number and the step of all, until one breaks the row. */
 	#even: {first: number; step: number} | undefined = {first: 0, step: 0};
 
-	constructor(type: Numbers) {
+	constructor(type: NumbersConstructor, store?: Store) {
 		this.#type = type;
+		this.#pages = store && new Pages(type, store);
 	}
 
-	/** A column as it was written down; `read` fills a piece from the place where the last one ended. */
-	static async read(
-		type: Numbers,
-		{length, even}: ColumnFacts,
-		read: (piece: Uint8Array) => Promise<void>,
-	): Promise<Column> {
-		const column = new Column(type);
+	/** A column as it was written down, read from the store where it is needed. */
+	static of(type: NumbersConstructor, {length, even}: ColumnFacts, store: Store): Column {
+		const column = new Column(type, store);
 		column.length = length;
 		column.#even = even;
-		for (let at = 0; even === undefined && at < length; at += chunkLength) {
-			const chunk = new type(chunkLength);
-			await read(bytesOf(chunk, length - at));
-			column.#chunks.push(chunk);
-		}
-
 		return column;
 	}
 
@@ -54,17 +47,21 @@ export class Column {
 	/** The number at an index below `length`. */
 	at(index: number): number {
 		if (this.#even !== undefined) return this.#even.first + this.#even.step * index;
-		return this.#chunks[Math.floor(index / chunkLength)]![index % chunkLength]!;
+		const chunk = this.#chunks[Math.floor(index / chunkLength)];
+		return chunk === undefined ? this.#pages!.at(index) : chunk[index % chunkLength]!;
 	}
 
 	facts(): ColumnFacts {
 		return {length: this.length, ...(this.#even && {even: this.#even})};
 	}
 
-	/** What {@link Column.read} reads. */
+	/** The numbers as {@link Column.of} finds them in a store. */
 	*pieces(): Generator<Uint8Array, void, undefined> {
-		for (const [n, chunk] of this.#chunks.entries()) {
-			yield bytesOf(chunk, this.length - n * chunkLength);
+		for (let first = 0; this.#even === undefined && first < this.length; first += chunkLength) {
+			const chunk = this.#chunks[first / chunkLength] ?? new this.#type(chunkLength);
+			if (this.#chunks[first / chunkLength] === undefined) this.#pages!.read(chunk, first);
+			const count = Math.min(this.length - first, chunkLength);
+			yield new Uint8Array(chunk.buffer, 0, count * chunk.BYTES_PER_ELEMENT);
 		}
 	}
 
@@ -81,14 +78,21 @@ export class Column {
 
 	#store(index: number, value: number): void {
 		const place = index % chunkLength;
-		if (place === 0) this.#chunks.push(new this.#type(chunkLength));
+		if (place === 0) this.#begin(index);
 		this.#chunks.at(-1)![place] = value;
 	}
-}
 
-function bytesOf(chunk: Float64Array | Uint32Array, length: number): Uint8Array {
-	const count = Math.min(length, chunkLength);
-	return new Uint8Array(chunk.buffer, 0, count * chunk.BYTES_PER_ELEMENT);
+	/** Begins a chunk; with a store the one before it goes there. */
+	#begin(index: number): void {
+		const last = this.#chunks.at(-1);
+		if (this.#pages !== undefined && last !== undefined) {
+			this.#pages.write(last, index - chunkLength);
+			this.#chunks[this.#chunks.length - 1] = undefined;
+			this.#chunks.push(last);
+		} else {
+			this.#chunks.push(new this.#type(chunkLength));
+		}
+	}
 }
 
 const shardCount = 1024;

@@ -68,9 +68,9 @@ export async function openDataset(
 	const names = map && namesGiven(map);
 	const rule = {...rest, ...(names && {names})};
 	const {files: opened, warnings} = await openSources(sources, {names, signal});
+	const parts: Part[] = [];
 	try {
 		const bad = new BadLines();
-		const parts: Part[] = [];
 		const missing: string[][] = [];
 		for (const source of opened) {
 			const before = parts.at(-1);
@@ -90,6 +90,7 @@ export async function openDataset(
 		return new Dataset(parts, {warnings, rule});
 	} catch (error) {
 		await closeAll(opened);
+		await Promise.all(parts.map(({index}) => index.close()));
 		throw error;
 	}
 }
@@ -221,6 +222,7 @@ export class Dataset {
 		if (!this.#isOpen) return;
 		this.#isOpen = false;
 		await closeAll(this.#parts.map(({source}) => source));
+		await Promise.all(this.#parts.map(({index}) => index.close()));
 	}
 
 	#partOf(record: number): Part {

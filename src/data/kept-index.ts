@@ -8,14 +8,14 @@ import {mkdir, open, rename, rm} from 'node:fs/promises';
 import {basename, dirname, join, resolve} from 'node:path';
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
-import {systemCode} from '../files/failures.js';
-import {readInto, withFile} from '../files/open.js';
+import {readFailure, systemCode} from '../files/failures.js';
+import {openToRead, readInto} from '../files/open.js';
 import {parseJson} from '../files/records.js';
 import {cacheFolder} from '../files/scratch.js';
 import {temporaryName} from '../files/temporary-names.js';
 import {giveTurn} from '../pace.js';
 import {Column} from './columns.js';
-import {type Columns, columnTypes, type FileIndex, RowIndex} from './row-index.js';
+import {type Columns, columnNames, columnTypes, type FileIndex, RowIndex} from './row-index.js';
 import type {SourceFile} from './source-file.js';
 
 /** What an index is an index of, and how the records were read and checked. */
@@ -52,7 +52,6 @@ const headerSchema = z.object({
 const magic = 'inbatch index 1\n';
 const endBytes = 2 ** 16;
 const longestHeader = 2 ** 20;
-const columnNames = Object.keys(columnTypes) as (keyof Columns)[];
 
 export async function identityOf(
 	{handle, bytes, changed}: SourceFile,
@@ -76,17 +75,27 @@ export async function readKept(
 	signal?: AbortSignal,
 ): Promise<{found: FileIndex; place: string} | undefined> {
 	for (const place of placesOf(path)) {
-		try {
-			const found = await withFile(place, handle => read(handle, identity, signal));
-			if (found !== undefined) return {found, place};
-		} catch (error) {
+		const found = await openKept(place, identity).catch((error: unknown) => {
 			signal?.throwIfAborted();
 			// One that is torn, lies or cannot be read is made anew.
 			if (!(error instanceof EngineError)) throw error;
-		}
+		});
+		if (found !== undefined) return {found, place};
 	}
 
 	return;
+}
+
+async function openKept(place: string, identity: IndexIdentity): Promise<FileIndex | undefined> {
+	const handle = await openToRead(place);
+	try {
+		const found = await read(handle, identity);
+		if (found === undefined) await handle.close();
+		return found;
+	} catch (error) {
+		await handle.close();
+		throw readFailure(place, error);
+	}
 }
 
 /** Keeps an index where it can be kept; returns what to say of it. */
@@ -144,12 +153,9 @@ async function write(place: string, identity: IndexIdentity, found: FileIndex): 
 	}
 }
 
-async function read(
-	handle: FileHandle,
-	identity: IndexIdentity,
-	signal?: AbortSignal,
-): Promise<FileIndex | undefined> {
-	const head = Buffer.alloc(longestHeader);
+async function read(handle: FileHandle, identity: IndexIdentity): Promise<FileIndex | undefined> {
+	const {size} = await handle.stat();
+	const head = Buffer.alloc(Math.min(size, longestHeader));
 	const text = head.toString('latin1', 0, await readInto(handle, head, 0));
 	const end = text.indexOf('\n', magic.length);
 	if (!text.startsWith(magic) || end < 0) return;
@@ -157,23 +163,21 @@ async function read(
 		parseJson(head.toString('utf8', magic.length, end), 'index'),
 	);
 	if (!header.success || !isOf(header.data, identity)) return;
-	const {sha256, warnings, missing, columns} = header.data;
+	const {sha256, warnings, missing, columns: facts} = header.data;
 	// A record and a text take a byte at least.
-	if (Object.values(columns).some(({length}) => length > identity.bytes)) throw torn();
-	let at = end + 1;
-	const fill = async (piece: Uint8Array) => {
-		if ((await readInto(handle, piece, at)) < piece.length) throw torn();
-		at += piece.length;
-		await giveTurn(signal);
-	};
-	const filled: Partial<Record<keyof Columns, Column>> = {};
+	if (Object.values(facts).some(({length}) => length > identity.bytes)) throw torn();
+	let begin = end + 1;
+	const columns: Partial<Record<keyof Columns, Column>> = {};
 	for (const name of columnNames) {
-		const {length, even} = columns[name];
-		const facts = even === undefined ? {length} : {length, even};
-		filled[name] = await Column.read(columnTypes[name], facts, fill);
+		const {length, even} = facts[name];
+		const type = columnTypes[name];
+		const known = even === undefined ? {length} : {length, even};
+		columns[name] = Column.of(type, known, {handle, begin});
+		if (even === undefined) begin += length * type.BYTES_PER_ELEMENT;
 	}
 
-	const index = new RowIndex(filled);
+	if (begin !== size) throw torn();
+	const index = RowIndex.of(columns as Columns, handle);
 	await expectSound(index, identity.bytes);
 	return {index, sha256, warnings, missing};
 }

@@ -1,9 +1,12 @@
 // Where each record of the data stands and which texts it has, as numbers only: 28 bytes for
-// a pair. Built in one pass over the files, which also finds every line that is no record.
+// a pair, on the disk for a large file. Built in one pass over the files, which also finds every line
+// that is no record.
 
 import {createHash} from 'node:crypto';
+import type {FileHandle} from 'node:fs/promises';
 import {EngineError} from '../errors.js';
 import type {Slice} from '../files/records.js';
+import {openNameless} from '../files/scratch.js';
 import {giveTurn} from '../pace.js';
 import type {BadLines} from './bad-lines.js';
 import {Column, HashTable} from './columns.js';
@@ -26,6 +29,8 @@ export const columnTypes = {
 	hashes: Float64Array,
 } as const;
 
+export const columnNames = Object.keys(columnTypes) as (keyof typeof columnTypes)[];
+
 export type Columns = Readonly<Record<keyof typeof columnTypes, Column>>;
 
 export class RowIndex implements Columns {
@@ -35,13 +40,42 @@ export class RowIndex implements Columns {
 	readonly hashStarts: Column;
 	readonly hashes: Column;
 
-	constructor(columns: Partial<Columns> = {}) {
-		const column = (name: keyof Columns) => columns[name] ?? new Column(columnTypes[name]);
-		this.offsets = column('offsets');
-		this.lengths = column('lengths');
-		this.positives = column('positives');
-		this.hashStarts = column('hashStarts');
-		this.hashes = column('hashes');
+	readonly #handles: readonly FileHandle[];
+
+	private constructor(columns: Columns, handles: readonly FileHandle[]) {
+		this.offsets = columns.offsets;
+		this.lengths = columns.lengths;
+		this.positives = columns.positives;
+		this.hashStarts = columns.hashStarts;
+		this.hashes = columns.hashes;
+		this.#handles = handles;
+	}
+
+	/** An empty index, in memory or, for what may be large, on the disk. */
+	static async create(isLarge: boolean): Promise<RowIndex> {
+		const handles: FileHandle[] = [];
+		try {
+			const columns: Partial<Record<keyof Columns, Column>> = {};
+			for (const name of columnNames) {
+				if (isLarge) handles.push(await openNameless());
+				const handle = handles.at(-1);
+				columns[name] = new Column(columnTypes[name], handle && {handle, begin: 0});
+			}
+
+			return new RowIndex(columns as Columns, handles);
+		} catch (error) {
+			await Promise.all(handles.map(handle => handle.close()));
+			throw error;
+		}
+	}
+
+	/** An index in an open file, which is its own from now on. */
+	static of(columns: Columns, handle: FileHandle): RowIndex {
+		return new RowIndex(columns, [handle]);
+	}
+
+	async close(): Promise<void> {
+		await Promise.all(this.#handles.map(handle => handle.close()));
 	}
 
 	get length(): number {
@@ -79,6 +113,9 @@ export interface Scan extends RecordRule {
 	signal?: AbortSignal | undefined;
 }
 
+/** Bytes of a file from which on its index lies on the disk. */
+const largeFrom = 2 ** 26;
+
 /** How many ids of one kind are compared: what more of them would take is kept for the run. */
 const mostIds = 2 ** 20;
 
@@ -94,8 +131,20 @@ export interface FileIndex {
 
 /** Reads a whole file and makes its index and its checksum. */
 export async function scanFile(file: SourceFile, {signal, ...scan}: Scan): Promise<FileIndex> {
+	const index = await RowIndex.create(file.bytes >= largeFrom);
+	try {
+		return await fill(file, {...scan, index, signal});
+	} catch (error) {
+		await index.close();
+		throw error;
+	}
+}
+
+async function fill(
+	file: SourceFile,
+	{signal, index, ...scan}: Scan & {index: RowIndex},
+): Promise<FileIndex> {
 	const {bad, names = new Map()} = scan;
-	const index = new RowIndex();
 	const hash = createHash('sha256');
 	const facts = new FileFacts([...names.keys()]);
 	const before = bad.count;

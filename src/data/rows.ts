@@ -48,7 +48,7 @@ export class Rows {
 	private constructor(dataset: Dataset, rule: ChoiceRule, counted: Counted) {
 		this.#dataset = dataset;
 		this.#rule = rule;
-		this.#starts = rule.positives === 'each' ? counted.starts : undefined;
+		this.#starts = counted.starts;
 		this.length = this.#starts?.at(-1) ?? dataset.length;
 		this.short = counted.short;
 	}
@@ -140,20 +140,20 @@ function textsOf(record: TrainingRecord, {positive, negatives}: Choice): RowText
 }
 
 interface Counted {
-	/** The first row of each record, and behind them the number of all rows. */
-	starts: Float64Array;
+	/** The first row of each record when it may have several, and behind them the number of all rows. */
+	starts: Float64Array | undefined;
 	short: number;
 }
 
 async function count(dataset: Dataset, rule: ChoiceRule, signal?: AbortSignal): Promise<Counted> {
-	const starts = new Float64Array(dataset.length + 1);
+	const starts = rule.positives === 'each' ? new Float64Array(dataset.length + 1) : undefined;
 	const quoted: number[] = [];
 	let short = 0;
 	let shortRecords = 0;
 	for (let record = 0; record < dataset.length; record++) {
 		if (record % 256 === 0) await giveTurn(signal);
 		const rows = rule.positives === 'each' ? Math.max(1, dataset.positiveCount(record)) : 1;
-		starts[record + 1] = starts[record]! + rows;
+		if (starts !== undefined) starts[record + 1] = starts[record]! + rows;
 		if (!isShort(dataset.negativeCount(record), rule)) continue;
 		short += rows;
 		shortRecords++;

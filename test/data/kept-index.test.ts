@@ -9,6 +9,7 @@ import {
 	utimesSync,
 	writeFileSync,
 } from 'node:fs';
+import {open as openFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {beforeEach, expect, onTestFinished, test, vi} from 'vitest';
 import {Column} from '../../dist/data/columns.js';
@@ -202,11 +203,23 @@ test('A column of even steps takes no room, and what breaks them is kept', async
 	const numbers = [0, 1, 65_535, 65_536, 69_999, 70_000, 70_001];
 	const expected = [5, 8, 5 + 3 * 65_535, 5 + 3 * 65_536, 5 + 3 * 69_999, 1, 2];
 	expect(numbers.map(n => column.at(n))).toEqual(expected);
-	const bytes = Buffer.concat([...column.pieces()]);
-	let at = 0;
-	const again = await Column.read(Float64Array, column.facts(), async piece => {
-		piece.set(bytes.subarray(at, at + piece.length));
-		at += piece.length;
-	});
+	const path = put('column', Buffer.concat([new Uint8Array(3), ...column.pieces()]));
+	const handle = await openFile(path);
+	onTestFinished(() => handle.close());
+	const again = Column.of(Float64Array, column.facts(), {handle, begin: 3});
 	expect(numbers.map(n => again.at(n))).toEqual(expected);
+	expect(Buffer.concat([...again.pieces()])).toEqual(Buffer.concat([...column.pieces()]));
+});
+
+test('A column on the disk is the column in memory', async () => {
+	const handle = await openFile(put('store', ''), 'r+');
+	onTestFinished(() => handle.close());
+	const stored = new Column(Uint32Array, {handle, begin: 0});
+	const held = new Column(Uint32Array);
+	const numbers = Array.from({length: 2 ** 18 + 5}, (_, n) => (n * 2654435761) % 2 ** 32);
+	for (const value of numbers) stored.push(value);
+	for (const value of numbers) held.push(value);
+	const places = [...numbers.keys()].map(n => (n * 40_503) % numbers.length);
+	expect(places.every(place => stored.at(place) === held.at(place))).toBe(true);
+	expect(Buffer.concat([...stored.pieces()]).equals(Buffer.concat([...held.pieces()]))).toBe(true);
 });
