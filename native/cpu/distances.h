@@ -63,6 +63,8 @@ const float* distances_in(float* room, const Op& op, const Buckets& buckets, Hea
   const int64_t furthest = at.tokens - 1;
   const float slope = op.slopes.empty() ? 0.0f : op.slopes.f32()[at.head];
   float* centre = room + furthest + kBeyond;
+  std::fill_n(room, kBeyond, 0.0f);
+  std::fill_n(centre + at.tokens, kBeyond, 0.0f);
   for (int64_t d = -furthest; d <= furthest; ++d) {
     const float bias = op.bias.empty() ? 0.0f : op.bias.f32()[buckets.of(d) * op.heads + at.head];
     centre[d] = bias - slope * float(std::abs(d));

@@ -78,14 +78,20 @@ inline void scores_of(const Rows& rows, const float* x, int64_t x_row, int64_t w
            scores, rows.stride, rows.count, padded(rows.size()), width});
 }
 
-// The lanes [begin, end) of x, `other` in the rest.
-inline Lanes within(Lanes x, int64_t begin, int64_t end, float other) {
-  float lanes[16];
-  store(lanes, x);
-  for (int64_t lane = 0; lane < 16; ++lane) {
-    if (lane < begin || lane >= end) lanes[lane] = other;
+// Limits of lanes: none for the sixteen in the middle, `outside` for those around them.
+struct Edge {
+  float limits[48];
+
+  constexpr explicit Edge(float outside) : limits{} {
+    for (int i = 0; i < 48; ++i) limits[i] = i / 16 == 1 ? __builtin_inff() : outside;
   }
-  return load(lanes);
+};
+constexpr Edge kUnseenScore(kUnseen), kUnseenWeight(0.0f);
+
+// The lanes [begin, end) of x, the edge's limit in the rest; what is no number stays so.
+inline Lanes within(Lanes x, int64_t begin, int64_t end, const Edge& edge) {
+  x = smaller(load(edge.limits + 16 - (begin > 0 ? begin : 0)), x);
+  return smaller(load(edge.limits + 32 - (end < 16 ? end : 16)), x);
 }
 
 inline void clear(float* x, int64_t begin, int64_t end) {
@@ -116,17 +122,18 @@ inline Row row_of(const AttentionItem& item, const Rows& rows, int64_t query) {
   return row;
 }
 
-inline Lanes score_at(const AttentionItem& item, const Row& row, const float* scores, int64_t t) {
-  const Lanes scaled = mul(load(scores + t), all(item.scale));
+inline Lanes score_at(const Row& row, const float* scores, int64_t t, Lanes scale) {
+  const Lanes scaled = mul(load(scores + t), scale);
   return row.distances ? add(scaled, load(row.distances + t)) : scaled;
 }
 
 // Makes scores complete; the largest of them and of what `most` was.
 inline float largest_of(const AttentionItem& item, const Row& row, float* scores, float most) {
+  const Lanes scale = all(item.scale);
   Lanes best = all(most);
   for (int64_t t = row.from(); t < row.end; t += 16) {
-    Lanes s = score_at(item, row, scores, t);
-    if (!row.whole(t)) s = within(s, row.begin - t, row.end - t, kUnseen);
+    Lanes s = score_at(row, scores, t, scale);
+    if (!row.whole(t)) s = within(s, row.begin - t, row.end - t, kUnseenScore);
     store(scores + t, s);
     best = larger(best, s);
   }
@@ -140,7 +147,7 @@ inline float soften(const Row& row, float* scores, float most) {
   clear(scores, 0, row.from());
   for (int64_t t = row.from(); t < row.end; t += 16) {
     Lanes e = exp_of(sub(load(scores + t), from));
-    if (!row.whole(t)) e = within(e, row.begin - t, row.end - t, 0.0f);
+    if (!row.whole(t)) e = within(e, row.begin - t, row.end - t, kUnseenWeight);
     store(scores + t, e);
     sum = add(sum, e);
   }
@@ -222,13 +229,14 @@ inline void soft_row_backward(const AttentionItem& item, const Row& row, float* 
   const Lanes delta = all(dot(o, dout, item.width)), scale = all(item.scale);
   const Lanes grow = all(1.0f / (1.0f - item.rate));
   const uint32_t threshold = dropout_threshold(item.rate);
+  const bool drops = item.rate > 0;
   float* ddistances = item.ddistances;
   if (ddistances) ddistances += int64_t(row.column) - row.query - item.ddistances_first;
   for (int64_t t = row.from(); t < row.end; t += 16) {
-    Lanes weight = exp_of(sub(score_at(item, row, p, t), all(lse)));
-    if (!row.whole(t)) weight = within(weight, row.begin - t, row.end - t, 0.0f);
+    Lanes weight = exp_of(sub(score_at(row, p, t, scale), all(lse)));
+    if (!row.whole(t)) weight = within(weight, row.begin - t, row.end - t, kUnseenWeight);
     Lanes kept = weight, back = load(dp + t);
-    if (item.rate > 0) {
+    if (drops) {
       const uint32_t column = row.column + uint32_t(t);
       kept = mul(surviving(weight, row.dropout, column, threshold), grow);
       back = mul(surviving(back, row.dropout, column, threshold), grow);
@@ -241,9 +249,9 @@ inline void soft_row_backward(const AttentionItem& item, const Row& row, float* 
 }
 
 inline void clear_unseen(const Row& row, float* x) {
-  const bool sees = row.begin < row.end;
-  clear(x, 0, sees ? row.from() : row.size);
-  clear(x, sees ? padded(row.end) : row.size, row.size);
+  if (row.begin >= row.end) return clear(x, 0, row.size);
+  clear(x, 0, row.from());
+  clear(x, padded(row.end), row.size);
 }
 
 // Groups of kTileRows columns of x (rows, columns) as [row][kTileRows]: the left side of x^T y.
@@ -277,9 +285,10 @@ inline void backward_block(const AttentionItem& item, const Rows& rows, const Ba
   scores_of(rows, item.dout, item.o_row, item.width, panels.value_columns, s.dscores);
   for (int64_t r = 0; r < rows.count; ++r) {
     const Row row = row_of(item, rows, rows.query + r);
-    soft_row_backward(item, row, s.scores + r * rows.stride, s.dscores + r * rows.stride);
-    clear_unseen(row, s.scores + r * rows.stride);
-    clear_unseen(row, s.dscores + r * rows.stride);
+    float *p = s.scores + r * rows.stride, *dp = s.dscores + r * rows.stride;
+    soft_row_backward(item, row, p, dp);
+    clear_unseen(row, p);
+    clear_unseen(row, dp);
   }
   product({s.dscores, rows.stride, false, panels.key_rows + 16 * rows.keys.begin, 16 * panels.count,
            item.dq + rows.query * item.qkv_row, item.qkv_row, rows.count, item.width, rows.size(),
