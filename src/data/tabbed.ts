@@ -32,10 +32,17 @@ export async function recogniseTabbed(
 	// A line gone wrong is for the reading to name.
 	const fitting = others.filter(cells => cells.length === first.length);
 	if (fitting.length * 2 < others.length) return;
-	const isById = [first, ...fitting].every(cells => cells.every(cell => /^\d+$/.test(cell)));
+	const all = [first, ...fitting];
+	const isById = all.every(cells => cells.every(cell => /^\d+$/.test(cell)));
 	if (isById) return {cells: first.length, isById};
+	// Numbers beside texts are ids, labels or scores, and only a header can say which.
+	const hasNumbers = first.some((_, column) => all.every(cells => isNumber(cells[column]!)));
 	const isHeader = first.every(cell => /^[\p{L}_][\p{L}\p{N}_.-]*$/u.test(cell));
-	return isHeader ? undefined : {cells: first.length, isById};
+	return isHeader || hasNumbers ? undefined : {cells: first.length, isById};
+}
+
+function isNumber(cell: string): boolean {
+	return cell.trim() !== '' && Number.isFinite(Number(cell));
 }
 
 /** Rows as lists of cells. */

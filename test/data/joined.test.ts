@@ -109,6 +109,12 @@ test.each<[string, Record<string, string>, string, RegExp]>([
 		/:2: expected a "query", got only "title", "body"/,
 	],
 	[
+		'A table of texts and numbers',
+		{'ids.tsv': 'what is a\tA is it\t1\nwho is b\tB is she\t0.5\n'},
+		'FILE_FORMAT',
+		/ids.tsv:1: expected JSON lines, a JSON array, or CSV or TSV with a header/,
+	],
+	[
 		'An empty cell',
 		{'ids.tsv': 'what is a\tA is\t \nb c\td e\tf g\n'},
 		'DATA_ROW',

@@ -256,6 +256,32 @@ test('Two layouts in one file are refused by the line where the second begins', 
 	});
 });
 
+test.each<[string, string, RegExp]>([
+	['lines', '{"query":"q","pos":"p"}\n{"query":"q","po', /:2: expected a whole JSON value, got/],
+	[
+		'an array',
+		'[{"query":"q","pos":"p"},\n{"query":"q","po',
+		/:2: expected the end of the element/,
+	],
+	['CSV', 'query,positive\na,b\n"c,d', /:3: expected a closing quote, got the end of the file$/],
+	['TSV', 'query\tpositive\na\tb\nc', /:3: expected 2 cells as in the header, got 1$/],
+	['texts at tabs', 'what is\tit is\nwho was\tshe\nwho', /:3: expected 2 cells as in the first/],
+])('A last line of %s that is half written is named by its line', async (name, text, message) => {
+	await expect(openDataset([put(`half ${name}`, text)])).rejects.toThrow(message);
+});
+
+test.each<[string, string]>([
+	['lines', '{"query":"ü","pos":"p","query_id":7}\r\n'],
+	['an array', '[{"query":"ü","pos":"p","query_id":7}]'],
+	['CSV', 'query,pos,query_id\r\nü,p,7\r\n'],
+	['TSV', 'query\tpos\tquery_id\nü\tp\t7'],
+])('A byte order mark before %s is no error, and ids may be numbers', async (name, text) => {
+	const dataset = await openDataset([put(`mark ${name}`, `\uFEFF${text}`)]);
+	onTestFinished(() => dataset.close());
+	const record = {query: 'ü', queryId: '7', positives: ['p'], negatives: []};
+	expect(await dataset.records([0])).toEqual([record]);
+});
+
 type Row = Record<string, unknown[]>;
 type Counts = [records: number, positives: number, negatives: number];
 
