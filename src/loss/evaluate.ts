@@ -6,7 +6,7 @@ import {type DeviceOptions, openDevice} from '../device.js';
 import {EngineError, kindOf} from '../errors.js';
 import {type Canceller, cancellable} from '../native.js';
 import {giveTurn} from '../pace.js';
-import {applyLoss, type Column, columnOf, type Loss} from './loss.js';
+import {applyLoss, type Column, columnOf, type Loss, type RowsKnown} from './loss.js';
 import {startOf} from './parameters.js';
 
 export type PlainColumn = {
@@ -27,6 +27,10 @@ export type PlainInputs = {
 	scores?: Float32Array;
 	/** A teacher's vector for each query. */
 	teacher?: PlainColumn;
+	/** What is known of rows and texts, for masks. */
+	known?: RowsKnown;
+	/** A guide's vectors of each column, for the mask of a guide. */
+	guide?: readonly PlainColumn[];
 	/** How often the data were passed before. Default 0. */
 	epoch?: number;
 	/** What the loss learned so far, by name. Default: where its parameters start at seed 0. */
@@ -64,10 +68,18 @@ export async function evaluateLoss(
 	try {
 		const columns = await writtenColumns(tape, inputs.columns, signal);
 		const parameters = parametersOf(tape, loss, inputs);
-		const {teacher: given, ...others} = inputs;
-		const teacher =
-			given && tape.constant((await writtenColumns(tape, [given], signal))[0]!.tensor);
-		const all = {...others, columns, parameters, ...(teacher && {teacher})};
+		const {teacher: given, guide: guiding, ...others} = inputs;
+		const constants = async (given: readonly PlainColumn[]) =>
+			(await writtenColumns(tape, given, signal)).map(({tensor}) => tape.constant(tensor));
+		const teacher = given && (await constants([given]))[0];
+		const guide = guiding && (await constants(guiding));
+		const all = {
+			...others,
+			columns,
+			parameters,
+			...(teacher && {teacher}),
+			...(guide && {guide}),
+		};
 		const value = applyLoss(tape, loss, all);
 		tape.backward(value);
 		return await cancellable(signal, canceller =>
@@ -144,7 +156,8 @@ function parametersOf(
 	return Object.fromEntries(entries);
 }
 
-function expectInputs(loss: Loss, {columns, labels, scores, teacher}: PlainInputs): void {
+function expectInputs(loss: Loss, inputs: PlainInputs): void {
+	const {columns, labels, scores, teacher, guide = []} = inputs;
 	if (typeof loss !== 'function') {
 		refuse('a function as the loss', kindOf(loss));
 	}
@@ -156,6 +169,9 @@ function expectInputs(loss: Loss, {columns, labels, scores, teacher}: PlainInput
 	}
 	if (teacher !== undefined) {
 		expectColumn('the teacher', teacher);
+	}
+	for (const [n, column] of guide.entries()) {
+		expectColumn(`the guide's column ${n}`, column);
 	}
 	for (const [name, numbers] of Object.entries({labels, scores})) {
 		if (numbers !== undefined && !(numbers instanceof Float32Array)) {

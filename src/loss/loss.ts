@@ -24,6 +24,8 @@ export type LossInputs = {
 	readonly known?: RowsKnown;
 	/** A guide's vectors of each column, where there is a guide. */
 	readonly guide?: readonly Variable[];
+	/** Documents of earlier steps, for a loss that keeps a queue. */
+	readonly queue?: LossQueue;
 	/** How often the data were passed before. Default 0. */
 	readonly epoch?: number;
 	/** What the loss itself learns, by name. */
@@ -42,6 +44,26 @@ export type RowsKnown = {
 	readonly positives: {readonly offsets: Int32Array; readonly documents: Float64Array};
 	/** The data set of each row. */
 	readonly sets: Float64Array;
+};
+
+/** What is known of columns, as RowsKnown is of rows. */
+export type ColumnsKnown = {
+	readonly texts: Float64Array;
+	/** The query that a column is a positive of, or is itself. */
+	readonly queries: Float64Array;
+	readonly documents: Float64Array;
+	readonly sets: Float64Array;
+};
+
+/** Vectors of the documents of earlier steps, as the model then saw them. */
+export type LossQueue = {
+	/** Without a gradient; nothing before the first step. */
+	readonly vectors: Variable | undefined;
+	readonly known: ColumnsKnown;
+	/** How many steps ago they were made: on average, and the oldest. */
+	readonly age: {readonly mean: number; readonly most: number};
+	/** Puts the documents of this step in the place of the oldest, once the step is done. */
+	push(vectors: Variable, known: ColumnsKnown | undefined): void;
 };
 
 /** A number, or a matrix, that a loss learns; it does not decay. */
@@ -108,12 +130,14 @@ export type Loss = ((ops: LossOperations, inputs: LossInputs) => Variable) & {
 	readonly options?: Readonly<Record<string, unknown>>;
 	/** What it needs of the data. */
 	readonly needs?: LossNeeds;
+	/** How many documents of earlier steps it wants to see. Default none. */
+	readonly queue?: number;
 };
 
 /** A loss with its name and what it declares. */
 export function defineLoss(
 	name: string,
-	facts: Pick<Loss, 'parameters' | 'options' | 'needs'>,
+	facts: Pick<Loss, 'parameters' | 'options' | 'needs' | 'queue'>,
 	loss: (ops: LossOperations, inputs: LossInputs) => Variable,
 ): Loss {
 	return Object.assign(Object.defineProperty(loss, 'name', {value: name}), facts);

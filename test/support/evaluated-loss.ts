@@ -14,7 +14,7 @@ export type EvaluatedLoss = {
 };
 
 export async function evaluated(loss: Loss, given: LossCase, threads = 2): Promise<EvaluatedLoss> {
-	const {columns, offsets = [], teacher, ...others} = given;
+	const {columns, offsets = [], teacher, guide, ...others} = given;
 	const result = await evaluateLoss(
 		loss,
 		{
@@ -23,6 +23,7 @@ export async function evaluated(loss: Loss, given: LossCase, threads = 2): Promi
 				...(offsets[n] && {offsets: offsets[n]}),
 			})),
 			...(teacher && {teacher: plainColumn(teacher)}),
+			...(guide && {guide: guide.map(plainColumn)}),
 			...others,
 		},
 		{threads},

@@ -1,7 +1,7 @@
 // A loss on plain matrices, in float64 or as float32 rounds every step: the oracle of evaluateLoss.
 
 import type {Variable} from '../../dist/autograd/tape.js';
-import {type Column, columnOf, type Loss} from '../../dist/loss/loss.js';
+import {type Column, columnOf, type Loss, type RowsKnown} from '../../dist/loss/loss.js';
 import {startOf} from '../../dist/loss/parameters.js';
 import {along, centralGradients, randomDirection, type Scalar, slopeAlong} from './differences.js';
 import {type Matrix, matrixOf, normals} from './matrix.js';
@@ -16,6 +16,8 @@ export type LossCase = {
 	labels?: Float32Array;
 	scores?: Float32Array;
 	teacher?: Matrix;
+	known?: RowsKnown;
+	guide?: readonly Matrix[];
 	epoch?: number;
 };
 
@@ -28,7 +30,7 @@ export function plainLoss(
 	parameters: readonly Matrix[] = startsOf(loss, given),
 	round?: Round,
 ): PlainResult {
-	const {columns, offsets = [], teacher, ...others} = given;
+	const {columns, offsets = [], teacher, guide, ...others} = given;
 	const reports = new Map<string, number | Variable>();
 	const queries = columns[0]!.rows;
 	const result = loss(plainOperations(round, reports), {
@@ -38,6 +40,7 @@ export function plainLoss(
 		),
 		...others,
 		...(teacher && {teacher: plainVariable(teacher)}),
+		...(guide && {guide: guide.map(plainVariable)}),
 	});
 	const said = [...reports].map(
 		([name, report]) =>

@@ -1,11 +1,11 @@
 // What the operations of a loss mean, on plain matrices: forward only, exactly in float64 or as
 // float32 rounds every step. A loss runs on these as it runs on a tape.
 
-import type {ContrastOptions} from '../../dist/autograd/contrast.js';
 import type {LossOperations} from '../../dist/autograd/operations.js';
 import type {Variable} from '../../dist/autograd/tape.js';
 import {type Matrix, matrixOf} from './matrix.js';
 import {mapped} from './oracle.js';
+import {plainContrast} from './plain-contrast.js';
 import {exact, type Round} from './tolerance.js';
 
 type Scalar = (x: number) => number;
@@ -112,22 +112,30 @@ export function plainOperations(
 			);
 			return made(rows.length, rows[0]?.length ?? 0, (row, column) => rows[row]![column]!);
 		},
-		contrast: (rows, columns, options) => {
-			const seen = (x: Variable, row: number) =>
-				options.cosine ? unit(rowOf(x, row)) : rowOf(x, row);
-			const right = Array.from({length: columns.rows}, (_, column) => seen(columns, column));
-			const temperature = matrixIn(options.temperature).values[0]!;
-			const scores = Array.from({length: rows.rows}, (_, row) => {
-				const left = seen(rows, row);
-				const met = right.filter((_, column) => meets(options, row, column));
-				return Float64Array.from(met, x => round(dot(left, x) / temperature));
-			});
+		contrast: (rows, columns, {temperature, rules, ...options}) => {
+			const {limit, guide, ...others} = rules ?? {};
+			const given = {
+				...options,
+				temperature: matrixIn(temperature).values[0]!,
+				rules: {
+					...others,
+					...(limit && {limit: matrixIn(limit)}),
+					...(guide && {
+						guide: {
+							rows: matrixIn(guide.rows),
+							columns: matrixIn(guide.columns),
+							limit: matrixIn(guide.limit),
+						},
+					}),
+				},
+			};
+			const found = plainContrast(matrixIn(rows), matrixIn(columns), given, round);
+			const {lse, mean, count, removed, suspects} = found;
 			return {
-				lse: made(rows.rows, 1, row => lseOf(scores[row]!)),
-				mean: made(rows.rows, 1, row =>
-					round(total(scores[row]!) / Math.max(1, scores[row]!.length)),
-				),
-				count: made(rows.rows, 1, row => scores[row]!.length),
+				lse: plainVariable(lse),
+				mean: plainVariable(mean),
+				count: plainVariable(count),
+				...(rules && {removed: plainVariable(removed), suspects: plainVariable(suspects)}),
 			};
 		},
 		constant: (values, rows, columns) =>
@@ -136,16 +144,6 @@ export function plainOperations(
 		report: (name, value) => void reports.set(name, value),
 		read: async x => Float32Array.from(matrixIn(x).values),
 	};
-}
-
-function meets(
-	{owner, positives, own, others, ownHard, otherHard}: ContrastOptions,
-	row: number,
-	column: number,
-): boolean {
-	const isOwn = owner[column] === row;
-	if (column < positives) return isOwn ? own : others;
-	return isOwn ? ownHard : otherHard;
 }
 
 function made(
