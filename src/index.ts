@@ -43,6 +43,7 @@ export {
 } from './loss/loss.js';
 export {type MarginMseOptions, marginMse} from './loss/margin-mse.js';
 export {type MarginRankingOptions, marginRanking} from './loss/margin-ranking.js';
+export {type MatryoshkaOptions, matryoshka} from './loss/matryoshka.js';
 export {type MseOptions, mse} from './loss/mse.js';
 export {type PearsonOptions, pearson} from './loss/pearson.js';
 export {type SoftmaxOptions, softmax} from './loss/softmax.js';

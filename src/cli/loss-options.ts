@@ -3,6 +3,7 @@
 import {EngineError} from '../errors.js';
 import {type LossName, losses} from '../loss/index.js';
 import type {Loss} from '../loss/loss.js';
+import {matryoshka} from '../loss/matryoshka.js';
 import {nearest} from '../options.js';
 import {type LossSettings, lossSchema} from '../train/options.js';
 
@@ -11,11 +12,34 @@ type LossMaker = (options: Readonly<Record<string, unknown>>) => Loss;
 /** Options are what was given; the loss itself refuses what it does not know. */
 export function lossOf(settings: LossSettings): {loss: Loss; record: object} {
 	const {loss: given, lossOption, ...options} = lossSchema.parse(settings);
+	const {dimensionsNested, dimensionsWeights, dimensionsReduce, dimensionsRenormalize, ...rest} =
+		options;
 	const name = nameOf(given);
-	const chosen = Object.entries(options).filter(([, value]) => value !== undefined);
 	const make = losses[name] as LossMaker;
-	const loss = make(Object.fromEntries([...chosen, ...lossOption.map(lossEntry)]));
-	return {loss, record: {name, ...loss.options}};
+	const loss = make({...definedOf(rest), ...Object.fromEntries(lossOption.map(lossEntry))});
+	const nested = definedOf({
+		weights: dimensionsWeights,
+		reduce: dimensionsReduce,
+		renormalize: dimensionsRenormalize,
+	});
+	if (dimensionsNested === undefined) {
+		expectNoneNested(nested);
+		return {loss, record: {name, ...loss.options}};
+	}
+	const whole = matryoshka(loss, {widths: dimensionsNested, ...nested});
+	return {loss: whole, record: {name: whole.name, ...whole.options}};
+}
+
+function expectNoneNested(nested: object): void {
+	const [key] = Object.keys(nested);
+	if (key === undefined) return;
+	const message = `--dimensions-${key}: expected --dimensions-nested beside it, got none`;
+	throw new EngineError('OPTION_CONFLICT', message);
+}
+
+/** The entries that have a value. */
+function definedOf(options: object): Record<string, unknown> {
+	return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 /** Names are told apart by their letters: marginMse and margin-mse are marginmse. */
@@ -40,10 +64,10 @@ function lossEntry(text: string): [string, unknown] {
 		throw new EngineError('OPTION_TYPE', message);
 	}
 	const isList = value.includes(',');
-	return [camelCase(key), isList ? value.split(',').map(valueOf) : valueOf(value)];
+	return [camelCase(key), isList ? value.split(',').map(readValue) : readValue(value)];
 }
 
-function valueOf(text: string): string | number | boolean {
+function readValue(text: string): string | number | boolean {
 	if (text === 'true' || text === 'false') return text === 'true';
 	return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
 }

@@ -35,6 +35,15 @@ export function needsCheck(loss: Loss, rule: Choosing): RecordCheck | undefined 
 	};
 }
 
+/** Refuses a model whose embeddings are narrower than what the loss looks at. */
+export function expectWidth({name, needs: {width: needed = 1} = {}}: Loss, width: number): void {
+	if (needed <= width) return;
+	throw new EngineError(
+		'OPTION_RANGE',
+		`${name}: expected widths of at most ${width}, that of the model's embeddings, got ${needed}`,
+	);
+}
+
 type Refuse = (expected: string, got: string) => never;
 type Asked = {record: TrainingRecord; negatives: number};
 

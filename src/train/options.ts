@@ -142,6 +142,23 @@ export const lossSchema = z.object({
 		.enum(['separate', 'joint'])
 		.optional()
 		.describe('a softmax per direction, or one over all (default separate)'),
+	dimensionsNested: z
+		.array(count)
+		.min(1)
+		.optional()
+		.describe('widths that embeddings are to be good at: the loss at each (Matryoshka)'),
+	dimensionsWeights: z
+		.array(z.number().min(0))
+		.optional()
+		.describe('what the loss at each width counts (default 1)'),
+	dimensionsReduce: z
+		.enum(['sum', 'mean'])
+		.optional()
+		.describe('how the losses of the widths become one (default sum)'),
+	dimensionsRenormalize: z
+		.boolean()
+		.optional()
+		.describe('whether cut embeddings get length 1 again (default true)'),
 	lossOption: z.array(z.string()).default([]).describe('further options of the loss, as key=value'),
 });
 

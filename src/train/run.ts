@@ -17,7 +17,7 @@ import {decidingMetric, type EvaluationSource, evaluationSources} from './evalua
 import {frozenParameters} from './freeze.js';
 import {LossParameters} from './loss-parameters.js';
 import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-log.js';
-import {needsCheck} from './needs.js';
+import {expectWidth, needsCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
@@ -79,6 +79,7 @@ export async function prepareRun(
 	}
 	const rules = rulesOf(model, settings);
 	const {needs = {}} = loss;
+	expectWidth(loss, model.width);
 	const expect = needsCheck(loss, settings);
 	const dataset = await openDataset(sourcesOf(request.data), {
 		kind: needs.row,

@@ -109,6 +109,20 @@ describe('train', () => {
 		expect(record.options.loss).toEqual({name: 'marginranking', margin: 0.3, similarity: 'dot'});
 	});
 
+	test('nests widths in a loss', async () => {
+		const nested = ['--dimensions-nested', '64,16', '--dimensions-weights', '1,0.5'];
+		const options = [...nested, '--no-dimensions-renormalize', '--similarity', 'dot'];
+		expect(await train('nested', ['--steps', '2', ...options])).toMatchObject({code: 0});
+		const record = JSON.parse(readFileSync(join(at('nested'), 'run.json'), 'utf8'));
+		expect(record.options.loss).toMatchObject({
+			...{name: 'matryoshka', widths: [64, 16], weights: [1, 0.5], reduce: 'sum'},
+			...{renormalize: false, of: {name: 'infonce', similarity: 'dot'}},
+		});
+		const wide = await train('wide', ['--steps', '2', '--dimensions-nested', '65,16']);
+		expect(wide).toMatchObject({code: 1, stderr: expect.stringContaining('at most 64')});
+		expect(existsSync(at('wide'))).toBe(false);
+	});
+
 	test('stopped by Ctrl-C it keeps a checkpoint and goes on from it', async () => {
 		const long = ['--epochs', '400', '--save-steps', '1000', '--warmup-ratio', '0'];
 		const interrupt = {signal: 'SIGINT', at: 'train: '} as const;
@@ -137,6 +151,8 @@ describe('wrong usage of train ends with exit 2 and writes nothing', () => {
 		[['--loss', 'Triplet', '--loss-option', 'margin=far'], 'OPTION_TYPE: triplet: expected margin'],
 		[['--loss', 'triplet', '--candidates', 'ownHard'], 'OPTION_UNKNOWN: triplet'],
 		[['--loss', 'hinge', '--similarity', 'dot', '--loss-option', 'negatives=none'], 'OPTION_RANGE'],
+		[['--dimensions-weights', '1,1'], 'OPTION_CONFLICT: --dimensions-weights'],
+		[['--dimensions-nested', '8,8'], 'OPTION_RANGE: matryoshka'],
 		[['--temperature', '0'], 'OPTION_RANGE: --temperature'],
 		[['--batch-size', '0'], 'OPTION_RANGE: --batch-size'],
 		[['--schedule', 'step'], 'OPTION_RANGE: --schedule'],

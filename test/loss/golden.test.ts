@@ -4,6 +4,7 @@ import {describe, expect, test} from 'vitest';
 import {evaluateLoss, type PlainInputs} from '../../dist/loss/evaluate.js';
 import {type LossName, losses} from '../../dist/loss/index.js';
 import type {Loss} from '../../dist/loss/loss.js';
+import {matryoshka} from '../../dist/loss/matryoshka.js';
 
 type Inputs = Omit<PlainInputs, 'columns'>;
 
@@ -201,5 +202,45 @@ describe('a teacher’s vectors', () => {
 		const texts = column(...Array.from({length: 92}, (_, n) => [n + 1, 1]));
 		const call = evaluateLoss(losses.distillvectors(), {columns: [texts], teacher: texts});
 		await expect(call).rejects.toThrow('expected at most 91 texts in a batch, got 92');
+	});
+});
+
+describe('nested widths', () => {
+	const all = losses.infonce({temperature: 0.1, similarity: 'dot'});
+
+	/** Rows of length 1. */
+	const unit = ({data, rows, width}: typeof queries) =>
+		column(
+			...Array.from({length: rows}, (_, n) => {
+				const row = [...data.subarray(n * width, (n + 1) * width)];
+				return row.map(value => value / Math.hypot(...row));
+			}),
+		);
+
+	test('2 and 4, their mean, brought to length 1, are 0.134003', async () => {
+		const loss = matryoshka(losses.infonce({temperature: 0.1}), {widths: [2, 4], reduce: 'mean'});
+		const {value} = await evaluateLoss(loss, {columns: [queries, positives]});
+		expect(value).toBeCloseTo(0.134003, 6);
+	});
+
+	test('4 and 2 of vectors of length 1 as they are, are 0.746710', async () => {
+		const loss = matryoshka(all, {widths: [4, 2], renormalize: false});
+		const {value, reports} = await evaluateLoss(loss, {columns: triplets.map(unit)});
+		expect(value).toBeCloseTo(0.74671, 5);
+		expect(reports).toEqual({candidates: 4, temperature: expect.closeTo(0.1, 6)});
+	});
+
+	test('weigh what their weights say', async () => {
+		const columns = [queries, positives];
+		const at = async (widths: number[], weights: number[]) =>
+			(await evaluateLoss(matryoshka(losses.cosent(), {widths, weights}), {...{columns}, scores}))
+				.value;
+		const scores = Float32Array.of(0.2, 0.9);
+		const [both, wide, narrow] = [
+			await at([4, 2], [3, 0.5]),
+			await at([4], [1]),
+			await at([2], [1]),
+		];
+		expect(both).toBeCloseTo(3 * wide + 0.5 * narrow, 4);
 	});
 });

@@ -5,6 +5,7 @@ import * as api from '../../dist/index.js';
 import {evaluateLoss, type PlainInputs} from '../../dist/loss/evaluate.js';
 import {type LossName, losses} from '../../dist/loss/index.js';
 import type {Loss} from '../../dist/loss/loss.js';
+import {matryoshka} from '../../dist/loss/matryoshka.js';
 
 const names = Object.keys(losses) as LossName[];
 const make = (name: LossName, options: object = {}) =>
@@ -117,4 +118,21 @@ test('scores that are all equal leave no order and no correlation', async () => 
 	const correlation = await evaluateLoss(losses.pearson(), {columns, scores});
 	const slopes = [...correlation.gradients[0]!].map(Math.abs);
 	expect([correlation.value, ...slopes]).toEqual([1, ...new Array(12).fill(0)]);
+});
+
+test.each([
+	[losses.infonce(), {widths: []}, 'OPTION_RANGE', 'widths, each once, got none'],
+	[losses.infonce(), {widths: [4, 4]}, 'OPTION_RANGE', 'widths, each once, got 4, 4'],
+	[losses.infonce(), {widths: [4, 0]}, 'OPTION_RANGE', 'each of widths, a whole number'],
+	[losses.infonce(), {widths: [4, 2], weights: [1]}, 'OPTION_RANGE', '2 weights, one for each'],
+	[losses.infonce(), {widths: 4, weights: -1}, 'OPTION_RANGE', 'each of weights of at least 0'],
+	[losses.infonce(), {widths: 4, reduce: 'max'}, 'OPTION_RANGE', 'reduce to be sum or mean'],
+	[losses.infonce(), {widths: 4, renormalise: true}, 'OPTION_UNKNOWN', 'got renormalise'],
+	[losses.arcface(), {widths: 4}, 'OPTION_CONFLICT', 'nothing as wide as the embeddings'],
+	[losses.distillvectors(), {widths: 4}, 'OPTION_CONFLICT', 'got distillvectors, use its widths'],
+	['infonce', {widths: 4}, 'LOSS_INVALID', 'a loss that it is made of, got a string'],
+])('matryoshka of %o with %j is refused', (loss, options, code, message) => {
+	expect(() => matryoshka(loss as Loss, options as Parameters<typeof matryoshka>[1])).toThrow(
+		expect.objectContaining({code, message: expect.stringContaining(message)}),
+	);
 });

@@ -2,6 +2,7 @@
 
 import {type LossName, losses} from '../../dist/loss/index.js';
 import type {Loss, NumbersNeeded} from '../../dist/loss/loss.js';
+import {matryoshka} from '../../dist/loss/matryoshka.js';
 import {normals, type Random, randomMatrix, uniforms} from './matrix.js';
 import type {LossCase} from './plain-loss.js';
 
@@ -52,16 +53,31 @@ const variants: Readonly<Partial<Record<LossName, readonly Options[]>>> = {
 	marginranking: [{margin: 0.4, similarity: 'dot'}],
 };
 
+/** Losses on the leading columns as well. */
+const nested: readonly [string, Loss][] = [
+	['nested infonce', matryoshka(losses.infonce(), {widths: [2, 1], weights: [1, 0.5]})],
+	[
+		'nested learned infonce of dot products',
+		matryoshka(losses.infonce({similarity: 'dot', learnTemperature: true, temperature: 1}), {
+			widths: [1, 2],
+			reduce: 'mean',
+			renormalize: false,
+		}),
+	],
+	['nested cosent', matryoshka(losses.cosent(), {widths: 2, weights: 3})],
+];
+
 /** [what it is, the loss]. */
-export const listedLosses: readonly [string, Loss][] = (Object.keys(losses) as LossName[]).flatMap(
-	name => {
+export const listedLosses: readonly [string, Loss][] = [
+	...(Object.keys(losses) as LossName[]).flatMap(name => {
 		const make = losses[name] as (options?: Options) => Loss;
 		const others = (variants[name] ?? []).map(
 			options => [`${name} ${JSON.stringify(options)}`, make(options)] as [string, Loss],
 		);
 		return [[name, make()] as [string, Loss], ...others];
-	},
-);
+	}),
+	...nested,
+];
 
 const random = normals(31);
 const uniform = uniforms(32);

@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {losses} from '../../dist/loss/index.js';
 import type {Loss} from '../../dist/loss/loss.js';
+import {matryoshka} from '../../dist/loss/matryoshka.js';
 import {train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
 import {numbersFor} from '../support/loss-cases.js';
@@ -47,7 +48,10 @@ async function bitsOf(options: Parameters<typeof trained>[0]) {
 	return {losses, weights: await hashesOf(model)};
 }
 
-const all = Object.entries(losses).map(([name, make]) => [name, make()] as [string, Loss]);
+const all = [
+	...Object.entries(losses).map(([name, make]) => [name, make()] as [string, Loss]),
+	['nested infonce', matryoshka(losses.infonce(), {widths: [64, 16, 5]})] as [string, Loss],
+];
 
 test.each(all)('a run of %s has the same bits whole and in chunks', async (_, loss) => {
 	const options = optionsFor(loss);

@@ -9,6 +9,7 @@ import {readNpy} from '../../dist/files/npy.js';
 import {cosent} from '../../dist/loss/cosent.js';
 import {infoNce} from '../../dist/loss/infonce.js';
 import type {Loss} from '../../dist/loss/loss.js';
+import {matryoshka} from '../../dist/loss/matryoshka.js';
 import {triplet} from '../../dist/loss/triplet.js';
 import type {EmbeddingModel} from '../../dist/model/embedding-model.js';
 import type {StepMetrics} from '../../dist/train/metrics-log.js';
@@ -93,6 +94,8 @@ const why = isMissing ? ' (skipped: INBATCH_SHARED has no fixtures of training)'
 type GoldenSettings = {
 	scale: number;
 	margin: number;
+	dims: number[];
+	weights: number[];
 	batch: number;
 	steps: number;
 	lr: number;
@@ -151,6 +154,12 @@ describe('all-MiniLM-L6-v2', () => {
 
 	test.skipIf(isMissing)(`follows TripletLoss${why}`, {timeout: 600_000}, () =>
 		followMiniLm('triplet', 512, ({margin}) => triplet({margin})),
+	);
+
+	test.skipIf(isMissing)(`follows MatryoshkaLoss${why}`, {timeout: 600_000}, () =>
+		followMiniLm('matryoshka', 'auto', ({dims: widths, weights, ...settings}) =>
+			matryoshka(softmax({dims: widths, weights, ...settings}), {widths, weights}),
+		),
 	);
 
 	const isQuick = process.env.INBATCH_SLOW === undefined;
