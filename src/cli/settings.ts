@@ -23,7 +23,10 @@ export type Settings = Map<string, Setting>;
 type Facts = Readonly<Record<string, FlagFacts>>;
 
 /** Variables that are no options. */
-const reserved = ['INBATCH_DEBUG', 'INBATCH_NATIVE', 'INBATCH_SHARED', 'INBATCH_KERNELS'];
+const reserved = [
+	...['INBATCH_DEBUG', 'INBATCH_NATIVE', 'INBATCH_SHARED', 'INBATCH_KERNELS'],
+	'INBATCH_DATA_CACHE',
+];
 
 /**
 All that was given, by option. `isVariable` says whether a variable that is no option of this command

@@ -9,7 +9,7 @@ const {folder, put} = temporaryFolder();
 const shared = resolve(process.env.INBATCH_SHARED ?? '../shared', 'data');
 
 beforeEach(() => {
-	vi.stubEnv('INBATCH_CACHE', join(folder, 'cache'));
+	vi.stubEnv('INBATCH_DATA_CACHE', join(folder, 'cache'));
 });
 
 async function open(path: string) {

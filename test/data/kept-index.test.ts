@@ -23,7 +23,7 @@ let home = '';
 beforeEach(() => {
 	home = join(folder, `${number++}`);
 	mkdirSync(home);
-	vi.stubEnv('INBATCH_CACHE', join(home, 'cache'));
+	vi.stubEnv('INBATCH_DATA_CACHE', join(home, 'cache'));
 });
 
 const rows = Array.from({length: 500}, (_, n) => ({

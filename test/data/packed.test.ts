@@ -11,7 +11,7 @@ const {folder, put} = temporaryFolder();
 const cache = join(folder, 'cache');
 
 beforeEach(() => {
-	vi.stubEnv('INBATCH_CACHE', cache);
+	vi.stubEnv('INBATCH_DATA_CACHE', cache);
 });
 
 async function open(path: string, options?: DatasetOptions) {
@@ -95,7 +95,7 @@ function damaged(): Buffer {
 }
 
 test('Without a cache that can be written the copy lies elsewhere, and that is said', async () => {
-	vi.stubEnv('INBATCH_CACHE', join(put('occupied', 'x'), 'below'));
+	vi.stubEnv('INBATCH_DATA_CACHE', join(put('occupied', 'x'), 'below'));
 	const {warnings, length} = await open(put('elsewhere.gz', gzipSync(lines)));
 	expect([length, warnings[0]!.includes('occupied')]).toEqual([3, false]);
 });
