@@ -118,9 +118,14 @@ async function indexOf(
 
 	const before = bad.count;
 	const found = await scanFile(source, scan);
-	await refuseChanged(source);
-	if (bad.count === before) warnings.push(await keep(path, identity, found));
-	return found;
+	try {
+		await refuseChanged(source);
+		if (bad.count === before) warnings.push(await keep(path, identity, found));
+		return found;
+	} catch (error) {
+		await found.index.close();
+		throw error;
+	}
 }
 
 /** Refuses a name that the user gave and no record of any file has. */

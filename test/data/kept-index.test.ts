@@ -187,6 +187,19 @@ function flipped(bytes: Buffer, at: number): Buffer {
 	return Buffer.from(bytes.map((byte, place) => (place === at ? byte ^ 0xff : byte)));
 }
 
+test('A file that changes while it is read is refused and keeps no index', async () => {
+	const path = putData();
+	let isFirst = true;
+	const change = () => {
+		if (isFirst) appendFileSync(path, '\n');
+		isFirst = false;
+	};
+	await expect(open(path, {expect: change, expectKey: 'x'})).rejects.toMatchObject({
+		code: 'FILE_UNREADABLE',
+	});
+	expect(readdirSync(home)).toEqual(['pairs.jsonl']);
+});
+
 test('Nothing but the index is left beside the data', async () => {
 	const path = putData();
 	await open(path);
