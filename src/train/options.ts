@@ -3,7 +3,7 @@
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
 import {losses} from '../loss/index.js';
-import {schedules} from './schedule.js';
+import {expectKnown, schedules} from './schedule.js';
 
 const count = z.number().int().positive();
 const share = z.number().min(0).max(1);
@@ -31,6 +31,23 @@ export const trainSchema = z.object({
 		.min(0)
 		.optional()
 		.describe('steps that warm up, instead of a share'),
+	minLearningRate: z
+		.number()
+		.min(0)
+		.optional()
+		.describe('rate that cosine, polynomial, noam, wsd and cosine-annealing end at (default 0)'),
+	restarts: z.number().int().min(0).optional().describe('how often cosine begins anew (default 0)'),
+	power: z.number().positive().optional().describe('power of polynomial (default 1)'),
+	decaySteps: count.optional().describe('steps of the fall of wsd (default: a tenth of all)'),
+	constantSteps: z
+		.number()
+		.int()
+		.min(0)
+		.optional()
+		.describe('steps of cosine-annealing at the end, at the smallest rate (default 0)'),
+	timescale: count
+		.optional()
+		.describe('steps after which inverse-sqrt has fallen to 0.7 (default: the warm-up, or 10000)'),
 	order: z.enum(['shuffle', 'file']).default('shuffle').describe('order of the rows'),
 	allowDuplicates: z
 		.boolean()
@@ -95,8 +112,12 @@ const alternatives = [
 	['warmupSteps', 'warmupRatio'],
 ] as const satisfies (keyof TrainSettings)[][];
 
-/** Two options that say the same thing in two ways may not both be given. */
+/**
+Two options that say the same thing in two ways may not both be given, and those of one schedule not with
+another.
+*/
 export function expectCompatible(settings: Partial<TrainSettings>, where: string): void {
+	if (settings.schedule) expectKnown({...settings, schedule: settings.schedule});
 	for (const names of alternatives) {
 		if (names.some(name => settings[name] === undefined)) continue;
 		const message = `${where}: expected one of ${names.join(' and ')}, got both`;

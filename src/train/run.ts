@@ -98,7 +98,7 @@ export async function prepareRun(
 		if (course.dropped > 0) {
 			onMessage?.(`${course.dropped} rows left out: alone in their batch and without negatives`);
 		}
-		const schedule = scheduleOf({...settings, steps: course.steps});
+		const schedule = scheduleOf({...settings, steps: course.steps, width: model.width});
 		const names = model.core.parameters().map(({name}) => name);
 		await model.core.prepareTraining(frozenParameters(settings.freeze, names));
 		const {dropout} = model.folder;
