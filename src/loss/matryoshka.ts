@@ -89,6 +89,7 @@ function checked(loss: Loss, options: MatryoshkaOptions): Settings {
 	if (loss.needs?.teacher) {
 		refuse('OPTION_CONFLICT', "a loss without a teacher's vectors", `${loss.name}, use its widths`);
 	}
+	if (loss.queue) refuse('OPTION_CONFLICT', 'a loss without a queue', `one of ${loss.queue}`);
 	const isWide = loss.parameters?.some(({shape}) => shape && shape(1).columns < shape(2).columns);
 	if (isWide) {
 		const expected = 'a loss that learns nothing as wide as the embeddings';
