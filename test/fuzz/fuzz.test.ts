@@ -30,12 +30,12 @@ describe('Counters', () => {
 });
 
 test.each([
-	['a mistake behind branches', 'error', 'RangeError: the maze has an end'],
-	['an input that never ends', 'endless', 'time: more than 1 s'],
-	['an input that takes all memory', 'hungry', 'memory: more than 1 GB'],
-])('%s is found', async (_, name, message) => {
+	['a mistake behind branches', 'error', 'RangeError: the maze has an end', 1],
+	['an input that never ends', 'endless', 'time: more than 1 s', 1],
+	['an input that takes all memory', 'hungry', 'memory: more than 0.25 GB', 60],
+])('%s is found', async (_, name, message, seconds) => {
 	const target = urlOf(`./planted/${name}.mjs`);
-	const limits = {seconds: 60, inputs: 500_000, lives: 1};
+	const limits = {seconds: 60, inputs: 500_000, lives: 1, most: {seconds, gigabytes: 0.25}};
 	const {findings} = await watch({target, corpus: undefined, seed: 1, ...limits});
 	expect(findings.map(({error}) => error.split('\n')[0])).toEqual([message]);
 });

@@ -4,19 +4,19 @@
 import {Worker} from 'node:worker_threads';
 
 const longestInput = 2 ** 20;
-/** Seconds of the processor that an input may take, memory above what there was at first. */
-const limits = {seconds: 1, bytes: 2 ** 30};
+/** What an input may take: seconds of the processor, gigabytes above what there was at first. */
+const promised = {seconds: 1, gigabytes: 1};
 const heap = {maxOldGenerationSizeMb: 1024};
 
 /**
 Fuzzes the module at a URL until the time or the inputs are used up; after an input that ended the thread a new one goes on.
 */
-export async function watch({target, corpus, seconds, inputs, seed, lives = 5}) {
+export async function watch({target, corpus, seconds, inputs, seed, lives = 5, most = promised}) {
 	const total = {inputs: 0, seconds: 0, branches: 0, of: 0, kept: [], findings: []};
 	for (let life = 0; life < lives && total.seconds < seconds && total.inputs < inputs; life++) {
 		const rest = {seconds: seconds - total.seconds, inputs: inputs - total.inputs};
 		const begun = performance.now();
-		const one = await liveOnce({target, corpus, seed: seed + life * 7919, ...rest});
+		const one = await liveOnce({target, corpus, seed: seed + life * 7919, ...rest}, most);
 		total.seconds += (performance.now() - begun) / 1000;
 		total.inputs += one.inputs;
 		total.branches = Math.max(total.branches, one.branches ?? 0);
@@ -38,7 +38,7 @@ function addNew(findings, finding) {
 	if (!findings.some(one => kindOf(one) === kindOf(finding))) findings.push(finding);
 }
 
-function liveOnce(settings) {
+function liveOnce(settings, most) {
 	const shared = new SharedArrayBuffer(8 + longestInput);
 	const [count, length] = [new Int32Array(shared, 0, 1), new Int32Array(shared, 4, 1)];
 	const worker = new Worker(new URL('./worker.mjs', import.meta.url), {
@@ -51,10 +51,9 @@ function liveOnce(settings) {
 		findings.push({bytes, error});
 		worker.terminate();
 	};
-	const timer = setInterval(
-		watching(() => Atomics.load(count, 0), end),
-		100,
-	);
+	// Below 0 no input is running: the thread looks back at what it kept.
+	const current = () => (Atomics.load(length, 0) < 0 ? -1 : Atomics.load(count, 0));
+	const timer = setInterval(watching(current, most, end), 100);
 	return new Promise((resolve, reject) => {
 		let done = {};
 		worker.on('message', message => {
@@ -73,7 +72,7 @@ function liveOnce(settings) {
 }
 
 /** What to do at every tick: compare the time and the memory used since the input last changed. */
-function watching(current, end) {
+function watching(current, {seconds, gigabytes}, end) {
 	let last = -1;
 	let begun = process.cpuUsage();
 	let isEnded = false;
@@ -84,11 +83,11 @@ function watching(current, end) {
 			begun = process.cpuUsage();
 		}
 		const {user, system} = process.cpuUsage(begun);
-		const used = process.memoryUsage.rss() - memory;
+		const isBig = process.memoryUsage.rss() - memory > gigabytes * 2 ** 30;
 		// Loading the modules takes longer than an input may.
-		const isSlow = last > 0 && (user + system) / 1e6 > limits.seconds;
-		if (isEnded || (!isSlow && used < limits.bytes)) return;
+		const isSlow = last > 0 && (user + system) / 1e6 > seconds;
+		if (isEnded || !(isSlow || isBig)) return;
 		isEnded = true;
-		end(isSlow ? 'time: more than 1 s\n' : 'memory: more than 1 GB\n');
+		end(isBig ? `memory: more than ${gigabytes} GB\n` : `time: more than ${seconds} s\n`);
 	};
 }
