@@ -1,6 +1,8 @@
-// A folder in the layout of BEIR as training data: each judged query of a split with its documents of a
-// grade above 0 as positives and those of 0 as negatives. Joined once, on the disk.
+// A folder in the layout of BEIR as training data: each judged query of a split with its
+// documents of a grade above 0 as positives and those of 0 as negatives. Joined once, on the
+// disk.
 
+import type {FileHandle} from 'node:fs/promises';
 import {readdir, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {EngineError} from '../errors.js';
@@ -109,57 +111,63 @@ function rowOf(line: string, where: string): Judgement & {query: string} {
 		if (Number.isInteger(grade)) return {query, document, grade};
 	}
 
-	const message = `${where}: expected a query, a document and a grade, got ${JSON.stringify(line.slice(0, 40))}`;
+	const got = JSON.stringify(line.slice(0, 40));
+	const message = `${where}: expected a query, a document and a grade, got ${got}`;
 	throw new EngineError('DATA_ROW', message);
 }
 
 interface Stores {
 	queries: TextStore;
 	corpus: TextStore;
-	qrels: string;
 }
 
 async function write(
 	judged: ReadonlyMap<string, Judged>,
-	{queries, corpus, qrels}: Stores,
+	{qrels, ...stores}: Stores & {qrels: string},
 	{warnings, signal}: Opening,
-) {
+): Promise<FileHandle> {
 	const file = await openNameless();
 	const left = {queries: 0, documents: 0};
 	try {
 		const all = [...judged];
 		for (let at = 0; at < all.length; at += batchLength) {
 			signal?.throwIfAborted();
-			const batch = all.slice(at, at + batchLength);
-			const texts = await queries.read(batch.map(([query]) => query));
-			const lines = await Promise.all(
-				batch.map(async ([query_id, {where, documents}], n) => {
-					const found = await corpus.read(documents.map(({document}) => document));
-					const known = documents.flatMap((judgement, place) => {
-						const text = found[place];
-						return text === undefined ? [] : [{...judgement, text}];
-					});
-					left.documents += documents.length - known.length;
-					const query = texts[n]?.text;
-					const isUsable = query !== undefined && known.some(({grade}) => grade > 0);
-					if (!isUsable) left.queries++;
-					return isUsable ? locatedLine(where, recordOf({query_id, query}, known)) : '';
-				}),
-			);
+			const lines = await linesOf(all.slice(at, at + batchLength), stores, left);
 			await appendTo(file, lines.join(''));
 		}
 
-		if (left.documents > 0)
-			warnings.push(`${qrels}: ${left.documents} documents left out: not in ${corpusName}`);
-		if (left.queries > 0)
-			warnings.push(
-				`${qrels}: ${left.queries} queries left out: no text, or no document above grade 0`,
-			);
+		const {documents, queries} = left;
+		const isUnusable = 'no text, or no document above grade 0';
+		if (documents > 0)
+			warnings.push(`${qrels}: ${documents} documents left out: not in ${corpusName}`);
+		if (queries > 0) warnings.push(`${qrels}: ${queries} queries left out: ${isUnusable}`);
 		return file;
 	} catch (error) {
 		await file.close();
 		throw error;
 	}
+}
+
+/** Queries with their texts and documents; what is left out is counted. */
+async function linesOf(
+	judged: readonly (readonly [string, Judged])[],
+	{queries, corpus}: Stores,
+	left: {queries: number; documents: number},
+): Promise<string[]> {
+	const texts = await queries.read(judged.map(([query]) => query));
+	const lines = judged.map(async ([query_id, {where, documents}], n) => {
+		const found = await corpus.read(documents.map(({document}) => document));
+		const known = documents.flatMap((judgement, place) => {
+			const text = found[place];
+			return text === undefined ? [] : [{...judgement, text}];
+		});
+		left.documents += documents.length - known.length;
+		const query = texts[n]?.text;
+		const isUsable = query !== undefined && known.some(({grade}) => grade > 0);
+		if (!isUsable) left.queries++;
+		return isUsable ? locatedLine(where, recordOf({query_id, query}, known)) : '';
+	});
+	return Promise.all(lines);
 }
 
 function recordOf(

@@ -13,8 +13,8 @@ export interface ColumnFacts {
 }
 
 /**
-A growing list of whole numbers in chunks. Numbers that rise by equal steps, as equal ones do, take no
-memory; with a store whole chunks go there.
+A growing list of whole numbers in chunks. Numbers that rise by equal steps, as equal ones do,
+take no memory; with a store whole chunks go there.
 */
 export class Column {
 	length = 0;

@@ -1,5 +1,6 @@
-// Settings files of RAG-Retrieval as data: they name a file of texts and, for distillation, a headerless
-// float32 file of a teacher's vectors with its width. All else in them is for options to say.
+// Settings files of RAG-Retrieval as data: they name a file of texts and, for distillation, a
+// headerless float32 file of a teacher's vectors with its width. All else in them is for options
+// to say.
 
 import {access} from 'node:fs/promises';
 import {dirname, isAbsolute, join, resolve} from 'node:path';

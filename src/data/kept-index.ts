@@ -1,6 +1,7 @@
-// The index of a large file, kept beside it (or in the cache, where nothing can be written beside it), so
-// that the next run need not read the file to begin. It is used while size, time of change and both ends of
-// the file are as they were; what it says is checked before it is believed.
+// The index of a large file, kept beside it (or in the cache, where nothing can be written beside
+// it), so that the next run need not read the file to begin. It is used while size, time of
+// change and both ends of the file are as they were; what it says is checked before it is
+// believed.
 
 import {createHash} from 'node:crypto';
 import type {FileHandle} from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// MS MARCO's triples by ids: each line is the id of a query and of its passages, whose texts stand in
-// `queries*.tsv` and `collection.tsv` beside it. Joined once, on the disk.
+// MS MARCO's triples by ids: each line is the id of a query and of its passages, whose texts
+// stand in `queries*.tsv` and `collection.tsv` beside it. Joined once, on the disk.
 
 import {createHash} from 'node:crypto';
 import type {FileHandle} from 'node:fs/promises';

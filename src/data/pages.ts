@@ -1,5 +1,5 @@
-// Numbers in a file, at hand by place: pages of it stay in memory, each where its number says, so memory
-// is flat and a page not there costs one short read.
+// Numbers in a file, at hand by place: pages of it stay in memory, each where its number says, so
+// memory is flat and a page not there costs one short read.
 
 import {readSync, writeSync} from 'node:fs';
 import type {FileHandle} from 'node:fs/promises';
@@ -58,7 +58,9 @@ export class Pages {
 		}
 	}
 
-	/** Reads numbers into a whole array, from the place of the first on; fewer at the end of the file. */
+	/**
+	Reads numbers into a whole array, from the place of the first on; fewer at the end of the file.
+	*/
 	read(numbers: Numbers, first: number): number {
 		const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 		let filled = 0;

@@ -1,6 +1,6 @@
-// The one record that training sees, whatever the layout it was read from (layouts/): texts alone or in
-// lists or with a title. Nothing is guessed: what does not fit is refused by its place, and what is not
-// used is named.
+// The one record that training sees, whatever the layout it was read from (layouts/): texts alone
+// or in lists or with a title. Nothing is guessed: what does not fit is refused by its place, and
+// what is not used is named.
 
 import {kindOf} from '../errors.js';
 import {type Field, type Fields, hasField, leave, listOf, type Names, refuse} from './fields.js';
@@ -33,7 +33,9 @@ export interface TrainingRecord {
 	teacherRow?: number;
 }
 
-/** What a record is to be: a query with positives, or a text alone, which takes the query's place. */
+/**
+What a record is to be: a query with positives, or a text alone, which takes the query's place.
+*/
 export type RowKind = 'pair' | 'text';
 
 /** How records are read. */

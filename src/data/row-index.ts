@@ -1,6 +1,6 @@
-// Where each record of the data stands and which texts it has, as numbers only: 28 bytes for
-// a pair, on the disk for a large file. Built in one pass over the files, which also finds every line
-// that is no record.
+// Where each record of the data stands and which texts it has, as numbers only: 28 bytes for a
+// pair, on the disk for a large file. Built in one pass over the files, which also finds every
+// line that is no record.
 
 import {createHash} from 'node:crypto';
 import type {FileHandle} from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// One data file, open, whatever it is packed in: read where it stands if it can be, otherwise from a
-// file without a name that is made of it.
+// One data file, open, whatever it is packed in: read where it stands if it can be, otherwise
+// from a file without a name that is made of it.
 
 import type {FileHandle} from 'node:fs/promises';
 import {EngineError} from '../errors.js';

@@ -1,5 +1,5 @@
-// TSV without a header, as MS MARCO writes its triples: query, positive, negatives, as texts or as ids
-// of texts in files beside it.
+// TSV without a header, as MS MARCO writes its triples: query, positive, negatives, as texts or
+// as ids of texts in files beside it.
 
 import type {FileHandle} from 'node:fs/promises';
 import {EngineError} from '../errors.js';

@@ -1,5 +1,5 @@
-// gzip files, unpacked to the disk in pieces: they have no random access, and what is read again and
-// again must not be unpacked each time.
+// gzip files, unpacked to the disk in pieces: they have no random access, and what is read again
+// and again must not be unpacked each time.
 
 import {createHash} from 'node:crypto';
 import type {FileHandle} from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Reads a Parquet file in a thread of its own, since decoding a column holds it for long: rows as JSON
-// lines, one row group after the other, each batch when the last one is taken.
+// Reads a Parquet file in a thread of its own, since decoding a column holds it for long: rows as
+// JSON lines, one row group after the other, each batch when the last one is taken.
 
 import {parentPort, workerData} from 'node:worker_threads';
 import {asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects} from 'hyparquet';

@@ -8,7 +8,9 @@ import {homedir, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {writeFailure} from './failures.js';
 
-/** The folder of what this package keeps between runs: INBATCH_DATA_CACHE, else the user's cache. */
+/**
+The folder of what this package keeps between runs: INBATCH_DATA_CACHE, else the user's cache.
+*/
 export function cacheFolder(): string {
 	const {INBATCH_DATA_CACHE, XDG_CACHE_HOME} = process.env;
 	return INBATCH_DATA_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'inbatch');

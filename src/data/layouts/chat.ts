@@ -1,5 +1,6 @@
-// LLM-Embedder's dialogues: {query, history, teacher_scores, answers, task}. The turns of the history
-// are the candidates, none of them a positive by itself: the scores of a teacher say which is.
+// LLM-Embedder's dialogues: {query, history, teacher_scores, answers, task}. The turns of the
+// history are the candidates, none of them a positive by itself: the scores of a teacher say
+// which is.
 
 import {give, hasField, namedFields} from '../fields.js';
 import {has, type Layout} from './layout.js';

@@ -1,5 +1,5 @@
-// GritLM: every text is [instruction, text]. The instruction of the query becomes its prompt; those of
-// documents are put before them.
+// GritLM: every text is [instruction, text]. The instruction of the query becomes its prompt;
+// those of documents are put before them.
 
 import {give, namedFields, refuse} from '../fields.js';
 import {has, type Layout} from './layout.js';

@@ -1,5 +1,6 @@
 // Texts alone: {text, label?} and the names of collections, FlagEmbedding's {content}, Intel's
-// {context: [text]}, GritLM's {text: [turn, turn]}. A text of several turns is one text, a turn a line.
+// {context: [text]}, GritLM's {text: [turn, turn]}. A text of several turns is one text, a turn a
+// line.
 
 import {give, hasField, type Names, namedFields} from '../fields.js';
 import {has, isObject, type Layout} from './layout.js';

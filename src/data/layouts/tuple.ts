@@ -1,5 +1,5 @@
-// Records by position, as open-retrievals takes them: [query, positive, negative, …], where positive
-// and negatives may be lists, or [query, positive, label].
+// Records by position, as open-retrievals takes them: [query, positive, negative, …], where
+// positive and negatives may be lists, or [query, positive, label].
 
 import {type Fields, refuse} from '../fields.js';
 import type {Layout} from './layout.js';
