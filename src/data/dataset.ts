@@ -181,6 +181,12 @@ export class Dataset {
 		return index.hashes.at(index.hashStarts.at(record - first) + text);
 	}
 
+	/** The number of the data set that a record is of: files of one name are one set. */
+	setOf(record: number): number {
+		const {name} = this.#partOf(record).source;
+		return this.files.findIndex(file => file.name === name);
+	}
+
 	/** Reads records, in the order asked for. */
 	async records(
 		records: ArrayLike<number>,

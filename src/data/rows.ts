@@ -29,6 +29,15 @@ export interface RowTexts {
 	negativeScores?: number[];
 	/** The row of the teacher's vectors, where the record says it. */
 	teacherRow?: number;
+	/** Where the record has ids: of its query, of the positive taken, and of the negatives. */
+	queryId?: string;
+	positiveId?: string;
+	negativeIds?: string[];
+	/** All positives of the record, taken or not, and their ids. */
+	positives: readonly string[];
+	positiveIds?: readonly string[];
+	/** The data set that the record is of, from 0. */
+	set: number;
 }
 
 const quotedRecords = 5;
@@ -111,7 +120,8 @@ export class Rows {
 		const texts: RowTexts[] = [];
 		for (const [n, row] of wanted.entries()) {
 			if (n % 64 === 0) await giveTurn(signal);
-			texts.push(textsOf(records[n]!, this.choose(row, epoch)!));
+			const set = this.#dataset.setOf(this.record(row));
+			texts.push(textsOf(records[n]!, this.choose(row, epoch)!, set));
 		}
 
 		return texts;
@@ -123,8 +133,10 @@ export class Rows {
 	}
 }
 
-function textsOf(record: TrainingRecord, {positive, negatives}: Choice): RowTexts {
-	const {query, prompt, label, negativeScores, teacherRow} = record;
+function textsOf(record: TrainingRecord, {positive, negatives}: Choice, set: number): RowTexts {
+	const {query, prompt, label, negativeScores, teacherRow, queryId} = record;
+	const {positives, positiveIds, negativeIds} = record;
+	const positiveId = positiveIds?.[positive];
 	const own = record.positives[positive];
 	const score = record.positiveScores?.[positive] ?? record.score;
 	return {
@@ -136,11 +148,19 @@ function textsOf(record: TrainingRecord, {positive, negatives}: Choice): RowText
 		...(score !== undefined && {score}),
 		...(teacherRow !== undefined && {teacherRow}),
 		...(negativeScores && {negativeScores: negatives.map(negative => negativeScores[negative]!)}),
+		...(queryId !== undefined && {queryId}),
+		...(positiveId !== undefined && {positiveId}),
+		...(negativeIds && {negativeIds: negatives.map(negative => negativeIds[negative]!)}),
+		positives,
+		...(positiveIds && {positiveIds}),
+		set,
 	};
 }
 
 interface Counted {
-	/** The first row of each record when it may have several, and behind them the number of all rows. */
+	/**
+	The first row of each record when it may have several, and behind them the number of all rows.
+	*/
 	starts: Float64Array | undefined;
 	short: number;
 }

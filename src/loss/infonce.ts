@@ -42,8 +42,14 @@ export function inBatch(
 	groups: readonly (readonly Direction[])[],
 	needs: LossNeeds,
 ): Loss {
-	const {learnTemperature, temperature, queue} = settings;
+	const {learnTemperature, temperature, queue, mask} = settings;
 	const parameters = learnTemperature ? [{name: 'temperature', value: temperature}] : [];
-	const facts = {parameters, options: settings, needs, ...(queue > 0 && {queue})};
+	const known = mask.some(rule => rule !== 'margin' && rule !== 'guide');
+	const facts = {
+		parameters,
+		options: settings,
+		needs: {...needs, ...(known && {known})},
+		...(queue > 0 && {queue}),
+	};
 	return defineLoss(name, facts, (ops, inputs) => inBatchLoss(ops, settings, groups, inputs));
 }

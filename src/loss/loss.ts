@@ -105,6 +105,8 @@ export type LossNeeds = {
 	readonly scores?: NumbersNeeded & {readonly of: 'row' | 'candidates'};
 	/** A teacher's vector of each query. Default false. */
 	readonly teacher?: boolean;
+	/** What is known of rows and texts. Default false. */
+	readonly known?: boolean;
 	/** Embeddings of at least so many columns. Default 1. */
 	readonly width?: number;
 	/**

@@ -26,6 +26,10 @@ export type StepMetrics = {
 	positiveCosine: number | null;
 	/** Mean over own hard negatives, null without. */
 	negativeCosine: number | null;
+	/** How many pairs each mask removed, where there are masks. */
+	masked?: Readonly<Record<string, number>>;
+	/** Documents of earlier steps, where there is a queue, and how many steps old they are. */
+	queue?: Readonly<Record<string, number>>;
 };
 
 export type EvaluationMetrics = {step: number; evaluation: Record<string, Record<string, number>>};

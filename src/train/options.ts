@@ -2,6 +2,7 @@
 
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
+import {maskRules} from '../loss/false-negatives.js';
 import {losses} from '../loss/index.js';
 import {expectKnown, schedules} from './schedule.js';
 
@@ -96,6 +97,10 @@ export const trainSchema = z.object({
 		.array(z.string())
 		.default([])
 		.describe('parts that stay as they are: embeddings, positions, blocks:0-3'),
+	knownPositives: z
+		.string()
+		.optional()
+		.describe('a file of judgements that names more positives, for the mask known'),
 	evalSteps: count.optional().describe('steps between evaluations'),
 	metric: z.string().optional().describe('what --save-best looks at, as name/ndcg@10'),
 	saveSteps: count.optional().describe('steps between checkpoints (default: each epoch)'),
@@ -180,6 +185,21 @@ export const lossSchema = z.object({
 		.boolean()
 		.optional()
 		.describe('whether cut embeddings get length 1 again (default true)'),
+	mask: z
+		.array(z.enum(maskRules))
+		.optional()
+		.describe('rules that take out likely false negatives (default none)'),
+	maskMargin: z
+		.number()
+		.min(0)
+		.optional()
+		.describe('how far below its positive a score must lie to stay (default 0.05)'),
+	maskRelative: z
+		.number()
+		.positive()
+		.max(1)
+		.optional()
+		.describe("instead of a margin: the share of the positive's score"),
 	lossOption: z.array(z.string()).default([]).describe('further options of the loss, as key=value'),
 });
 

@@ -6,6 +6,7 @@ import {mapOf} from '../data/fields.js';
 import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
+import {readQrels, type Table} from '../evaluate/trec.js';
 import type {Loss} from '../loss/loss.js';
 import {isObject} from '../model/config.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
@@ -51,6 +52,8 @@ export type Run = {
 	schedule: (update: number) => number;
 	sources: readonly EvaluationSource[];
 	deciding: {name: string; metric: string} | undefined;
+	/** Positives known beside those of the data, by query and document. */
+	judgements: Table | undefined;
 	stepSettings: StepSettings;
 	log: MetricsLog;
 	state: RunState;
@@ -78,6 +81,7 @@ export async function prepareRun(
 		throw new EngineError('OPTION_CONFLICT', `save-best: expected ${missing}, got none`);
 	}
 	const rules = rulesOf(model, settings);
+	const judgements = await judgementsFor(loss, settings, signal);
 	const {needs = {}} = loss;
 	expectWidth(loss, model.width);
 	const expect = needsCheck(loss, settings);
@@ -120,6 +124,7 @@ export async function prepareRun(
 			schedule,
 			sources,
 			deciding,
+			judgements,
 			stepSettings: {model, loss, parameters, dropout: rates, seed: settings.seed},
 			log: new MetricsLog(folder && `${folder.path}/metrics.jsonl`),
 			state: {
@@ -168,6 +173,17 @@ async function teacherOf(
 		throw new EngineError('OPTION_CONFLICT', message);
 	}
 	return TeacherVectors.open(path, {records, width, signal});
+}
+
+async function judgementsFor(
+	{needs}: Loss,
+	{knownPositives}: TrainSettings,
+	signal: AbortSignal | undefined,
+): Promise<Table | undefined> {
+	if (knownPositives === undefined) return undefined;
+	if (needs?.known) return readQrels(knownPositives, {signal});
+	const expected = 'expected a loss with the mask known, got one without';
+	throw new EngineError('OPTION_CONFLICT', `known-positives: ${expected}`);
 }
 
 function both(rate: number) {

@@ -38,7 +38,7 @@ export type StepSettings = {
 };
 
 /** What a loss may be given beside embeddings. */
-export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch'> & {
+export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch' | 'known'> & {
 	/** A teacher's vector of each row, end to end. */
 	teacher?: Float32Array | undefined;
 };
@@ -54,6 +54,8 @@ export type StepResult = {
 	/** Over the rows' own hard negatives; null without any. */
 	negativeCosine: number | null;
 	temperature: number | null;
+	/** What else the loss said of the batch, by name: masked.<rule>, queue.<fact>. */
+	reports: Readonly<Record<string, number>>;
 };
 
 /** Runs one step; `update.step` counts from 1. Nothing is changed when the loss is not finite. */
@@ -119,9 +121,17 @@ class Step {
 			this.#cosines(columns),
 			this.#report('candidates'),
 			this.#report('temperature'),
+			this.#reports(),
 		]);
-		const [[lossValue], gradientNorm, nearness, candidates, temperature] = results;
-		return {loss: lossValue!, gradientNorm, ...nearness, candidates, temperature};
+		const [[lossValue], gradientNorm, nearness, candidates, temperature, reports] = results;
+		return {loss: lossValue!, gradientNorm, ...nearness, candidates, temperature, reports};
+	}
+
+	/** The reports of groups, such as masked.known. */
+	async #reports(): Promise<Record<string, number>> {
+		const names = [...this.#tape.reports.keys()].filter(name => name.includes('.'));
+		const values = await Promise.all(names.map(async name => [name, await this.#report(name)]));
+		return Object.fromEntries(values) as Record<string, number>;
 	}
 
 	/** What the loss said of itself under that name, as it was in this step. */

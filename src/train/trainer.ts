@@ -7,6 +7,7 @@ import {packBatch, type TrainingBatch} from './batch.js';
 import {restoreWeights, writeCheckpoint} from './checkpoint.js';
 import type {StepRows} from './epochs.js';
 import {evaluateAll, type Scores} from './evaluations.js';
+import {knownOf} from './known.js';
 import type {StepMetrics} from './metrics-log.js';
 import {factsOf} from './needs.js';
 import type {Run} from './run.js';
@@ -59,7 +60,7 @@ export async function settleOnBest({model, settings, folder, state}: Run): Promi
 
 /** The texts of a step as packed tokens; made while the step before it computes. */
 async function prepare(
-	{rows, model, rules, stepSettings, teacher, signal}: Run,
+	{rows, model, rules, stepSettings, teacher, judgements, signal}: Run,
 	upcoming: IteratorResult<StepRows, void>,
 ): Promise<Prepared | undefined> {
 	if (upcoming.done) return undefined;
@@ -70,6 +71,7 @@ async function prepare(
 		...factsOf(texts, stepSettings.loss.needs),
 		epoch: course.pass,
 		teacher: await teacher?.read(places, signal),
+		...(stepSettings.loss.needs?.known && {known: await knownOf(texts, {judgements, signal})}),
 	};
 	return {course, batch: await packBatch(model, texts, rules, signal), facts};
 }
@@ -123,7 +125,16 @@ function metricsOf(
 		tokensPerSecond: batch.tokens / seconds,
 		positiveCosine: result.positiveCosine,
 		negativeCosine: result.negativeCosine,
+		...reportsOf('masked', result.reports),
+		...reportsOf('queue', result.reports),
 	};
+}
+
+/** The reports of a group under its name; nothing where there are none. */
+function reportsOf(group: 'masked' | 'queue', reports: StepResult['reports']) {
+	const own = Object.entries(reports).filter(([name]) => name.startsWith(`${group}.`));
+	if (own.length === 0) return {};
+	return {[group]: Object.fromEntries(own.map(([name, n]) => [name.slice(group.length + 1), n]))};
 }
 
 /** Names the step and the first rows of the batch whose loss is not finite. */
