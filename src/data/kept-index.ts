@@ -53,6 +53,8 @@ const headerSchema = z.object({
 const magic = 'inbatch index 1\n';
 const endBytes = 2 ** 16;
 const longestHeader = 2 ** 20;
+const pieceBytes = 2 ** 19;
+const digestBytes = 32;
 
 export async function identityOf(
 	{handle, bytes, changed}: SourceFile,
@@ -139,11 +141,16 @@ async function write(place: string, identity: IndexIdentity, found: FileIndex): 
 	const temporary = temporaryName(place, 'tmp');
 	const file = await open(temporary, 'wx');
 	try {
+		const hash = createHash('sha256');
 		await file.appendFile(magic + header);
 		for (const name of columnNames) {
-			for (const piece of index[name].pieces()) await file.appendFile(piece);
+			for (const piece of index[name].pieces()) {
+				hash.update(piece);
+				await file.appendFile(piece);
+			}
 		}
 
+		await file.appendFile(hash.digest());
 		await file.sync();
 		await file.close();
 		await rename(temporary, place);
@@ -177,7 +184,8 @@ async function read(handle: FileHandle, identity: IndexIdentity): Promise<FileIn
 		if (even === undefined) begin += length * type.BYTES_PER_ELEMENT;
 	}
 
-	if (begin !== size) throw torn();
+	if (begin + digestBytes !== size) throw torn();
+	await expectWhole(handle, {begin: end + 1, end: begin});
 	const index = RowIndex.of(columns as Columns, handle);
 	await expectSound(index, identity.bytes);
 	return {index, sha256, warnings, missing};
@@ -187,6 +195,24 @@ function isOf(header: z.output<typeof headerSchema>, wanted: IndexIdentity): boo
 	const {check, ...rest} = wanted;
 	const isSame = Object.entries(rest).every(([key, value]) => header[key as 'bytes'] === value);
 	return isSame && (check === undefined || header.check === check);
+}
+
+/** Refuses columns that are not those of the checksum behind them. */
+async function expectWhole(
+	handle: FileHandle,
+	{begin, end}: {begin: number; end: number},
+): Promise<void> {
+	const hash = createHash('sha256');
+	for (let at = begin; at < end; at += pieceBytes) {
+		const piece = Buffer.allocUnsafe(Math.min(pieceBytes, end - at));
+		await readInto(handle, piece, at);
+		hash.update(piece);
+		await giveTurn();
+	}
+
+	const digest = Buffer.alloc(digestBytes);
+	await readInto(handle, digest, end);
+	if (!hash.digest().equals(digest)) throw torn();
 }
 
 /** Refuses an index whose records are not in order within the file. */

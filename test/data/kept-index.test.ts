@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import {
 	appendFileSync,
 	chmodSync,
@@ -167,7 +168,9 @@ test.each<[string, (bytes: Buffer) => Buffer]>([
 	['of another kind', bytes => Buffer.from(`${bytes}`.replace('index 1', 'index 9'))],
 	['without JSON', bytes => Buffer.from(bytes.toString('latin1').replace('{', '}'), 'latin1')],
 	['without columns', bytes => replaced(bytes, '"columns"', '"calumns"')],
-	['of numbers out of the file', bytes => flipped(bytes, header(bytes) + 14)],
+	['of another number', bytes => flipped(bytes, header(bytes) + 14)],
+	['of another hash', bytes => flipped(bytes, bytes.length - 50)],
+	['of numbers out of the file, and whole', outside],
 	['of a negative length', bytes => replaced(bytes, '"length":500', '"length":-50')],
 	['of too many records', bytes => replaced(bytes, '"length":500', '"length":9e9')],
 ])('An index that is %s is made anew', async (_, change) => {
@@ -178,6 +181,15 @@ test.each<[string, (bytes: Buffer) => Buffer]>([
 	expect(await course(path)).toEqual(['kept']);
 	expect(await course(path)).toEqual(['read']);
 });
+
+/** The second record is moved out of the file, and the checksum is made to fit. */
+function outside(bytes: Buffer): Buffer {
+	const begin = header(bytes);
+	const columns = Buffer.from(bytes.subarray(begin, -32));
+	columns.writeDoubleLE(1e9, 8);
+	const digest = createHash('sha256').update(columns).digest();
+	return Buffer.concat([bytes.subarray(0, begin), columns, digest]);
+}
 
 function replaced(bytes: Buffer, from: string, to: string): Buffer {
 	return Buffer.from(bytes.toString('latin1').replaceAll(from, to), 'latin1');
