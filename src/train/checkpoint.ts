@@ -24,6 +24,7 @@ import type {ParameterPart, WeightPart} from '../native.js';
 import {giveTurn} from '../pace.js';
 import type {Scores} from './evaluations.js';
 import type {LossParameters} from './loss-parameters.js';
+import type {Waiting} from './patience.js';
 
 /** What a run must remember beside its tensors. */
 export type RunState = {
@@ -40,6 +41,9 @@ export type RunState = {
 	/** The newest evaluation, and of all after the first step the best. */
 	evaluated: {step: number; scores: Scores} | null;
 	best: {value: number; step: number; scores: Scores} | null;
+	/** With --patience: how long the metric has not risen, and whether that ended the run. */
+	waiting: Waiting | null;
+	stopped: boolean;
 };
 
 type StateFile = {version: 1; state: RunState; files: Record<string, string>; checksum: string};
@@ -195,6 +199,7 @@ export async function restoreCheckpoint(
 		model.computing.native.write(tensor, values);
 		await giveTurn();
 	}
+	await extras.restored();
 }
 
 /** Fills the model's weights from another folder of the same model. */

@@ -5,19 +5,23 @@ import type {Tape, Variable} from '../autograd/tape.js';
 import type {Loss} from '../loss/loss.js';
 import {startOf} from '../loss/parameters.js';
 import type {ExtraParameter, NativeDevice, Tensor} from '../native.js';
+import {DocumentQueue} from './document-queue.js';
 
 type Held = {name: string; value: Tensor; first: Tensor; second: Tensor};
 
 export class LossParameters {
+	/** Documents of earlier steps, for a loss that wants some. */
+	readonly queue: DocumentQueue | undefined;
 	readonly #held: Held[];
 	#variables: Record<string, Variable> = {};
 
 	/** The width is that of the embeddings; matrices are drawn by the seed. */
 	constructor(
 		device: NativeDevice,
-		{parameters = []}: Loss,
+		{parameters = [], queue}: Loss,
 		{width, seed}: {width: number; seed: number},
 	) {
+		this.queue = queue ? new DocumentQueue(device, queue, width) : undefined;
 		this.#held = parameters.map(parameter => {
 			const {rows, columns, values} = startOf(parameter, width, seed);
 			const held = (start: Float32Array) => {
@@ -48,14 +52,21 @@ export class LossParameters {
 
 	/** Everything that a checkpoint keeps. */
 	tensors(): {key: string; tensor: Tensor}[] {
-		return this.#held.flatMap(({name, value, first, second}) => [
+		const learned = this.#held.flatMap(({name, value, first, second}) => [
 			{key: `loss.${name}`, tensor: value},
 			{key: `loss.${name}.first`, tensor: first},
 			{key: `loss.${name}.second`, tensor: second},
 		]);
+		return [...learned, ...(this.queue?.tensors() ?? [])];
+	}
+
+	/** Takes up what a checkpoint has put into the tensors. */
+	async restored(): Promise<void> {
+		await this.queue?.restored();
 	}
 
 	dispose(): void {
+		this.queue?.dispose();
 		for (const {value, first, second} of this.#held) {
 			for (const tensor of [value, first, second]) tensor.dispose();
 		}

@@ -102,7 +102,18 @@ export const trainSchema = z.object({
 		.optional()
 		.describe('a file of judgements that names more positives, for the mask known'),
 	evalSteps: count.optional().describe('steps between evaluations'),
-	metric: z.string().optional().describe('what --save-best looks at, as name/ndcg@10'),
+	metric: z
+		.string()
+		.optional()
+		.describe('what --save-best and --patience look at, as name/ndcg@10'),
+	patience: count
+		.optional()
+		.describe('evaluations in a row without a rise of the metric that end the run'),
+	minDelta: z
+		.number()
+		.min(0)
+		.optional()
+		.describe('what a rise of the metric must be above to count (default 0)'),
 	saveSteps: count.optional().describe('steps between checkpoints (default: each epoch)'),
 	keep: count.default(2).describe('checkpoints that are kept'),
 	saveBest: z.boolean().default(false).describe('whether the best checkpoint becomes the model'),
@@ -200,6 +211,12 @@ export const lossSchema = z.object({
 		.max(1)
 		.optional()
 		.describe("instead of a margin: the share of the positive's score"),
+	queue: z
+		.number()
+		.int()
+		.min(0)
+		.optional()
+		.describe('positives of earlier steps that every query meets too (default 0)'),
 	lossOption: z.array(z.string()).default([]).describe('further options of the loss, as key=value'),
 });
 

@@ -110,7 +110,13 @@ class Step {
 		const {teacher: vectors, ...numbers} = facts;
 		const teacher = vectors && this.#matrix(vectors);
 		const given = {...numbers, ...(teacher && {teacher})};
-		const inputs = {columns, ...given, parameters: parameters.on(this.#tape)};
+		const queue = parameters.queue?.on(this.#tape, this.#update.step);
+		const inputs = {
+			columns,
+			...given,
+			...(queue && {queue}),
+			parameters: parameters.on(this.#tape),
+		};
 		const value = applyLoss(this.#tape, loss, inputs);
 		await giveTurn();
 		this.#tape.backward(value);
@@ -123,6 +129,7 @@ class Step {
 			this.#report('temperature'),
 			this.#reports(),
 		]);
+		parameters.queue?.commit();
 		const [[lossValue], gradientNorm, nearness, candidates, temperature, reports] = results;
 		return {loss: lossValue!, gradientNorm, ...nearness, candidates, temperature, reports};
 	}
