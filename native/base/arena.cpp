@@ -8,13 +8,34 @@
 
 #include "error.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace inbatch {
 namespace {
+
+// Under the address sanitizer what is not pushed may not be touched.
+void close_memory([[maybe_unused]] const void* data, [[maybe_unused]] size_t bytes) {
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_poison_memory_region(data, bytes);
+#endif
+}
+void open_memory([[maybe_unused]] const void* data, [[maybe_unused]] size_t bytes) {
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_unpoison_memory_region(data, bytes);
+#endif
+}
 
 constexpr size_t kAlign = 64;
 constexpr size_t kPage = 4096;
 constexpr size_t kHugePage = size_t(2) << 20;
 constexpr size_t kSmallestBlock = size_t(1) << 20;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t kGap = kAlign;  // after what is pushed, so that a step beyond it is seen
+#else
+constexpr size_t kGap = 0;
+#endif
 
 size_t rounded(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -47,7 +68,10 @@ void drop_pages(void* data, size_t bytes) {
 Arena::~Arena() { free_blocks(); }
 
 void Arena::free_blocks() {
-  for (const Block& block : blocks_) give_pages(block.data, block.bytes);
+  for (const Block& block : blocks_) {
+    open_memory(block.data, block.bytes);
+    give_pages(block.data, block.bytes);
+  }
   blocks_.clear();
   capacity_ = 0;
 }
@@ -55,18 +79,20 @@ void Arena::free_blocks() {
 void Arena::add_block(size_t bytes) {
   const size_t size = rounded(std::max(bytes, kSmallestBlock), kPage);
   blocks_.push_back({static_cast<char*>(take_pages(size)), size});
+  close_memory(blocks_.back().data, size);
   capacity_ += size;
   ++allocations_;
 }
 
-void* Arena::push(size_t bytes) {
-  bytes = rounded(std::max<size_t>(bytes, 1), kAlign);
+void* Arena::push(size_t wanted) {
+  const size_t bytes = rounded(std::max<size_t>(wanted, 1), kAlign) + kGap;
   while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].bytes) {
     ++block_;
     used_ = 0;
   }
   if (block_ == blocks_.size()) add_block(std::max(bytes, capacity_ / 2));
   void* data = blocks_[block_].data + used_;
+  open_memory(data, wanted);
   used_ += bytes;
   peak_ = std::max(peak_, live());
   return data;
@@ -87,6 +113,10 @@ size_t Arena::live() const {
 void Arena::release(Mark mark) {
   block_ = mark.block;
   used_ = mark.used;
+  for (size_t i = block_; i < blocks_.size(); ++i) {
+    const size_t kept = i == block_ ? used_ : 0;
+    close_memory(blocks_[i].data + kept, blocks_[i].bytes - kept);
+  }
   if (block_ != 0 || used_ != 0 || blocks_.size() < 2) return;
   const size_t whole = capacity_;
   free_blocks();

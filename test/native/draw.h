@@ -51,6 +51,14 @@ class Draw {
     return filled<int32_t>(rows, cols, Type::I32,
                            [&] { return int32_t(bits() % uint32_t(limit)); });
   }
+  // In each row whole numbers that count up from the row's own.
+  Tensor counting(int64_t rows, int64_t cols) {
+    int64_t place = 0;
+    return filled<int32_t>(rows, cols, Type::I32, [&] {
+      const int64_t at = place++;
+      return int32_t(at / cols + at % cols);
+    });
+  }
   Tensor zero_double() {
     return filled<double>(1, 1, Type::F64, [] { return 0.0; });
   }
@@ -122,5 +130,11 @@ class Draw {
   std::vector<std::unique_ptr<char, decltype(&std::free)>> memory_;
   std::vector<Tensor> all_, blanks_;
 };
+
+// What an op without a row meets.
+template <class Op>
+void fill(Op&, Draw&) {
+  static_assert(!sizeof(Op), "expected a row for this op in operands.h or loss_operands.h");
+}
 
 }  // namespace inbatch::driver

@@ -12,7 +12,7 @@ namespace {
 
 int drive() {
   std::printf("kernels %s\n", cpu::kernels().name);
-  const Pools pools = pools_of({1, 2, 5});
+  const Pools pools = pools_of({1, 3});
   std::printf("%d runs of ops\n", walk_ops(AllOps{}, pools));
   walk_models(pools);
   std::thread other([] { walk_models(pools_of({2})); });

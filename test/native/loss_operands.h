@@ -89,6 +89,21 @@ inline void fill(GatherBackward& op, Draw& draw) {
   op.dx = draw.blank(draw.extents.inner, draw.extents.width);
 }
 
+// One key a row and list.
+inline void fill_rules(ContrastRules& op, Draw& draw, int64_t rows, int64_t columns) {
+  constexpr int64_t kLists = 2, kKeys = 5, kWidth = 7;
+  op.list_offsets = draw.counting(kLists, rows + 1);
+  op.list_keys = draw.integers(1, kLists + rows, kKeys);
+  op.column_keys = draw.integers(kLists, columns, kKeys);
+  op.row_set = draw.integers(rows, 1, 2);
+  op.column_set = draw.integers(columns, 1, 2);
+  op.limit = draw.positive(rows, 1);
+  op.guide_rows = draw.floats(rows, kWidth);
+  op.guide_columns = draw.floats(columns, kWidth);
+  op.guide_row_scale = draw.positive(rows, 1);
+  op.guide_column_scale = draw.positive(columns, 1);
+  op.guide_limit = draw.positive(rows, 1);
+}
 inline void fill_operands(ContrastOperands& op, Draw& draw) {
   const int64_t rows = draw.tokens, columns = draw.tokens + draw.extents.inner;
   op.rows = draw.floats(rows, draw.extents.width);
@@ -98,11 +113,19 @@ inline void fill_operands(ContrastOperands& op, Draw& draw) {
   op.temperature = draw.positive(1, 1);
   op.owner = draw.integers(columns, 1, rows + 1);
   op.positives = rows;
+  if (draw.extents.is_bare) return;
+  fill_rules(op, draw, rows, columns);
+  op.lowest = -1;
+  op.hardness = 0.5f;
 }
 inline void fill(ContrastForward& op, Draw& draw) {
   fill_operands(op, draw);
   op.lse = draw.blank(draw.tokens, 1);
-  if (!draw.extents.is_bare) op.mean = draw.blank(draw.tokens, 1);
+  if (!draw.extents.is_bare) {
+    op.mean = draw.blank(draw.tokens, 1);
+    op.removed = draw.blank(1, op.rules());
+    op.suspects = draw.blank(draw.tokens, 2);
+  }
   op.count = draw.integers(draw.tokens, 1, 1);
 }
 inline void fill(ContrastBackward& op, Draw& draw) {

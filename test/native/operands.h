@@ -17,6 +17,12 @@ inline void fill(LinearPack& op, Draw& draw) {
   op.packed =
       op.transposed ? draw.blank(panels_of(k), n * kPanel) : draw.blank(panels_of(n), k * kPanel);
 }
+inline void fill(LinearUnpack& op, Draw& draw) {
+  const int64_t n = draw.extents.inner, k = draw.extents.width;
+  op.row = n / 3;
+  op.packed = draw.floats(panels_of(n), k * kPanel);
+  op.weight = draw.blank(n - op.row, k);
+}
 inline void fill(LinearForward& op, Draw& draw) {
   const int64_t n = draw.extents.inner, k = draw.extents.width;
   op.x = draw.floats(draw.tokens, k);
@@ -156,19 +162,23 @@ inline void fill(EmbedBackward& op, Draw& draw) {
   op.dtypes = draw.optional(draw.floats(2, draw.extents.width));
 }
 
-// What AttentionForward and AttentionBackward share. The kernels have plain heads only as yet.
+// What AttentionForward and AttentionBackward share.
 template <class Op>
 void fill_attention(Op& op, Draw& draw) {
+  constexpr int64_t kBuckets = 8;
   op.heads = int32_t(draw.extents.heads);
-  op.key_heads = op.heads;
+  op.key_heads = draw.extents.is_bare ? op.heads : 1;
   op.width = int32_t(draw.extents.width / op.heads);
   op.scale = 0.3f;
-  op.causal = false;
+  op.window = draw.extents.is_bare ? 0 : 40;
+  op.furthest = 32;
   op.rate = draw.extents.is_bare ? 0 : 0.25f;
   op.seed = op.step = op.site = 3;
   op.qkv = draw.floats(draw.tokens, int64_t(op.heads + 2 * op.key_heads) * op.width);
   op.offsets = draw.offsets();
   op.texts = draw.optional(draw.numbers_of_texts());
+  op.slopes = draw.optional(draw.positive(1, op.heads));
+  op.bias = draw.optional(draw.floats(kBuckets, op.heads));
 }
 inline void fill(AttentionForward& op, Draw& draw) {
   fill_attention(op, draw);
@@ -181,6 +191,7 @@ inline void fill(AttentionBackward& op, Draw& draw) {
   op.lse = draw.positive(draw.tokens, op.heads);
   op.dout = draw.floats(draw.tokens, draw.extents.width);
   op.dqkv = draw.blank(op.qkv.rows, op.qkv.cols);
+  if (!draw.extents.is_bare) op.dbias = draw.floats(op.bias.rows, op.bias.cols);
 }
 
 inline void fill(PoolForward& op, Draw& draw) {

@@ -24,22 +24,35 @@ inline void demand(bool holds, const std::string& what) {
   if (!holds) throw Error("INTERNAL", what);
 }
 
-// visit(op) for every combination of the values of its enumerations and switches.
-template <size_t field = 0, class Op, class F>
+// visit(op) with its switches as they are, and with each of them turned.
+template <class Op, class F>
+void for_each_switch(const Op& op, const F& visit) {
+  visit(op);
+  const auto turn = [&](auto field) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(op.*field.member)>, bool>) {
+      Op turned = op;
+      turned.*field.member = !(op.*field.member);
+      visit(turned);
+    }
+  };
+  std::apply([&](auto... field) { (turn(field), ...); }, Op::fields());
+}
+
+// The same for every combination of the values of its enumerations.
+template <size_t place = 0, class Op, class F>
 void for_each_choice(Op op, const F& visit) {
-  constexpr auto fields = Op::fields();
-  if constexpr (field == std::tuple_size_v<decltype(fields)>) {
-    visit(op);
+  if constexpr (place == std::tuple_size_v<decltype(Op::fields())>) {
+    for_each_switch(op, visit);
   } else {
-    constexpr auto member = std::get<field>(fields).member;
+    const auto member = std::get<place>(Op::fields()).member;
     using Value = std::decay_t<decltype(op.*member)>;
-    constexpr bool is_choice = std::is_same_v<Value, bool> || std::is_enum_v<Value>;
-    int values = 1;
-    if constexpr (std::is_same_v<Value, bool>) values = 2;
-    if constexpr (std::is_enum_v<Value>) values = int(std::size(Words<Value>::list));
-    for (int value = 0; value < values; ++value) {
-      if constexpr (is_choice) op.*member = Value(value);
-      for_each_choice<field + 1>(op, visit);
+    if constexpr (std::is_enum_v<Value>) {
+      for (size_t value = 0; value < std::size(Words<Value>::list); ++value) {
+        op.*member = Value(value);
+        for_each_choice<place + 1>(op, visit);
+      }
+    } else {
+      for_each_choice<place + 1>(op, visit);
     }
   }
 }
