@@ -51,10 +51,15 @@ export function resultText({
 	seconds,
 	rowsPerSecond,
 	output,
+	stopped,
 }: TrainResult): string {
 	const place = output === null ? '' : `; the model is in ${output}`;
 	const rate = `${rowsPerSecond.toPrecision(3)} rows/s`;
-	return `${steps} steps, ${rows} rows in ${durationText(seconds)}, ${rate}, last loss ${loss.toPrecision(4)}${place}`;
+	const early =
+		stopped &&
+		`stopped early: ${stopped.metric} has not risen for ${stopped.waited} evaluations, ` +
+			`since ${stopped.best.toFixed(4)} at step ${stopped.bestStep}\n`;
+	return `${early ?? ''}${steps} steps, ${rows} rows in ${durationText(seconds)}, ${rate}, last loss ${loss.toPrecision(4)}${place}`;
 }
 
 function shareOf({step, epoch}: StepMetrics, {steps, epochs = 1}: Length): number {

@@ -4,6 +4,7 @@ import {z} from 'zod';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
 import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
+import {expectPatience} from '../train/patience.js';
 import {type TrainOptions, train as trainModel} from '../train/train.js';
 import {defineCommand} from './command.js';
 import {lossOf} from './loss-options.js';
@@ -48,13 +49,19 @@ export const train = defineCommand({
 		if (settings.resume && settings.overwrite) {
 			throw conflict('--resume: expected this or --overwrite, got both');
 		}
-		const {metric, evalSteps, saveBest} = settings;
-		const needsEval = {'eval-steps': evalSteps, metric, 'save-best': saveBest || undefined};
+		const {metric, evalSteps, saveBest, patience} = settings;
+		const needsEval = {
+			'eval-steps': evalSteps,
+			metric,
+			'save-best': saveBest || undefined,
+			patience,
+		};
 		const asking = Object.entries(needsEval).find(([, value]) => value !== undefined)?.[0];
 		if (asking !== undefined && settings.eval.length === 0) {
 			throw conflict(`--${asking}: expected --eval beside it, got none`);
 		}
 		expectCompatible(settings, 'inbatch train');
+		expectPatience(settings, settings.eval.length > 0);
 		if (settings.map !== undefined) namesGiven(mapOf(settings.map));
 		lossOf(settings);
 	},

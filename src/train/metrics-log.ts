@@ -32,7 +32,13 @@ export type StepMetrics = {
 	queue?: Readonly<Record<string, number>>;
 };
 
-export type EvaluationMetrics = {step: number; evaluation: Record<string, Record<string, number>>};
+export type EvaluationMetrics = {
+	step: number;
+	evaluation: Record<string, Record<string, number>>;
+	/** With --patience: evaluations without a rise of the metric, and whether they end the run here. */
+	waited?: number;
+	stopped?: boolean;
+};
 
 export class MetricsLog {
 	readonly #path: string | undefined;

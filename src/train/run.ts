@@ -20,6 +20,7 @@ import {LossParameters} from './loss-parameters.js';
 import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-log.js';
 import {expectWidth, needsCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
+import {expectPatience} from './patience.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
@@ -80,6 +81,7 @@ export async function prepareRun(
 		const missing = deciding ? '--output to keep the best in' : '--eval to say what is best';
 		throw new EngineError('OPTION_CONFLICT', `save-best: expected ${missing}, got none`);
 	}
+	expectPatience(settings, deciding !== undefined);
 	const rules = rulesOf(model, settings);
 	const judgements = await judgementsFor(loss, settings, signal);
 	const {needs = {}} = loss;
@@ -140,6 +142,8 @@ export async function prepareRun(
 				evaluationBefore: {},
 				evaluated: null,
 				best: null,
+				waiting: null,
+				stopped: false,
 			},
 			savedStep: null,
 			resumedFrom: null,

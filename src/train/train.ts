@@ -13,7 +13,14 @@ import type {Scores} from './evaluations.js';
 import {expectCompatible, type TrainSettings, trainSchema} from './options.js';
 import {prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
 import {installModel, RunFolder} from './run-folder.js';
-import {evaluateNow, saveNow, settleOnBest, type TrainResult, trainSteps} from './trainer.js';
+import {
+	evaluateNow,
+	saveNow,
+	settleOnBest,
+	stoppedOf,
+	type TrainResult,
+	trainSteps,
+} from './trainer.js';
 
 export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
 	/** A path, `name=path`, a folder, a list of these, or records as an array or (async) iterable. */
@@ -118,7 +125,8 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 	const run = await prepareRun(model, settings, request, folder);
 	try {
 		if (goesOn) await resume(run, request.onMessage);
-		const isFinished = goesOn && run.state.step === run.course.steps;
+		const isDone = run.state.step === run.course.steps || run.state.stopped;
+		const isFinished = goesOn && isDone;
 		const earlier = isFinished ? await folder?.readJson('run.json') : undefined;
 		if (folder && earlier?.result) {
 			await restoreWeights(model, folder.path);
@@ -152,7 +160,7 @@ async function work(run: Run): Promise<Scores> {
 			run.state.evaluationBefore = run.state.evaluated?.scores ?? {};
 		}
 		await trainSteps(run);
-		await evaluateNow(run);
+		if (!run.state.stopped) await evaluateNow(run);
 		return await settleOnBest(run);
 	} catch (error) {
 		if (run.signal?.aborted && run.state.step > 0) await saveNow(run);
@@ -161,10 +169,10 @@ async function work(run: Run): Promise<Scores> {
 }
 
 async function finish(run: Run, folder: RunFolder, record: Record<string, unknown>): Promise<void> {
-	const {model, course, dataset, settings} = run;
+	const {model, state, dataset, settings} = run;
 	const files = dataset.files.map(({name, rows}) => `${name} (${rows} records)`).join(', ');
 	const training =
-		`${course.steps} steps of ${settings.batchSize} rows over ${files}, ` +
+		`${state.step} steps of ${settings.batchSize} rows over ${files}, ` +
 		`AdamW at ${settings.learningRate}, seed ${settings.seed}. Everything else stands in run.json.`;
 	const card = modelCard(model.folder, model.width, {training});
 	await installModel(folder.path, staged => writeModelFolder(model, staged, card));
@@ -172,12 +180,13 @@ async function finish(run: Run, folder: RunFolder, record: Record<string, unknow
 }
 
 function resultOf(run: Run, after: Scores): TrainResult {
-	const {state, course, settings, folder, resumedFrom} = run;
+	const {state, settings, folder, resumedFrom} = run;
 	const {rows, tokens, seconds} = state.totals;
+	const stopped = stoppedOf(run);
+	const isWhole = settings.steps === undefined && !stopped;
 	return {
-		steps: course.steps,
-		epochs:
-			settings.steps === undefined ? (settings.epochs ?? 1) : rows / Math.max(1, run.rows.length),
+		steps: state.step,
+		epochs: isWhole ? (settings.epochs ?? 1) : rows / Math.max(1, run.rows.length),
 		rows,
 		loss: state.lastLoss,
 		seconds,
@@ -187,5 +196,6 @@ function resultOf(run: Run, after: Scores): TrainResult {
 		resumedFrom,
 		output: folder?.path ?? null,
 		evaluation: {before: state.evaluationBefore, after},
+		...(stopped && {stopped}),
 	};
 }

@@ -10,6 +10,7 @@ import {evaluateAll, type Scores} from './evaluations.js';
 import {knownOf} from './known.js';
 import type {StepMetrics} from './metrics-log.js';
 import {factsOf} from './needs.js';
+import {isExhausted, type Stopped, waitingAfter} from './patience.js';
 import type {Run} from './run.js';
 import {type RowFacts, runStep, type StepResult} from './step.js';
 
@@ -29,6 +30,8 @@ export type TrainResult = {
 	resumedFrom: number | null;
 	output: string | null;
 	evaluation: {before: Scores; after: Scores};
+	/** Where and why the run ended before its time, when it did. */
+	stopped?: Stopped;
 };
 
 type Prepared = {course: StepRows; batch: TrainingBatch; facts: RowFacts};
@@ -38,9 +41,10 @@ export async function trainSteps(run: Run): Promise<void> {
 	const {course, state, signal} = run;
 	// A run that was stopped while it evaluated begins with that.
 	if (isEvaluationDue(run)) await evaluateNow(run);
+	if (state.stopped) return;
 	const upcoming = course.from(state.step + 1);
 	let next = prepare(run, await upcoming.next());
-	for (let prepared = await next; prepared; prepared = await next) {
+	for (let prepared = await next; prepared && !state.stopped; prepared = await next) {
 		next = prepare(run, await upcoming.next());
 		next.catch(() => undefined); // looked at when its turn comes; until then it is nobody's
 		await takeStep(run, prepared);
@@ -157,7 +161,8 @@ async function afterStep(run: Run, {step, endsEpoch}: StepRows): Promise<void> {
 	const {saveSteps} = run.settings;
 	const isBest = isEvaluationDue(run) && (await evaluateNow(run));
 	const isDue = saveSteps === undefined ? endsEpoch : step % saveSteps === 0;
-	if (isBest || isDue || step === run.course.steps) await saveNow(run);
+	const isLast = step === run.course.steps || run.state.stopped;
+	if (isBest || isDue || isLast) await saveNow(run);
 }
 
 /** Whether the step that is reached is to be evaluated and is not yet. The last one waits for the end of the run. */
@@ -172,14 +177,34 @@ export async function evaluateNow(run: Run): Promise<boolean> {
 	if (sources.length === 0) return false;
 	const {queryPrompt, documentPrompt} = settings;
 	const scores = await evaluateAll(model, sources, {queryPrompt, documentPrompt, signal});
-	state.evaluated = {step: state.step, scores};
-	run.onEvaluate?.({step: state.step, evaluation: scores});
-	await run.log.append({step: state.step, evaluation: scores});
 	const value = deciding && scores[deciding.name]?.[deciding.metric];
+	const evaluation = {step: state.step, evaluation: scores, ...patienceAfter(run, value)};
+	state.evaluated = {step: state.step, scores};
+	run.onEvaluate?.(evaluation);
+	await run.log.append(evaluation);
 	if (value === undefined || !settings.saveBest || state.step === 0) return false;
 	if (state.best && state.best.value >= value) return false;
 	state.best = {value, step: state.step, scores};
 	return true;
+}
+
+/** Counts an evaluation for --patience; what the log says of it. */
+function patienceAfter(
+	{state, settings, course}: Run,
+	value: number | undefined,
+): {waited?: number; stopped?: boolean} {
+	if (settings.patience === undefined || value === undefined || state.step === 0) return {};
+	state.waiting = waitingAfter(state.waiting, {value, step: state.step}, settings);
+	state.stopped = state.step < course.steps && isExhausted(state.waiting, settings);
+	return {waited: state.waiting.waited, ...(state.stopped && {stopped: true})};
+}
+
+/** Where and why a run ended before its last step, when it did. */
+export function stoppedOf({state, deciding}: Run): Stopped | undefined {
+	if (!state.stopped || !state.waiting || !deciding) return undefined;
+	const {value: best, step: bestStep, waited} = state.waiting;
+	const metric = `${deciding.name}/${deciding.metric}`;
+	return {step: state.step, metric, best, bestStep, waited};
 }
 
 /** Writes a checkpoint of the run as it is after its last step. */

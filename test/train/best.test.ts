@@ -1,6 +1,6 @@
 // Evaluations during a run, and which checkpoint becomes the model.
 
-import {readdirSync} from 'node:fs';
+import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {type TrainOptions, train} from '../../dist/train/train.js';
@@ -81,6 +81,62 @@ describe('the best checkpoint', () => {
 		expect(evaluationsOf(at('parts'))).toEqual(evaluationsOf(at('whole')));
 		const [parts, whole] = ['parts', 'whole'].map(name => join(at(name), 'model.safetensors'));
 		expect(hashOf(parts!)).toBe(hashOf(whole!));
+	});
+});
+
+describe('patience', () => {
+	const options = {epochs: 8, evalSteps: 1, learningRate: 3e-3, patience: 2, minDelta: 0.01};
+
+	/** The step at which so many evaluations in a row brought no rise. */
+	function endOf(values: {step: number; value: number}[], patience: number, minDelta: number) {
+		let best = Number.NEGATIVE_INFINITY;
+		let last = 0;
+		for (const {step, value} of values) {
+			[best, last] = value > best + minDelta ? [value, step] : [best, last];
+			if (step - last >= patience) return {step, last, best};
+		}
+		return undefined;
+	}
+
+	test('ends the run when the metric rises no more', async () => {
+		await run('patient', {...options, patience: 99});
+		const values = evaluationsOf(at('patient')).filter(({step}) => step > 0);
+		const {step, last, best} = endOf(values, 2, 0.01)!;
+		expect(step).toBeLessThan(24);
+		const result = await run('early', {...options, saveBest: true});
+		const stopped = {step, metric: 'mine/spearman_cosine', best, bestStep: last, waited: 2};
+		expect(result).toMatchObject({steps: step, stopped});
+		const record = JSON.parse(readFileSync(join(at('early'), 'run.json'), 'utf8'));
+		expect(record.result.stopped).toEqual(stopped);
+		expect(evaluationsOf(at('early'))).toEqual(evaluationsOf(at('patient')).slice(0, step + 1));
+		expect(metricsIn(at('early')).at(-1)).toMatchObject({step, waited: 2, stopped: true});
+		expect(await run('early', {...options, saveBest: true, resume: true})).toEqual({
+			...result,
+			resumedFrom: step,
+		});
+	});
+
+	test('is the same when the run was stopped in between', async () => {
+		const whole = await run('unbroken', options);
+		const first = run('broken', {...options, ...stoppingAt(whole.steps - 1)});
+		await expect(first).rejects.toThrow('stopped at');
+		const second = await run('broken', {...options, resume: true});
+		expect(second).toMatchObject({steps: whole.steps, stopped: whole.stopped});
+		const [broken, unbroken] = ['broken', 'unbroken'].map(name =>
+			join(at(name), 'model.safetensors'),
+		);
+		expect(hashOf(broken!)).toBe(hashOf(unbroken!));
+	});
+
+	test.each([
+		[{minDelta: 0.1}, 'min-delta: expected --patience'],
+		[{patience: 2}, 'patience: expected --eval-steps'],
+		[{patience: 2, evalSteps: 1, eval: []}, 'patience: expected --eval to'],
+	])('%j is refused', async (asked, message) => {
+		await expect(run('refused', asked)).rejects.toMatchObject({
+			code: 'OPTION_CONFLICT',
+			message: expect.stringContaining(message),
+		});
 	});
 });
 
