@@ -45,7 +45,9 @@ export {type MarginMseOptions, marginMse} from './loss/margin-mse.js';
 export {type MarginRankingOptions, marginRanking} from './loss/margin-ranking.js';
 export {type MatryoshkaOptions, matryoshka} from './loss/matryoshka.js';
 export {type MseOptions, mse} from './loss/mse.js';
+export {type NtXentOptions, ntXent} from './loss/nt-xent.js';
 export {type PearsonOptions, pearson} from './loss/pearson.js';
+export {type SimCseOptions, simCse} from './loss/simcse.js';
 export {type SoftmaxOptions, softmax} from './loss/softmax.js';
 export {type TripletOptions, triplet} from './loss/triplet.js';
 export {

@@ -18,12 +18,16 @@ import {logistic} from './logistic.js';
 import {marginMse} from './margin-mse.js';
 import {marginRanking} from './margin-ranking.js';
 import {mse} from './mse.js';
+import {ntXent} from './nt-xent.js';
 import {pearson} from './pearson.js';
+import {simCse} from './simcse.js';
 import {softmax} from './softmax.js';
 import {triplet} from './triplet.js';
 
 export const losses = {
 	infonce: infoNce,
+	simcse: simCse,
+	ntxent: ntXent,
 	triplet,
 	hinge,
 	logistic,

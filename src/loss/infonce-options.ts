@@ -92,11 +92,16 @@ const standard: Settings = {
 	queue: 0,
 };
 
-/** All options, given or by default, once they are known to be right. */
-export function settle(loss: string, options: InfoNceOptions): Settings {
+/** All options, given or by default, once they are known to be right; `taken` are the loss's own. */
+export function settle(
+	loss: string,
+	options: InfoNceOptions,
+	taken: readonly (keyof InfoNceOptions)[] = [],
+): Settings {
 	const {maskMargin, maskRelative, ...others} = options;
 	const {margin: _, ...known} = standard;
-	const names = [...Object.keys(known), 'maskMargin', 'maskRelative'];
+	const all = [...Object.keys(known), 'maskMargin', 'maskRelative'];
+	const names = all.filter(name => !(taken as readonly string[]).includes(name));
 	const strangers = Object.entries(options).filter(([name]) => !names.includes(name));
 	expectNone(loss, Object.fromEntries(strangers), names);
 	const given = Object.entries(others).filter(([, value]) => value !== undefined);

@@ -94,6 +94,8 @@ export type NumbersNeeded = {
 export type LossNeeds = {
 	/** A query with its positive, or a text alone. Default pair. */
 	readonly row?: 'pair' | 'text';
+	/** Whether a text alone is encoded twice, under two dropouts: as query and as positive. Default 1. */
+	readonly views?: 1 | 2;
 	/** Hard negatives of a row: at least one, exactly one, or none. Default: any number. */
 	readonly negatives?: 'some' | 'one' | 'none';
 	/** A label; optional for all rows together, or for those with negatives. */

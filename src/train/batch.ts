@@ -12,6 +12,8 @@ export type BatchRules = {
 	documentMaxLength: number;
 	queryPrompt: string;
 	documentPrompt: string;
+	/** 2: a text alone stands twice in the batch, and what differs is its dropout. */
+	views: 1 | 2;
 	/** Tokens of one forward and backward pass. */
 	chunkTokens: number;
 };
@@ -70,7 +72,7 @@ export async function packBatch(
 async function textsOf(
 	model: EmbeddingModel,
 	rows: readonly RowTexts[],
-	{queryPrompt, documentPrompt}: BatchRules,
+	{queryPrompt, documentPrompt, views}: BatchRules,
 	signal?: AbortSignal,
 ): Promise<{queries: string[]; documents: string[]}> {
 	const {lowerCase} = model.folder;
@@ -82,7 +84,8 @@ async function textsOf(
 	for (const [n, row] of rows.entries()) {
 		if (n % 64 === 0) await giveTurn(signal);
 		queries.push(prepare(row.prompt ?? queryPrompt, row.query));
-		if (row.positive !== undefined) positives.push(prepare(documentPrompt, row.positive));
+		if (views === 2) positives.push(queries.at(-1)!);
+		else if (row.positive !== undefined) positives.push(prepare(documentPrompt, row.positive));
 		for (const text of row.negatives) negatives.push(prepare(documentPrompt, text));
 	}
 	return {queries, documents: [...positives, ...negatives]};
@@ -102,6 +105,7 @@ async function skipsOf(
 	const skips = new Int32Array(texts);
 	skips.fill(await model.promptTokens(documentPrompt, longest.documentMaxLength), rows.length);
 	for (const [n, row] of rows.entries()) skips[n] = counts.get(row.prompt ?? queryPrompt)!;
+	if (longest.views === 2) skips.copyWithin(rows.length, 0, rows.length);
 	return skips;
 }
 

@@ -24,13 +24,12 @@ export async function knownOf(
 	const positives: number[] = [];
 	for (const [n, row] of rows.entries()) {
 		if (n % 32 === 0) await giveTurn(signal);
-		const {query, positive, negatives, queryId, positiveId, negativeIds} = row;
+		// a text alone is its own positive
+		const {query, positive = query, negatives, queryId, positiveId, negativeIds} = row;
 		texts[0]!.push(textHash(query));
 		queries.push(queryId === undefined ? textHash(query) : idHash(queryId));
-		if (positive !== undefined) {
-			texts[1]!.push(textHash(positive));
-			documents[0]!.push(documentHash(positive, positiveId));
-		}
+		texts[1]!.push(textHash(positive));
+		documents[0]!.push(documentHash(positive, positiveId));
 		for (const [at, text] of negatives.entries()) {
 			texts[2]!.push(textHash(text));
 			documents[1]!.push(documentHash(text, negativeIds?.[at]));

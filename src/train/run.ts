@@ -11,6 +11,7 @@ import type {Loss} from '../loss/loss.js';
 import {isObject} from '../model/config.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {documentPrompt} from '../model/outer-config.js';
+import type {DropoutRates} from '../model/spec.js';
 import {automaticChunkTokens, type BatchRules} from './batch.js';
 import {newestCheckpoint, type RunState, restoreCheckpoint} from './checkpoint.js';
 import {type Course, planCourse} from './epochs.js';
@@ -20,7 +21,6 @@ import {LossParameters} from './loss-parameters.js';
 import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-log.js';
 import {expectWidth, needsCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
-import {expectPatience} from './patience.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
@@ -81,8 +81,7 @@ export async function prepareRun(
 		const missing = deciding ? '--output to keep the best in' : '--eval to say what is best';
 		throw new EngineError('OPTION_CONFLICT', `save-best: expected ${missing}, got none`);
 	}
-	expectPatience(settings, deciding !== undefined);
-	const rules = rulesOf(model, settings);
+	const rules = rulesOf(model, settings, loss);
 	const judgements = await judgementsFor(loss, settings, signal);
 	const {needs = {}} = loss;
 	expectWidth(loss, model.width);
@@ -107,8 +106,6 @@ export async function prepareRun(
 		const schedule = scheduleOf({...settings, steps: course.steps, width: model.width});
 		const names = model.core.parameters().map(({name}) => name);
 		await model.core.prepareTraining(frozenParameters(settings.freeze, names));
-		const {dropout} = model.folder;
-		const rates = settings.dropout === undefined ? dropout : both(settings.dropout);
 		const parameters = new LossParameters(model.computing.native, loss, {
 			width: model.width,
 			seed: settings.seed,
@@ -127,7 +124,13 @@ export async function prepareRun(
 			sources,
 			deciding,
 			judgements,
-			stepSettings: {model, loss, parameters, dropout: rates, seed: settings.seed},
+			stepSettings: {
+				model,
+				loss,
+				parameters,
+				dropout: dropoutOf(model, settings),
+				seed: settings.seed,
+			},
 			log: new MetricsLog(folder && `${folder.path}/metrics.jsonl`),
 			state: {
 				step: 0,
@@ -142,8 +145,6 @@ export async function prepareRun(
 				evaluationBefore: {},
 				evaluated: null,
 				best: null,
-				waiting: null,
-				stopped: false,
 			},
 			savedStep: null,
 			resumedFrom: null,
@@ -190,11 +191,20 @@ async function judgementsFor(
 	throw new EngineError('OPTION_CONFLICT', `known-positives: ${expected}`);
 }
 
-function both(rate: number) {
-	return {hidden: rate, attention: rate};
+function dropoutOf({folder}: EmbeddingModel, {dropout}: TrainSettings): DropoutRates {
+	return dropout === undefined ? folder.dropout : {hidden: dropout, attention: dropout};
 }
 
-function rulesOf(model: EmbeddingModel, settings: TrainSettings): BatchRules {
+function rulesOf(
+	model: EmbeddingModel,
+	settings: TrainSettings,
+	{name, needs: {views = 1} = {}}: Loss,
+): BatchRules {
+	const {hidden, attention} = dropoutOf(model, settings);
+	if (views === 2 && hidden === 0 && attention === 0) {
+		const expected = 'expected dropout above 0, which tells the two views of a text apart';
+		throw new EngineError('OPTION_CONFLICT', `${name}: ${expected}, got 0; set --dropout 0.1`);
+	}
 	const {maxLength, prompts, folder} = model;
 	const {queryMaxLength = maxLength, documentMaxLength = maxLength, chunkTokens} = settings;
 	for (const [name, length] of Object.entries({queryMaxLength, documentMaxLength})) {
@@ -206,7 +216,8 @@ function rulesOf(model: EmbeddingModel, settings: TrainSettings): BatchRules {
 	}
 	return {
 		queryMaxLength,
-		documentMaxLength,
+		documentMaxLength: views === 2 ? queryMaxLength : documentMaxLength,
+		views,
 		queryPrompt: model.promptOf({promptText: settings.queryPrompt ?? prompts['query'] ?? ''}),
 		documentPrompt: model.promptOf({
 			promptText: settings.documentPrompt ?? documentPrompt(prompts) ?? '',

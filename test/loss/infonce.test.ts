@@ -3,6 +3,8 @@
 import {readFileSync} from 'node:fs';
 import {describe, expect, test} from 'vitest';
 import {type InfoNceOptions, infoNce} from '../../dist/loss/infonce.js';
+import {ntXent} from '../../dist/loss/nt-xent.js';
+import {simCse} from '../../dist/loss/simcse.js';
 import {expectGradients, gradientUnits} from '../support/differences.js';
 import {evaluated} from '../support/evaluated-loss.js';
 import {grid, type Matrix, matrixOf, normals, randomMatrix} from '../support/matrix.js';
@@ -169,6 +171,51 @@ describe('its meaning', () => {
 		const {value, gradients} = await evaluated(infoNce({temperature: 0.001}), {columns});
 		expect(value.values[0]).toBeCloseTo(1000, 2);
 		expect(gradients.every(({values}) => values.every(Number.isFinite))).toBe(true);
+	});
+});
+
+describe('views of the same text', () => {
+	const random = normals(23);
+	const columns = [randomMatrix(7, 5, random), randomMatrix(7, 5, random)];
+
+	/** By the definition: 2 N unit vectors, of which each meets all others. */
+	function plainNtXent(temperature: number): number {
+		const views = columns.flatMap(({rows, columns: width, values}) =>
+			Array.from({length: rows}, (_, row) => {
+				const x = values.slice(row * width, (row + 1) * width);
+				return x.map(value => value / Math.hypot(...x));
+			}),
+		);
+		const score = (a: number, b: number) =>
+			views[a]!.reduce((sum, x, k) => sum + x * views[b]![k]!, 0) / temperature;
+		const terms = views.map((_, a) => {
+			const others = views.map((__, b) => (a === b ? 0 : Math.exp(score(a, b))));
+			return Math.log(others.reduce((x, y) => x + y)) - score(a, (a + 7) % 14);
+		});
+		return terms.reduce((x, y) => x + y) / 14;
+	}
+
+	test('ntXent lets each of 2 N views meet 2 N − 1', async () => {
+		const loss = ntXent({temperature: 0.2});
+		expect(plainLoss(loss, {columns}).value).toBeCloseTo(plainNtXent(0.2), 10);
+		const {value, reports} = await evaluated(loss, {columns});
+		expect(value.values[0]).toBeCloseTo(plainNtXent(0.2), 5);
+		expect(reports['candidates']).toBe(13);
+	});
+
+	test('simCse is the in-batch loss of texts that stand twice in the batch', async () => {
+		const [ours, known] = [simCse({temperature: 0.1}), infoNce({temperature: 0.1})];
+		expect(await evaluated(ours, {columns})).toEqual(await evaluated(known, {columns}));
+		expect(ours.needs).toMatchObject({row: 'text', views: 2});
+		expect(ntXent({row: 'text'}).needs).toMatchObject({row: 'text', views: 2});
+	});
+
+	test.each([
+		[() => simCse({candidates: ['ownHard']} as object), 'got candidates'],
+		[() => ntXent({directions: ['qd']} as object), 'got directions'],
+		[() => ntXent({row: 'views'} as object), 'row to be pair or text, got "views"'],
+	])('options that are the loss’s own are refused: %#', (make, message) => {
+		expect(make).toThrow(message);
 	});
 });
 

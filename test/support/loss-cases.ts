@@ -84,9 +84,9 @@ const uniform = uniforms(32);
 
 /** A batch as the loss declares to need it, with one negative for each row where negatives may be. */
 export function drawnFor({needs = {}}: Loss, rows: number, width: number): LossCase {
-	const {row = 'pair', negatives, label, scores, teacher} = needs;
+	const {row = 'pair', views = 1, negatives, label, scores, teacher} = needs;
 	const pairs = negatives === 'none' ? 2 : 3;
-	const count = row === 'text' ? 1 : pairs;
+	const count = row === 'text' ? views : pairs;
 	const perRow = scores?.of === 'candidates' ? count - 1 : 1;
 	return {
 		columns: Array.from({length: count}, () => randomMatrix(rows, width, random)),

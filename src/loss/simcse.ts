@@ -1,0 +1,21 @@
+// SimCSE: a text must find itself, as another dropout shows it, among the texts of the batch.
+
+import {type InfoNceOptions, inBatch} from './infonce.js';
+import {settle} from './infonce-options.js';
+import type {Loss} from './loss.js';
+
+export type SimCseOptions = Omit<InfoNceOptions, 'candidates' | 'positives' | 'hardnessOf'>;
+
+/**
+infoNce over texts alone: each is encoded twice, and the two dropouts are all that tells the query from
+its positive.
+
+@example
+await train(model, {data: 'sentences.txt', loss: simCse({temperature: 0.05})});
+*/
+export function simCse(options: SimCseOptions = {}): Loss {
+	const settings = settle('simcse', options, ['candidates', 'positives', 'hardnessOf']);
+	const {directions, partition} = settings;
+	const groups = partition === 'joint' ? [directions] : directions.map(each => [each]);
+	return inBatch('simcse', settings, groups, {row: 'text', views: 2, negatives: 'none'});
+}
