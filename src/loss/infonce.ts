@@ -48,7 +48,7 @@ export function inBatch(
 	const facts = {
 		parameters,
 		options: settings,
-		needs: {...needs, ...(known && {known})},
+		needs: {...needs, ...(known && {known}), ...(mask.includes('guide') && {guide: true})},
 		...(queue > 0 && {queue}),
 	};
 	return defineLoss(name, facts, (ops, inputs) => inBatchLoss(ops, settings, groups, inputs));

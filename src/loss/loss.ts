@@ -109,6 +109,8 @@ export type LossNeeds = {
 	readonly teacher?: boolean;
 	/** What is known of rows and texts. Default false. */
 	readonly known?: boolean;
+	/** A guide's vectors of each column. Default false. */
+	readonly guide?: boolean;
 	/** Embeddings of at least so many columns. Default 1. */
 	readonly width?: number;
 	/**

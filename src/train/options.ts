@@ -97,6 +97,10 @@ export const trainSchema = z.object({
 		.array(z.string())
 		.default([])
 		.describe('parts that stay as they are: embeddings, positions, blocks:0-3'),
+	guide: z
+		.string()
+		.optional()
+		.describe('a model whose cosines say what is a false negative, for the mask guide'),
 	knownPositives: z
 		.string()
 		.optional()

@@ -17,10 +17,12 @@ import {newestCheckpoint, type RunState, restoreCheckpoint} from './checkpoint.j
 import {type Course, planCourse} from './epochs.js';
 import {decidingMetric, type EvaluationSource, evaluationSources} from './evaluations.js';
 import {frozenParameters} from './freeze.js';
+import {Guide} from './guide.js';
 import {LossParameters} from './loss-parameters.js';
 import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-log.js';
 import {expectWidth, needsCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
+import {expectPatience} from './patience.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
@@ -53,6 +55,7 @@ export type Run = {
 	schedule: (update: number) => number;
 	sources: readonly EvaluationSource[];
 	deciding: {name: string; metric: string} | undefined;
+	guide: Guide | undefined;
 	/** Positives known beside those of the data, by query and document. */
 	judgements: Table | undefined;
 	stepSettings: StepSettings;
@@ -81,6 +84,7 @@ export async function prepareRun(
 		const missing = deciding ? '--output to keep the best in' : '--eval to say what is best';
 		throw new EngineError('OPTION_CONFLICT', `save-best: expected ${missing}, got none`);
 	}
+	expectPatience(settings, deciding !== undefined);
 	const rules = rulesOf(model, settings, loss);
 	const judgements = await judgementsFor(loss, settings, signal);
 	const {needs = {}} = loss;
@@ -95,8 +99,11 @@ export async function prepareRun(
 		signal,
 	});
 	let teacher: TeacherVectors | undefined;
+	let guide: Guide | undefined;
 	try {
 		teacher = await teacherOf(loss, settings, dataset, signal);
+		const {threads} = model.computing;
+		guide = await Guide.open(settings.guide, loss, {threads, signal});
 		for (const warning of dataset.warnings) onMessage?.(warning);
 		const rows = await Rows.select(dataset, settings, {signal});
 		const course = await planCourse(rows, settings, {...needs, signal});
@@ -123,6 +130,7 @@ export async function prepareRun(
 			schedule,
 			sources,
 			deciding,
+			guide,
 			judgements,
 			stepSettings: {
 				model,
@@ -137,6 +145,7 @@ export async function prepareRun(
 				identity: {
 					...identityOf(model, settings, request, dataset),
 					...(teacher && {teacher: teacher.sha256}),
+					...(guide && {guide: guide.fingerprint}),
 				},
 				device,
 				kernels: computing.kernels,
@@ -145,6 +154,8 @@ export async function prepareRun(
 				evaluationBefore: {},
 				evaluated: null,
 				best: null,
+				waiting: null,
+				stopped: false,
 			},
 			savedStep: null,
 			resumedFrom: null,
@@ -154,6 +165,7 @@ export async function prepareRun(
 		};
 	} catch (error) {
 		await teacher?.close();
+		await guide?.dispose();
 		await dataset.close();
 		throw error;
 	}

@@ -41,6 +41,8 @@ export type StepSettings = {
 export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch' | 'known'> & {
 	/** A teacher's vector of each row, end to end. */
 	teacher?: Float32Array | undefined;
+	/** A guide's vectors of each column, end to end. */
+	guide?: readonly Float32Array[] | undefined;
 };
 
 export type StepResult = {
@@ -107,9 +109,11 @@ class Step {
 		model.core.zeroGradients();
 		await this.#forward();
 		const columns = this.#columns();
-		const {teacher: vectors, ...numbers} = facts;
+		const {teacher: vectors, guide: guiding, ...numbers} = facts;
 		const teacher = vectors && this.#matrix(vectors);
-		const given = {...numbers, ...(teacher && {teacher})};
+		const width = guiding ? guiding[0]!.length / this.#batch.rows : 0;
+		const guide = guiding?.map(column => this.#matrix(column, column.length / width));
+		const given = {...numbers, ...(teacher && {teacher}), ...(guide && {guide})};
 		const queue = parameters.queue?.on(this.#tape, this.#update.step);
 		const inputs = {
 			columns,
@@ -149,8 +153,7 @@ class Step {
 	}
 
 	/** Numbers of all rows, as a matrix of so many rows. */
-	#matrix(numbers: Float32Array): Variable {
-		const {rows} = this.#batch;
+	#matrix(numbers: Float32Array, rows = this.#batch.rows): Variable {
 		return this.#tape.constant(numbers, {rows, columns: numbers.length / rows});
 	}
 

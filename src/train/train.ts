@@ -142,6 +142,7 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		return result;
 	} finally {
 		run.stepSettings.parameters.dispose();
+		await run.guide?.dispose();
 		await run.teacher?.close();
 		await run.dataset.close();
 	}

@@ -64,7 +64,7 @@ export async function settleOnBest({model, settings, folder, state}: Run): Promi
 
 /** The texts of a step as packed tokens; made while the step before it computes. */
 async function prepare(
-	{rows, model, rules, stepSettings, teacher, judgements, signal}: Run,
+	{rows, model, rules, stepSettings, teacher, guide, judgements, signal}: Run,
 	upcoming: IteratorResult<StepRows, void>,
 ): Promise<Prepared | undefined> {
 	if (upcoming.done) return undefined;
@@ -75,6 +75,7 @@ async function prepare(
 		...factsOf(texts, stepSettings.loss.needs),
 		epoch: course.pass,
 		teacher: await teacher?.read(places, signal),
+		guide: await guide?.read(texts, signal),
 		...(stepSettings.loss.needs?.known && {known: await knownOf(texts, {judgements, signal})}),
 	};
 	return {course, batch: await packBatch(model, texts, rules, signal), facts};
