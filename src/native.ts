@@ -60,6 +60,8 @@ export type PassSettings = {
 };
 
 export type UpdateSettings = {
+	/** Default adamw. */
+	optimizer?: 'adamw' | 'adam' | 'lion';
 	rate: number;
 	beta1: number;
 	beta2: number;
@@ -69,6 +71,8 @@ export type UpdateSettings = {
 	clip: number;
 	/** From 1. */
 	step: number;
+	/** What the rate of each parameter is multiplied by, in their order. Default 1 each. */
+	factors?: readonly number[] | undefined;
 };
 
 export type ExtraParameter = {value: Tensor; gradient: Tensor; first: Tensor; second: Tensor};

@@ -130,10 +130,19 @@ struct AdamStep {
   float *weight, *gradient, *first, *second;
   int64_t size;
   float keep;                        // 1 - rate decay
+  float pull;                        // decay that is added to the gradient
   float step;                        // rate / (1 - beta1^step)
   float beta1, rest1, beta2, rest2;  // rest: 1 - beta, rounded once
   float root2;                       // 1 / sqrt(1 - beta2^step)
   float epsilon, gradient_scale;
+};
+
+struct LionStep {
+  float *weight, *gradient, *first;
+  int64_t size;
+  float keep, rate;                  // keep: 1 - rate decay
+  float beta1, rest1, beta2, rest2;  // rest: 1 - beta, rounded once
+  float gradient_scale;
 };
 
 // Dot products of `rows` vectors with `lanes` others, made into softmax terms (ops/contrast.h).
@@ -198,6 +207,7 @@ struct Kernels {
   void (*exp_row)(const float* x, float shift, float* y, int64_t size);  // y = exp(x - shift)
   double (*sum_squares)(const float* x, int64_t size);  // chains of 16 lanes over 4096 at a time
   void (*adamw)(const AdamStep&);
+  void (*lion)(const LionStep&);
   void (*contrast_forward)(const ContrastTile&);
   void (*contrast_backward)(const ContrastTile&);
   // A bit for each key, 16 to a word, that is one of those wanted. Keys are read in whole words.

@@ -20,7 +20,8 @@ void run<AdamW>(const Stream& stream, const AdamW& op) {
   const double correction1 = 1.0 - std::pow(op.beta1, op.step);
   const double correction2 = 1.0 - std::pow(op.beta2, op.step);
   AdamStep step{};
-  step.keep = float(1.0 - op.rate * op.decay);
+  step.keep = op.coupled ? 1.0f : float(1.0 - op.rate * op.decay);
+  step.pull = op.coupled ? float(op.decay) : 0.0f;
   step.step = float(op.rate / correction1);
   step.beta1 = float(op.beta1);
   step.rest1 = float(1.0 - op.beta1);
@@ -38,6 +39,28 @@ void run<AdamW>(const Stream& stream, const AdamW& op) {
     part.second = op.second.f32() + at;
     part.size = std::min(kChunk, size - at);
     kernels().adamw(part);
+  });
+}
+
+template <>
+void run<Lion>(const Stream& stream, const Lion& op) {
+  const int64_t size = op.weight.size();
+  LionStep step{};
+  step.keep = float(1.0 - op.rate * op.decay);
+  step.rate = float(op.rate);
+  step.beta1 = float(op.beta1);
+  step.rest1 = float(1.0 - op.beta1);
+  step.beta2 = float(op.beta2);
+  step.rest2 = float(1.0 - op.beta2);
+  step.gradient_scale = float(op.gradient_scale);
+  stream.parallel_for((size + kChunk - 1) / kChunk, [&](int64_t item, int) {
+    const int64_t at = item * kChunk;
+    LionStep part = step;
+    part.weight = op.weight.f32() + at;
+    part.gradient = op.gradient.f32() + at;
+    part.first = op.first.f32() + at;
+    part.size = std::min(kChunk, size - at);
+    kernels().lion(part);
   });
 }
 

@@ -24,7 +24,7 @@ using AllOps =
            ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
            NormForward, NormBackward, HeadNormForward, HeadNormBackward, Rotary, EmbedForward,
            EmbedBackward, AttentionForward, AttentionBackward, PoolForward, PoolBackward,
-           NormalizeForward, NormalizeBackward, AdamW, SumSquares, MapForward, MapBackward,
+           NormalizeForward, NormalizeBackward, AdamW, Lion, SumSquares, MapForward, MapBackward,
            CombineForward, CombineBackward, Reduce, Spread, RowDots, LogSumExpForward,
            LogSumExpBackward, Cut, Paste, Transpose, PickForward, PickBackward, GatherForward,
            GatherBackward, ContrastForward, ContrastBackward, RowNorms, TopK>;

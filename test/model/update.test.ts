@@ -4,7 +4,7 @@ import {expect, test} from 'vitest';
 import type {UpdateSettings} from '../../dist/native.js';
 import {type Matrix, matrixOf, normals, randomMatrix, zeros} from '../support/matrix.js';
 import {forward64} from '../support/model64.js';
-import {adamW} from '../support/oracle.js';
+import {adamW, lion} from '../support/oracle.js';
 import {readMatrix, tensorOf} from '../support/run-op.js';
 import {
 	batchOf,
@@ -121,5 +121,46 @@ test('moves a matrix outside the model too, without decay, and counts it in the 
 	expectClose(
 		await readMatrix(model.device, value),
 		round => adamW(moments, gradient, options, round).weight,
+	);
+});
+
+test.each(['adam', 'lion'] as const)('takes one step of %s', async optimizer => {
+	const {model, found} = await prepare();
+	await model.core.update({...settings, optimizer, clip: 0}, []);
+	const after = await weightsOf(model);
+	const plain = {
+		adam: (given: Parameters<typeof adamW>) =>
+			adamW(given[0], given[1], {...given[2], coupled: true}, given[3]).weight,
+		lion: (given: Parameters<typeof adamW>) => lion(...given).weight,
+	}[optimizer];
+	for (const {name, rows, columns, decay: decays} of model.core.parameters()) {
+		const moments = {first: zeros(rows, columns), second: zeros(rows, columns)};
+		const weight = model.weights.get(name)!;
+		const options = {...settings, decay: decays ? settings.decay : 0, gradientScale: 1};
+		expectClose(after.get(name)!, round =>
+			plain([{weight, ...moments}, found.get(name)!, options, round]),
+		);
+	}
+});
+
+test('multiplies the rate of each parameter by a factor of its own', async () => {
+	const {model} = await prepare();
+	const names = model.core.parameters().map(({name}) => name);
+	const factors = names.map((_, n) => n % 3);
+	await model.core.update({...settings, factors}, []);
+	const after = await weightsOf(model);
+	for (const factor of [0, 1, 2]) {
+		const other = (await prepare()).model;
+		await other.core.update({...settings, rate: settings.rate * factor}, []);
+		const expected = await weightsOf(other);
+		const own = names.filter((_, n) => factors[n] === factor);
+		for (const name of own) expectSameBits(after.get(name)!, expected.get(name)!);
+	}
+});
+
+test('refuses factors of another number than there are parameters', async () => {
+	const {model} = await prepare();
+	await expect(model.core.update({...settings, factors: [1]}, [])).rejects.toThrow(
+		'update: expected a factor for each parameter, got 1',
 	);
 });

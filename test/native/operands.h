@@ -233,6 +233,14 @@ inline void fill(AdamW& op, Draw& draw) {
   op.first = draw.floats(1, size);
   op.second = draw.positive(1, size);
 }
+inline void fill(Lion& op, Draw& draw) {
+  const int64_t size = draw.tokens * draw.extents.inner;
+  op.rate = 1e-3;
+  op.decay = 0.01;
+  op.weight = draw.floats(1, size);
+  op.gradient = draw.floats(1, size);
+  op.first = draw.floats(1, size);
+}
 inline void fill(SumSquares& op, Draw& draw) {
   op.x = draw.floats(1, draw.tokens * draw.extents.inner);
   op.result = draw.zero_double();

@@ -1,4 +1,4 @@
-// AdamW against the oracle and against torch, and sums of squares.
+// AdamW, Adam and Lion against the oracle, AdamW against torch too, and sums of squares.
 
 import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
@@ -7,7 +7,7 @@ import {readNpy} from '../../dist/files/npy.js';
 import type {NativeDevice} from '../../dist/native.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
 import {type Matrix, matrixOf, normals, randomMatrix, zeros} from '../support/matrix.js';
-import {type AdamW, adamW, type Moments, mapped} from '../support/oracle.js';
+import {type AdamW, adamW, lion, type Moments, mapped} from '../support/oracle.js';
 import {runOp, tensorOf} from '../support/run-op.js';
 import {expectClose, type Round, worstError} from '../support/tolerance.js';
 
@@ -32,18 +32,38 @@ type Operands = ReturnType<typeof operands>;
 
 const optionsOf = (step: number): AdamW => ({...settings, gradientScale: 1 / step, step});
 
-async function train(device: NativeDevice, {start, gradients}: Operands): Promise<Moments> {
+async function train(
+	device: NativeDevice,
+	{start, gradients}: Operands,
+	coupled = false,
+): Promise<Moments> {
 	let moments: Moments = start;
 	for (const [index, gradient] of gradients.entries()) {
-		moments = await update(device, moments, gradient, optionsOf(index + 1));
+		moments = await update(device, moments, gradient, {...optionsOf(index + 1), coupled});
 	}
 	return moments;
 }
 
-function trainPlainly({start, gradients}: Operands, round: Round): Moments {
+function trainPlainly({start, gradients}: Operands, coupled: boolean, round: Round): Moments {
 	const one = (moments: Moments, gradient: Matrix, index: number) =>
-		adamW(moments, gradient, optionsOf(index + 1), round);
+		adamW(moments, gradient, {...optionsOf(index + 1), coupled}, round);
 	return gradients.reduce(one, start as Moments);
+}
+
+type Lions = Omit<Moments, 'second'>;
+
+const lionOptions = (step: number) => {
+	const {rate, beta1, decay} = settings;
+	return {rate, beta1, beta2: 0.99, decay, gradientScale: 1 / step};
+};
+
+async function trainLion(device: NativeDevice, {start, gradients}: Operands): Promise<Lions> {
+	let moments: Lions = {weight: start.weight, first: start.first};
+	for (const [index, gradient] of gradients.entries()) {
+		const options = lionOptions(index + 1);
+		moments = await runOp(device, 'lion', {...options, gradient}, moments);
+	}
+	return moments;
 }
 
 async function sumSquares(device: NativeDevice, x: Matrix, before: number): Promise<number> {
@@ -62,12 +82,38 @@ async function readMatrix(name: string): Promise<Matrix> {
 }
 
 onEveryPath('optimize', device => {
-	test.each(sizes)('takes three steps over %d weights', async size => {
+	test.each(sizes.flatMap(size => [false, true].map(coupled => [size, coupled] as const)))(
+		'takes three steps over %d weights, the decay coupled: %s',
+		async (size, coupled) => {
+			const given = operands(size);
+			const moments = await train(device, given, coupled);
+			for (const part of ['weight', 'first', 'second'] as const) {
+				expectClose(moments[part], round => trainPlainly(given, coupled, round)[part]);
+			}
+		},
+	);
+
+	test.each(sizes)('takes three steps of Lion over %d weights', async size => {
 		const given = operands(size);
-		const moments = await train(device, given);
-		for (const part of ['weight', 'first', 'second'] as const) {
-			expectClose(moments[part], round => trainPlainly(given, round)[part]);
+		const moments = await trainLion(device, given);
+		for (const part of ['weight', 'first'] as const) {
+			expectClose(
+				moments[part],
+				round =>
+					given.gradients.reduce<Lions>(
+						(before, gradient, n) => lion(before, gradient, lionOptions(n + 1), round),
+						given.start,
+					)[part],
+			);
 		}
+	});
+
+	test('Lion leaves a weight without gradient and moment where it is', async () => {
+		const weight = matrixOf(1, 3, at => at + 1);
+		const gradient = matrixOf(1, 3, at => [0, -0, -1e-30][at]!);
+		const options = {...lionOptions(1), decay: 0, gradient};
+		const after = await runOp(device, 'lion', options, {weight, first: zeros(1, 3)});
+		expect([...after.weight.values]).toEqual([1, 2, 3.01].map(Math.fround));
 	});
 
 	// The README of the fixture allows 1e-5 in float32.
@@ -125,5 +171,7 @@ onEveryPath('optimize', device => {
 sameBitsEverywhere('an update', async device => {
 	const given = operands(beyondOneItem);
 	const total = await sumSquares(device, given.gradients[0]!, 0);
-	return [...Object.values(await train(device, given)), mapped(zeros(1, 1), () => total)];
+	const trained = [await train(device, given), await train(device, given, true)];
+	const all = [...trained, await trainLion(device, given)].flatMap(Object.values<Matrix>);
+	return [...all, mapped(zeros(1, 1), () => total)];
 });

@@ -225,6 +225,8 @@ export function normalizeBackward(
 }
 
 export type AdamW = {
+	/** Adam: the decay is a part of the gradient. */
+	coupled?: boolean;
 	rate: number;
 	beta1: number;
 	beta2: number;
@@ -240,10 +242,14 @@ export type Moments = {weight: Matrix; first: Matrix; second: Matrix};
 export function adamW(
 	{weight, first, second}: Moments,
 	gradient: Matrix,
-	{rate, beta1, beta2, epsilon, decay, gradientScale, step}: AdamW,
+	{rate, beta1, beta2, epsilon, decay, gradientScale, step, coupled = false}: AdamW,
 	round: Round = exact,
 ): Moments {
-	const scaled = mapped(gradient, value => round(value * gradientScale));
+	const pull = coupled ? decay : 0;
+	const scaled = mapped(gradient, (value, at) =>
+		round(round(value * gradientScale) + round(pull * weight.values[at]!)),
+	);
+	const keep = coupled ? 1 : 1 - rate * decay;
 	const blend = (beta: number, old: number, fresh: number) =>
 		round(round(beta * old) + round(round(1 - beta) * fresh));
 	const m = mapped(scaled, (g, at) => blend(beta1, first.values[at]!, g));
@@ -251,7 +257,28 @@ export function adamW(
 	const w = mapped(weight, (value, at) => {
 		const length = round(Math.sqrt(round(v.values[at]! / (1 - beta2 ** step))));
 		const direction = round(round(m.values[at]! / (1 - beta1 ** step)) / round(length + epsilon));
-		return round(round(value * round(1 - rate * decay)) - round(rate * direction));
+		return round(round(value * round(keep)) - round(rate * direction));
 	});
 	return {weight: w, first: m, second: v};
+}
+
+export type Lion = Omit<AdamW, 'epsilon' | 'step' | 'coupled'>;
+
+/** One step of Lion; what it leaves of the weight and of its moment. */
+export function lion(
+	{weight, first}: Omit<Moments, 'second'>,
+	gradient: Matrix,
+	{rate, beta1, beta2, decay, gradientScale}: Lion,
+	round: Round = exact,
+): Omit<Moments, 'second'> {
+	const scaled = mapped(gradient, value => round(value * gradientScale));
+	const blend = (beta: number, old: number, fresh: number) =>
+		round(round(beta * old) + round(round(1 - beta) * fresh));
+	const direction = mapped(scaled, (g, at) => Math.sign(blend(beta1, first.values[at]!, g)));
+	return {
+		weight: mapped(weight, (value, at) =>
+			round(round(value * round(1 - rate * decay)) - round(rate * direction.values[at]!)),
+		),
+		first: mapped(scaled, (g, at) => blend(beta2, first.values[at]!, g)),
+	};
 }

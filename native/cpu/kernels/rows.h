@@ -1,4 +1,4 @@
-// Kernels that walk rows: dot products, normalisation, sums of squares, AdamW.
+// Kernels that walk rows: dot products, normalisation, sums of squares, optimizers.
 
 float dot(const float* a, const float* b, int64_t size) {
   Lanes sum = zero();
@@ -115,21 +115,40 @@ void norm_parameters(const NormStrip& p) {
 }
 
 // Decoupled weight decay (Loshchilov and Hutter 2019), in the order of PyTorch: decay, then step.
+// A coupled one is part of the gradient.
 void adamw(const AdamStep& p) {
   const Lanes keep = all(p.keep), step = all(p.step), root2 = all(p.root2);
   const Lanes scale = all(p.gradient_scale), epsilon = all(p.epsilon);
   const Lanes beta1 = all(p.beta1), rest1 = all(p.rest1);
-  const Lanes beta2 = all(p.beta2), rest2 = all(p.rest2);
+  const Lanes beta2 = all(p.beta2), rest2 = all(p.rest2), pull = all(p.pull);
   for (int64_t i = 0; i < p.size; i += 16) {
     const int64_t n = p.size - i < 16 ? p.size - i : 16;
-    const Lanes g = mul(load_some(p.gradient + i, n), scale);
+    const Lanes before = load_some(p.weight + i, n);
+    const Lanes g = fma(pull, before, mul(load_some(p.gradient + i, n), scale));
     const Lanes m = fma(beta1, load_some(p.first + i, n), mul(rest1, g));
     const Lanes v = fma(beta2, load_some(p.second + i, n), mul(rest2, mul(g, g)));
     store_some(p.first + i, m, n);
     store_some(p.second + i, v, n);
     const Lanes length = fma(root(v), root2, epsilon);
-    const Lanes w = mul(load_some(p.weight + i, n), keep);
+    const Lanes w = mul(before, keep);
     store_some(p.weight + i, fnma(step, div(m, length), w), n);
+  }
+}
+
+// The sign as a number: of anything but 0 it is the number over its magnitude, which divides evenly.
+void lion(const LionStep& p) {
+  const Lanes keep = all(p.keep), rate = all(p.rate), scale = all(p.gradient_scale);
+  const Lanes beta1 = all(p.beta1), rest1 = all(p.rest1);
+  const Lanes beta2 = all(p.beta2), rest2 = all(p.rest2);
+  const Lanes least = all(1e-45f);
+  for (int64_t i = 0; i < p.size; i += 16) {
+    const int64_t n = p.size - i < 16 ? p.size - i : 16;
+    const Lanes g = mul(load_some(p.gradient + i, n), scale);
+    const Lanes m = load_some(p.first + i, n);
+    const Lanes c = fma(beta1, m, mul(rest1, g));
+    const Lanes sign = div(c, larger(least, magnitude(c)));
+    store_some(p.first + i, fma(beta2, m, mul(rest2, g)), n);
+    store_some(p.weight + i, fnma(rate, sign, mul(load_some(p.weight + i, n), keep)), n);
   }
 }
 

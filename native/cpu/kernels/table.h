@@ -32,6 +32,7 @@ inline Kernels table_of(const char* name) {
   table.exp_row = exp_row;
   table.sum_squares = sum_squares;
   table.adamw = adamw;
+  table.lion = lion;
   table.contrast_forward = contrast_forward;
   table.contrast_backward = contrast_backward;
   table.contrast_equal = contrast_equal;
