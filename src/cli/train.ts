@@ -5,6 +5,7 @@ import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
 import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
 import {expectPatience} from '../train/patience.js';
+import {ratesGiven} from '../train/rates.js';
 import {type TrainOptions, train as trainModel} from '../train/train.js';
 import {defineCommand} from './command.js';
 import {lossOf} from './loss-options.js';
@@ -63,6 +64,7 @@ export const train = defineCommand({
 		expectCompatible(settings, 'inbatch train');
 		expectPatience(settings, settings.eval.length > 0);
 		if (settings.map !== undefined) namesGiven(mapOf(settings.map));
+		ratesGiven(settings.learningRateFor);
 		lossOf(settings);
 	},
 	async run(settings, context) {

@@ -9,7 +9,7 @@ The names of the parameters that `--freeze` means: `embeddings` (all tables and 
 export function frozenParameters(parts: readonly string[], names: readonly string[]): string[] {
 	const frozen = new Set<string>();
 	for (const part of parts) {
-		const isMeant = matcherOf(part);
+		const isMeant = isPart(part);
 		const found = lastBlock(part) > blocksOf(names) - 1 ? [] : names.filter(isMeant);
 		if (found.length === 0) {
 			throw new EngineError(
@@ -37,7 +37,8 @@ function blocksOf(names: readonly string[]): number {
 	return new Set(names.flatMap(name => /^blocks\.\d+/.exec(name) ?? [])).size;
 }
 
-function matcherOf(part: string): (name: string) => boolean {
+/** Whether a parameter belongs to a part. */
+export function isPart(part: string): (name: string) => boolean {
 	if (part === 'embeddings') return name => name.startsWith('embedding.');
 	if (part === 'positions') {
 		return name => name === 'embedding.positions' || name === 'relativeBias';
@@ -53,7 +54,13 @@ function matcherOf(part: string): (name: string) => boolean {
 	const first = blocks[1] === undefined ? 0 : Number(blocks[1]);
 	const last = Number(blocks[2] ?? blocks[1] ?? Number.POSITIVE_INFINITY);
 	return name => {
-		const block = /^blocks\.(\d+)\./.exec(name)?.[1];
-		return block !== undefined && Number(block) >= first && Number(block) <= last;
+		const block = blockOf(name);
+		return block !== undefined && block >= first && block <= last;
 	};
+}
+
+/** The number of the block that a parameter belongs to. */
+export function blockOf(name: string): number | undefined {
+	const block = /^blocks\.(\d+)\./.exec(name)?.[1];
+	return block === undefined ? undefined : Number(block);
 }

@@ -23,6 +23,7 @@ import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-lo
 import {expectWidth, needsCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {expectPatience} from './patience.js';
+import {rateFactors} from './rates.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
@@ -53,6 +54,8 @@ export type Run = {
 	course: Course;
 	rules: BatchRules;
 	schedule: (update: number) => number;
+	/** Of the rate of each parameter, where they differ. */
+	rateFactors: readonly number[] | undefined;
 	sources: readonly EvaluationSource[];
 	deciding: {name: string; metric: string} | undefined;
 	guide: Guide | undefined;
@@ -128,6 +131,7 @@ export async function prepareRun(
 			course,
 			rules,
 			schedule,
+			rateFactors: rateFactors(settings, names),
 			sources,
 			deciding,
 			guide,

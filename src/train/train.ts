@@ -169,12 +169,14 @@ async function work(run: Run): Promise<Scores> {
 	}
 }
 
+const optimizerNames = {adamw: 'AdamW', adam: 'Adam', lion: 'Lion'} as const;
+
 async function finish(run: Run, folder: RunFolder, record: Record<string, unknown>): Promise<void> {
 	const {model, state, dataset, settings} = run;
 	const files = dataset.files.map(({name, rows}) => `${name} (${rows} records)`).join(', ');
 	const training =
 		`${state.step} steps of ${settings.batchSize} rows over ${files}, ` +
-		`AdamW at ${settings.learningRate}, seed ${settings.seed}. Everything else stands in run.json.`;
+		`${optimizerNames[settings.optimizer]} at ${settings.learningRate}, seed ${settings.seed}. Everything else stands in run.json.`;
 	const card = modelCard(model.folder, model.width, {training});
 	await installModel(folder.path, staged => writeModelFolder(model, staged, card));
 	await folder.writeJson('run.json', record);

@@ -103,10 +103,11 @@ async function takeStep(run: Run, {course, batch, facts}: Prepared): Promise<voi
 	await afterStep(run, course);
 }
 
-function updateOf({settings, schedule}: Run, step: number): UpdateSettings {
-	const {beta1, beta2, epsilon, weightDecay, clip, learningRate} = settings;
+function updateOf({settings, schedule, rateFactors}: Run, step: number): UpdateSettings {
+	const {optimizer, beta1, beta2, epsilon, weightDecay, clip, learningRate} = settings;
 	const rate = learningRate * schedule(step - 1);
-	return {rate, beta1, beta2, epsilon, decay: weightDecay, clip, step};
+	const moments = {optimizer, beta1, beta2, epsilon};
+	return {rate, ...moments, decay: weightDecay, clip, step, factors: rateFactors};
 }
 
 function metricsOf(
