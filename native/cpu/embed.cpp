@@ -26,6 +26,22 @@ void add_row(float* into, const float* row, int64_t begin, int64_t end) {
   for (int64_t j = begin; j < end; ++j) into[j] += row[j];
 }
 
+// The rows of positions that the tokens of a text read, one after another from `begin` on.
+template <class Op>
+struct Places {
+  const Op& op;
+  int64_t next;
+
+  Places(const Op& op, int64_t text, int64_t begin) : op(op) {
+    const int32_t *ids = op.ids.i32(), first = op.offsets.i32()[text];
+    const bool has_padding = op.padding >= 0;
+    next = begin - first + op.position_offset -
+           (has_padding ? std::count(ids + first, ids + begin, op.padding) : 0);
+  }
+  bool is_padding(int64_t token) const { return op.ids.i32()[token] == op.padding; }
+  int64_t of(int64_t token) { return is_padding(token) ? op.position_offset - 1 : next++; }
+};
+
 void embed_row(const EmbedForward& op, int64_t token, int64_t place) {
   const int64_t columns = op.x.cols;
   float* x = op.x.f32() + token * columns;
@@ -35,13 +51,16 @@ void embed_row(const EmbedForward& op, int64_t token, int64_t place) {
   if (!op.types.empty()) add_row(x, op.types.f32(), 0, columns);
 }
 
-// Adds a strip of a row of dx.
+// Adds a strip of a row of dx; torch teaches neither row of padding.
 void scatter_row(const EmbedBackward& op, int64_t token, int64_t place, Columns strip) {
   const int64_t columns = op.dx.cols, id = op.ids.i32()[token];
   const float* row = op.dx.f32() + token * columns;
   const auto [begin, end] = strip;
-  if (!op.dtokens.empty()) add_scaled(op.dtokens.f32() + id * columns, row, op.scale, begin, end);
-  if (!op.dpositions.empty()) add_row(op.dpositions.f32() + place * columns, row, begin, end);
+  const bool is_taught = id != op.padding;
+  if (is_taught && !op.dtokens.empty())
+    add_scaled(op.dtokens.f32() + id * columns, row, op.scale, begin, end);
+  if (is_taught && !op.dpositions.empty())
+    add_row(op.dpositions.f32() + place * columns, row, begin, end);
   if (!op.dtypes.empty()) add_row(op.dtypes.f32(), row, begin, end);
 }
 
@@ -50,8 +69,8 @@ void scatter_row(const EmbedBackward& op, int64_t token, int64_t place, Columns 
 template <>
 void run<EmbedForward>(const Stream& stream, const EmbedForward& op) {
   over_texts(stream, op.offsets, op.x.cols, [&](int64_t text, int64_t begin, int64_t end) {
-    const int64_t first = op.offsets.i32()[text] - op.position_offset;
-    for (int64_t token = begin; token < end; ++token) embed_row(op, token, token - first);
+    Places places(op, text, begin);
+    for (int64_t token = begin; token < end; ++token) embed_row(op, token, places.of(token));
   });
 }
 
@@ -61,9 +80,9 @@ void run<EmbedBackward>(const Stream& stream, const EmbedBackward& op) {
   for (int64_t at = 0; at < tokens; at += kTokens) {
     over_columns(stream, op.dx.cols, [&](int64_t column, int64_t last) {
       const auto add = [&](int64_t text, int64_t begin, int64_t end) {
-        const int64_t first = op.offsets.i32()[text] - op.position_offset;
+        Places places(op, text, begin);
         for (int64_t token = begin; token < end; ++token)
-          scatter_row(op, token, token - first, {column, last});
+          scatter_row(op, token, places.of(token), {column, last});
       };
       each_text(op.offsets, at, std::min(tokens, at + kTokens), add);
     });

@@ -12,7 +12,7 @@ struct Embedding {
   Parameter *tokens = nullptr, *positions = nullptr, *types = nullptr;
   std::optional<Norm> norm;
   std::optional<Linear> projection;
-  int32_t position_offset = 0;
+  int32_t position_offset = 0, padding = -1;
   float scale = 1;
 
   struct Saved {
@@ -33,6 +33,7 @@ struct Embedding {
     if (spec.width != width)
       e.projection = Linear::declare(parameters, "embedding.projection", spec.width, width, true);
     e.position_offset = int32_t(spec.position_offset);
+    e.padding = int32_t(spec.padding);
     e.scale = spec.scale;
     return e;
   }
@@ -40,7 +41,7 @@ struct Embedding {
   void forward(const Pass& pass, Tensor y, Saved& saved) const {
     const Tensor rows = projection ? pass.kept(y.rows, tokens->cols) : y;
     const Tensor x = norm ? pass.kept(y.rows, tokens->cols) : rows;
-    pass.run(EmbedForward{position_offset, scale, pass.batch.ids, pass.batch.offsets, tokens->value,
+    pass.run(EmbedForward{position_offset, padding, scale, pass.batch.ids, pass.batch.offsets, tokens->value,
                           positions ? positions->value : Tensor{}, types ? types->value : Tensor{},
                           x});
     if (norm) norm->forward(pass, x, {}, rows, saved.norm);
@@ -61,7 +62,7 @@ struct Embedding {
     }
     pass.drop(drows, 0);
     if (norm) norm->backward(pass, drows, drows, saved.norm);
-    pass.run(EmbedBackward{position_offset, scale, pass.batch.ids, pass.batch.offsets, drows,
+    pass.run(EmbedBackward{position_offset, padding, scale, pass.batch.ids, pass.batch.offsets, drows,
                            tokens->gradient, positions ? positions->gradient : Tensor{},
                            types ? types->gradient : Tensor{}});
   }

@@ -42,6 +42,7 @@ struct EmbeddingSpec {
   float scale = 1;              // of the tokens' rows
   int64_t positions = 0;        // rows of learned positions; 0: none
   int64_t position_offset = 0;  // the row of the first token
+  int64_t padding = -1;         // the id of tokens without a place, before the first row; -1: none
   int64_t types = 0;            // rows of token types; 0: none
   std::optional<NormSpec> norm;
 
@@ -52,6 +53,7 @@ struct EmbeddingSpec {
                       field("scale", &S::scale),
                       field("positions", &S::positions),
                       field("positionOffset", &S::position_offset),
+                      field("padding", &S::padding),
                       field("types", &S::types),
                       field("norm", &S::norm)};
   }

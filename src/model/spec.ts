@@ -36,6 +36,8 @@ export type EmbeddingSpec = {
 	positions: number;
 	/** The row of the first token. */
 	positionOffset: number;
+	/** The id of tokens that have no place: they are not counted and read the row before the first. */
+	padding?: number;
 	/** Rows of token types; 0: none. */
 	types: number;
 	norm?: NormSpec;

@@ -15,14 +15,15 @@ const cases = grid({
 	lengths: [[1], [3, 0, 5], [129, 64, 1], [600], [0, 0]],
 	columns: [1, 7, 16, 26, 33, 384],
 	place: [
-		{positionOffset: 0, scale: 1},
-		{positionOffset: 2, scale: 7.25},
+		{positionOffset: 0, scale: 1, padding: -1},
+		{positionOffset: 2, scale: 7.25, padding: -1},
+		{positionOffset: 2, scale: 1, padding: 3},
 	],
 }).map(({place, ...one}) => ({...one, ...place}));
 
 type Case = (typeof cases)[number];
 
-function operands({lengths, columns, positionOffset, scale}: Case) {
+function operands({lengths, columns, ...place}: Case) {
 	const random = normals(columns + sum(lengths));
 	const uniform = uniforms(sum(lengths));
 	const tables = () => ({
@@ -32,7 +33,7 @@ function operands({lengths, columns, positionOffset, scale}: Case) {
 	});
 	const ids = Array.from({length: sum(lengths)}, () => Math.floor(vocabulary * uniform()));
 	return {
-		texts: {ids: Int32Array.from(ids), offsets: offsetsOf(lengths), positionOffset, scale},
+		texts: {ids: Int32Array.from(ids), offsets: offsetsOf(lengths), ...place},
 		tables: tables(),
 		before: tables(),
 		dx: randomMatrix(sum(lengths), columns, random),
@@ -54,7 +55,7 @@ function backward(device: NativeDevice, {texts, dx, before}: Operands) {
 // Sums of floats in a fixed order: there is nothing to tolerate.
 onEveryPath('embed', device => {
 	test.each(cases)(
-		'reads $columns columns for texts of $lengths from position $positionOffset, $scale times',
+		'reads $columns columns for texts of $lengths from position $positionOffset, $scale times, padding $padding',
 		async one => {
 			const given = operands(one);
 			const {tokens} = given.tables;
@@ -66,7 +67,7 @@ onEveryPath('embed', device => {
 	);
 
 	test.each(cases)(
-		'adds $columns columns of texts of $lengths from position $positionOffset, $scale times',
+		'adds $columns columns of texts of $lengths from position $positionOffset, $scale times, padding $padding',
 		async one => {
 			const given = operands(one);
 			const {dtokens, dpositions, dtypes} = await backward(device, given);
@@ -79,7 +80,13 @@ onEveryPath('embed', device => {
 });
 
 sameBitsEverywhere('an embedding', async device => {
-	const given = operands({lengths: [129, 64, 1], columns: 384, positionOffset: 2, scale: 0.3});
+	const given = operands({
+		lengths: [129, 64, 1],
+		columns: 384,
+		positionOffset: 2,
+		scale: 0.3,
+		padding: 3,
+	});
 	const gradients = Object.values(await backward(device, given));
 	return [await forward(device, given, given.tables), ...gradients];
 });

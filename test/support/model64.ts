@@ -61,7 +61,7 @@ export function forward64(
 function embed(pass: Pass, {embedding, width}: ModelSpec): Matrix {
 	const {weights, batch} = pass;
 	const rows = embedForward(
-		{...batch, positionOffset: embedding.positionOffset, scale: embedding.scale},
+		{...batch, ...embedding},
 		{
 			tokens: weights.get('embedding.tokens')!,
 			positions: weights.get('embedding.positions'),

@@ -6,12 +6,14 @@ import {exact, type Round} from './tolerance.js';
 export type Tables = {tokens: Matrix; positions?: Matrix | undefined; types?: Matrix | undefined};
 
 /** For every token the rows of the tables that it reads. */
-function rowsRead(ids: Int32Array, offsets: Int32Array, positionOffset: number) {
+function rowsRead({ids, offsets, positionOffset, padding = -1}: Texts) {
 	return [...offsets.subarray(1)].flatMap((end, text) => {
-		const begin = offsets[text]!;
-		return [...ids.subarray(begin, end)].map(
-			(id, place) => [id, place + positionOffset, 0] as const,
-		);
+		const own = [...ids.subarray(offsets[text]!, end)];
+		const placeOf = (place: number) => own.slice(0, place).filter(id => id !== padding).length;
+		return own.map((id, place) => {
+			const row = id === padding ? -1 : placeOf(place);
+			return [id, row + positionOffset, 0] as const;
+		});
 	});
 }
 
@@ -19,17 +21,20 @@ export type Texts = {
 	ids: Int32Array;
 	offsets: Int32Array;
 	positionOffset: number;
+	/** The id of tokens that are not counted and read the row before the first. */
+	padding?: number | undefined;
 	/** Of the rows of tokens. */
 	scale?: number | undefined;
 };
 
 export function embedForward(
-	{ids, offsets, positionOffset, scale = 1}: Texts,
+	texts: Texts,
 	{tokens, positions, types}: Tables,
 	round: Round = exact,
 ): Matrix {
+	const {ids, scale = 1} = texts;
 	const x = zeros(ids.length, tokens.columns);
-	for (const [token, rows] of rowsRead(ids, offsets, positionOffset).entries()) {
+	for (const [token, rows] of rowsRead(texts).entries()) {
 		for (let column = 0; column < x.columns; column += 1) {
 			const [word, ...others] = [tokens, positions, types].map(
 				(table, kind) => table?.values[rows[kind]! * x.columns + column] ?? 0,
@@ -43,7 +48,7 @@ export function embedForward(
 
 /** The tables with the rows of dx added where they were read, `scale` times for the tokens. */
 export function embedBackward(
-	{ids, offsets, positionOffset, scale = 1}: Texts,
+	texts: Texts,
 	{dx, before}: {dx: Matrix; before: Record<keyof Tables, Matrix>},
 	round: Round = exact,
 ): Record<keyof Tables, Matrix> {
@@ -51,9 +56,11 @@ export function embedBackward(
 		...table,
 		values: table.values.slice(),
 	})) as [Matrix, Matrix, Matrix];
-	for (const [token, rows] of rowsRead(ids, offsets, positionOffset).entries()) {
+	const {padding = -1, scale = 1} = texts;
+	for (const [token, rows] of rowsRead(texts).entries()) {
 		for (let column = 0; column < dx.columns; column += 1) {
 			for (const [kind, {values}] of [tokens, positions, types].entries()) {
+				if (rows[0] === padding && kind < 2) continue;
 				const at = rows[kind]! * dx.columns + column;
 				const value = dx.values[token * dx.columns + column]!;
 				values[at] = round(values[at]! + (kind === 0 ? round(value * scale) : value));

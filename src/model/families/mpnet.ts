@@ -14,7 +14,8 @@ import {
 } from '../spec.js';
 
 const layer = 'encoder.layer.{i}';
-const positionOffset = 2;
+const padding = 1;
+const positionOffset = padding + 1;
 
 export const mpnet: Family = {
 	name: 'mpnet',
@@ -41,6 +42,7 @@ export const mpnet: Family = {
 				width,
 				positions,
 				positionOffset,
+				padding,
 				norm,
 			}),
 			blocks: blocks(config.size('num_hidden_layers', {most: mostBlocks}), () => block),

@@ -1,5 +1,5 @@
 // RoBERTa (Liu et al. 2019), CamemBERT, XLM-RoBERTa, BGE-M3, multilingual E5: BERT whose positions begin
-// after the one of padding.
+// after the one of padding. A text may hold that token too; it has no place of its own.
 
 import {
 	activations,
@@ -26,7 +26,8 @@ export const roberta: Family = {
 		const heads = config.size('num_attention_heads');
 		const positions = config.size('max_position_embeddings', {otherwise: 512});
 		const most = positions - 2;
-		const positionOffset = 1 + config.size('pad_token_id', {otherwise: 1, least: 0, most});
+		const padding = config.size('pad_token_id', {otherwise: 1, least: 0, most});
+		const positionOffset = padding + 1;
 		const norm = layerNorm(config.number('layer_norm_eps', 1e-12));
 		const block = {
 			attention: attention({heads, headWidth: width / heads, norms: {after: norm}}),
@@ -44,6 +45,7 @@ export const roberta: Family = {
 				width,
 				positions,
 				positionOffset,
+				padding,
 				types: config.size('type_vocab_size', {otherwise: 2}),
 				norm,
 			}),
