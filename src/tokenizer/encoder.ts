@@ -90,9 +90,14 @@ export class Encoder {
 		const out = this.#out;
 		this.#raw.split(
 			text,
-			(section, begin) => this.#encodeSection(section, begin === 0),
+			(section, begin) => this.#encodeSection(section, begin === 0 && this.#keepsStart(section)),
 			id => out.push(id),
 		);
+	}
+
+	/** Whether the first character is still there once it is normalised; else nothing begins the text. */
+	#keepsStart(text: string): boolean {
+		return this.#model.normalize(String.fromCodePoint(text.codePointAt(0) ?? 0)) !== '';
 	}
 
 	#encodeSection(section: string, isFirst: boolean): boolean {

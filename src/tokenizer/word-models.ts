@@ -19,7 +19,32 @@ export function openBpe(definition: TokenizerDefinition): WordModel {
 	const merges = asArray(model.merges, `${where}.merges`).map((row, index) =>
 		readMerge(row, vocabulary, `${where}.merges[${index}]`),
 	);
-	return wordModel(new BPE({...model, merges}), definition);
+	const words = new BPE({...model, merges, ...(unknown === null && {ignore_merges: false})});
+	const plain = wordModel(words, definition);
+	return unknown === null ? withoutUnknown(plain, definition) : plain;
+}
+
+/**
+Without a token for what is unknown the Rust library drops such characters before it merges what is left, the
+JavaScript one after. The last one closes nothing up, and may carry an ending. `ignore_merges` asks for whole words.
+*/
+function withoutUnknown(words: WordModel, definition: TokenizerDefinition): WordModel {
+	const {model, vocabulary, path} = definition;
+	const [usesBytes, takesWhole] = ['byte_fallback', 'ignore_merges'].map(name =>
+		asFlag(model[name], `${path}: model.${name}`, false),
+	);
+	const isKnown = (char: string) =>
+		vocabulary.has(char) || (usesBytes && byteIds(char, vocabulary) !== undefined);
+	const known = (word: string) => {
+		const chars = [...word];
+		return chars.filter((char, at) => at === chars.length - 1 || isKnown(char)).join('');
+	};
+	return {
+		pieces(word) {
+			const whole = takesWhole ? vocabulary.get(word) : undefined;
+			return whole === undefined ? words.pieces(known(word)) : [whole];
+		},
+	};
 }
 
 function readMerge(
