@@ -109,6 +109,20 @@ describe('train', () => {
 		expect(record.options.loss).toEqual({name: 'marginranking', margin: 0.3, similarity: 'dot'});
 	});
 
+	test('takes an optimizer, rates of parts and a schedule', async () => {
+		const rates = ['--layer-decay', '0.9', '--learning-rate-for', 'blocks.*.bias=1e-4'];
+		const shape = ['--schedule', 'wsd', '--decay-steps', '1', '--min-learning-rate', '1e-6'];
+		const options = ['--steps', '2', '--optimizer', 'lion', ...rates, ...shape];
+		expect(await train('optimizer', options)).toMatchObject({code: 0});
+		const record = JSON.parse(readFileSync(join(at('optimizer'), 'run.json'), 'utf8'));
+		expect(record.options).toMatchObject({
+			...{optimizer: 'lion', layerDecay: 0.9, learningRateFor: ['blocks.*.bias=1e-4']},
+			...{schedule: 'wsd', decaySteps: 1, minLearningRate: 1e-6},
+		});
+		const card = readFileSync(join(at('optimizer'), 'README.md'), 'utf8');
+		expect(card).toContain('Lion at');
+	});
+
 	test('nests widths in a loss', async () => {
 		const nested = ['--dimensions-nested', '64,16', '--dimensions-weights', '1,0.5'];
 		const options = [...nested, '--no-dimensions-renormalize', '--similarity', 'dot'];
@@ -153,6 +167,12 @@ describe('wrong usage of train ends with exit 2 and writes nothing', () => {
 		[['--loss', 'hinge', '--similarity', 'dot', '--loss-option', 'negatives=none'], 'OPTION_RANGE'],
 		[['--dimensions-weights', '1,1'], 'OPTION_CONFLICT: --dimensions-weights'],
 		[['--dimensions-nested', '8,8'], 'OPTION_RANGE: matryoshka'],
+		[['--patience', '2'], 'OPTION_CONFLICT: --patience: expected --eval'],
+		[['--min-delta', '0.1'], 'OPTION_CONFLICT: min-delta: expected --patience'],
+		[['--restarts', '2'], 'OPTION_CONFLICT: restarts: expected --schedule cosine'],
+		[['--learning-rate-for', 'head'], 'OPTION_TYPE: learning-rate-for: expected PATTERN=RATE'],
+		[['--optimizer', 'sgd'], 'OPTION_RANGE: --optimizer'],
+		[['--layer-decay', '1.5'], 'OPTION_RANGE: --layer-decay'],
 		[['--temperature', '0'], 'OPTION_RANGE: --temperature'],
 		[['--batch-size', '0'], 'OPTION_RANGE: --batch-size'],
 		[['--schedule', 'step'], 'OPTION_RANGE: --schedule'],
