@@ -75,6 +75,7 @@ export function inBatchLoss(
 	ops.report('temperature', learnTemperature ? batch.temperature : temperature);
 	reportMasked(ops, settings, met);
 	push(ops, settings, batch);
+	tellSuspects(ops, settings, batch, met[settings.directions.indexOf('qd')]);
 
 	const sought = positives === 'mean' ? batch.own.mean : batch.own.lse;
 	const target = ops.scale(sought, 1 - labelSmoothing);
@@ -298,6 +299,23 @@ function unite(ops: LossOperations, a: Softmax, b: Softmax): Softmax {
 	const count = ops.add(a.count, b.count);
 	const sum = ops.add(ops.multiply(a.mean, a.count), ops.multiply(b.mean, b.count));
 	return {lse: ops.logAddExp(a.lse, b.lse), mean: ops.divide(sum, count), count};
+}
+
+/** Says which documents the direction qd suspects, with scores as they are before the temperature. */
+function tellSuspects(
+	ops: LossOperations,
+	{mask}: Settings,
+	{inputs, positive, temperature}: Batch,
+	softmax: Softmax | undefined,
+): void {
+	const judges = mask.includes('margin') || mask.includes('guide');
+	if (!inputs.onSuspects || !judges || !softmax?.suspects) return;
+	const scores = ops.multiply(ops.columns(softmax.suspects, 1, 1), ops.detach(temperature));
+	inputs.onSuspects({
+		pairs: ops.concatColumns([ops.columns(softmax.suspects, 0, 1), scores]),
+		positives: positive.rows,
+		earlier: inputs.queue?.vectors?.rows ?? 0,
+	});
 }
 
 /** Hands the positives of this step to the queue. */

@@ -24,12 +24,22 @@ export type LossInputs = {
 	readonly known?: RowsKnown;
 	/** A guide's vectors of each column, where there is a guide. */
 	readonly guide?: readonly Variable[];
+	/** Takes what masks suspect to be false negatives, for whoever wants to look at it. */
+	readonly onSuspects?: (found: SuspectPairs) => void;
 	/** Documents of earlier steps, for a loss that keeps a queue. */
 	readonly queue?: LossQueue;
 	/** How often the data were passed before. Default 0. */
 	readonly epoch?: number;
 	/** What the loss itself learns, by name. */
 	readonly parameters: Readonly<Record<string, Variable>>;
+};
+
+export type SuspectPairs = {
+	/** For each query the document of the highest score that is suspected, or −1, and the score. */
+	readonly pairs: Variable;
+	/** Documents are positives, then those of earlier steps, then hard negatives. */
+	readonly positives: number;
+	readonly earlier: number;
 };
 
 /** Numbers of what rows and texts are: equal ones are the same; 0 is nothing known. */

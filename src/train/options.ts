@@ -127,6 +127,10 @@ export const trainSchema = z.object({
 		.string()
 		.optional()
 		.describe('a file of judgements that names more positives, for the mask known'),
+	suspects: z
+		.boolean()
+		.default(false)
+		.describe('write the pairs of the highest scores that margin or guide mask to suspects.jsonl'),
 	evalSteps: count.optional().describe('steps between evaluations'),
 	metric: z
 		.string()

@@ -1,6 +1,7 @@
 // Everything that a run is made of, put together once and checked before the first step.
 
 import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
 import {type Dataset, openDataset} from '../data/dataset.js';
 import {mapOf} from '../data/fields.js';
 import {Rows} from '../data/rows.js';
@@ -27,6 +28,7 @@ import {rateFactors} from './rates.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
+import {Suspects} from './suspects.js';
 import {TeacherVectors} from './teacher-vectors.js';
 
 /** What a run is asked for, beside its settings. */
@@ -59,6 +61,7 @@ export type Run = {
 	sources: readonly EvaluationSource[];
 	deciding: {name: string; metric: string} | undefined;
 	guide: Guide | undefined;
+	suspects: Suspects | undefined;
 	/** Positives known beside those of the data, by query and document. */
 	judgements: Table | undefined;
 	stepSettings: StepSettings;
@@ -135,6 +138,7 @@ export async function prepareRun(
 			sources,
 			deciding,
 			guide,
+			suspects: suspectsOf(loss, settings, folder),
 			judgements,
 			stepSettings: {
 				model,
@@ -142,6 +146,7 @@ export async function prepareRun(
 				parameters,
 				dropout: dropoutOf(model, settings),
 				seed: settings.seed,
+				suspects: settings.suspects,
 			},
 			log: new MetricsLog(folder && `${folder.path}/metrics.jsonl`),
 			state: {
@@ -205,6 +210,19 @@ async function judgementsFor(
 	if (needs?.known) return readQrels(knownPositives, {signal});
 	const expected = 'expected a loss with the mask known, got one without';
 	throw new EngineError('OPTION_CONFLICT', `known-positives: ${expected}`);
+}
+
+function suspectsOf(
+	{options}: Loss,
+	{suspects}: TrainSettings,
+	folder: RunFolder | undefined,
+): Suspects | undefined {
+	if (!suspects) return undefined;
+	const mask = options?.['mask'];
+	const judges = Array.isArray(mask) && (mask.includes('margin') || mask.includes('guide'));
+	if (folder && judges) return new Suspects(join(folder.path, 'suspects.jsonl'));
+	const missing = folder ? 'the mask margin or guide' : '--output to write them to';
+	throw new EngineError('OPTION_CONFLICT', `suspects: expected ${missing}, got none`);
 }
 
 function dropoutOf({folder}: EmbeddingModel, {dropout}: TrainSettings): DropoutRates {
@@ -284,6 +302,7 @@ export async function resume(run: Run, onMessage?: (message: string) => void): P
 		);
 	}
 	await restoreCheckpoint(model, stepSettings.parameters, found);
+	await run.suspects?.resume(found.state.step);
 	run.state = {...found.state, device: state.device, kernels: state.kernels};
 	run.savedStep = found.state.step;
 	run.resumedFrom = found.state.step;

@@ -15,6 +15,7 @@ import {
 	type Loss,
 	type LossInputs,
 	ownersOf,
+	type SuspectPairs,
 } from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
@@ -28,6 +29,7 @@ import {
 import {giveTurn} from '../pace.js';
 import type {Chunk, TrainingBatch} from './batch.js';
 import type {LossParameters} from './loss-parameters.js';
+import type {Found} from './suspects.js';
 
 export type StepSettings = {
 	model: EmbeddingModel;
@@ -35,6 +37,8 @@ export type StepSettings = {
 	parameters: LossParameters;
 	dropout: DropoutRates;
 	seed: number;
+	/** Whether what masks suspect is wanted. */
+	suspects: boolean;
 };
 
 /** What a loss may be given beside embeddings. */
@@ -58,6 +62,8 @@ export type StepResult = {
 	temperature: number | null;
 	/** What else the loss said of the batch, by name: masked.<rule>, queue.<fact>. */
 	reports: Readonly<Record<string, number>>;
+	/** What masks suspect, where somebody wants to know. */
+	suspects?: Found | undefined;
 };
 
 /** Runs one step; `update.step` counts from 1. Nothing is changed when the loss is not finite. */
@@ -105,7 +111,8 @@ class Step {
 	}
 
 	async run(facts: RowFacts): Promise<StepResult> {
-		const {model, loss, parameters} = this.#settings;
+		const {model, loss, parameters, suspects} = this.#settings;
+		const suspected: SuspectPairs[] = [];
 		model.core.zeroGradients();
 		await this.#forward();
 		const columns = this.#columns();
@@ -119,6 +126,7 @@ class Step {
 			columns,
 			...given,
 			...(queue && {queue}),
+			...(suspects && {onSuspects: (found: SuspectPairs) => void suspected.push(found)}),
 			parameters: parameters.on(this.#tape),
 		};
 		const value = applyLoss(this.#tape, loss, inputs);
@@ -135,7 +143,17 @@ class Step {
 		]);
 		parameters.queue?.commit();
 		const [[lossValue], gradientNorm, nearness, candidates, temperature, reports] = results;
-		return {loss: lossValue!, gradientNorm, ...nearness, candidates, temperature, reports};
+		const [pairs] = suspected;
+		const found = pairs && {...pairs, pairs: await this.#tape.read(pairs.pairs)};
+		return {
+			loss: lossValue!,
+			gradientNorm,
+			...nearness,
+			candidates,
+			temperature,
+			reports,
+			suspects: found,
+		};
 	}
 
 	/** The reports of groups, such as masked.known. */

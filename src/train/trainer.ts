@@ -1,6 +1,7 @@
 // The training loop: data to batches to steps, with checkpoints, evaluations and a log.
 
 import {join} from 'node:path';
+import type {RowTexts} from '../data/rows.js';
 import {EngineError} from '../errors.js';
 import type {UpdateSettings} from '../native.js';
 import {packBatch, type TrainingBatch} from './batch.js';
@@ -34,7 +35,12 @@ export type TrainResult = {
 	stopped?: Stopped;
 };
 
-type Prepared = {course: StepRows; batch: TrainingBatch; facts: RowFacts};
+type Prepared = {
+	course: StepRows;
+	texts: readonly RowTexts[];
+	batch: TrainingBatch;
+	facts: RowFacts;
+};
 
 /** Runs all steps that are left, and leaves the trained weights in the model. */
 export async function trainSteps(run: Run): Promise<void> {
@@ -78,10 +84,10 @@ async function prepare(
 		guide: await guide?.read(texts, signal),
 		...(stepSettings.loss.needs?.known && {known: await knownOf(texts, {judgements, signal})}),
 	};
-	return {course, batch: await packBatch(model, texts, rules, signal), facts};
+	return {course, texts, batch: await packBatch(model, texts, rules, signal), facts};
 }
 
-async function takeStep(run: Run, {course, batch, facts}: Prepared): Promise<void> {
+async function takeStep(run: Run, {course, texts, batch, facts}: Prepared): Promise<void> {
 	const {state, settings, signal} = run;
 	const begun = performance.now();
 	const update = updateOf(run, course.step);
@@ -89,6 +95,7 @@ async function takeStep(run: Run, {course, batch, facts}: Prepared): Promise<voi
 	if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm)) {
 		throw await notFinite(run, course, result);
 	}
+	if (result.suspects) run.suspects?.add(course.step, texts, result.suspects);
 	const seconds = (performance.now() - begun) / 1000;
 	state.step = course.step;
 	state.lastLoss = result.loss;
@@ -213,6 +220,7 @@ export function stoppedOf({state, deciding}: Run): Stopped | undefined {
 export async function saveNow(run: Run): Promise<void> {
 	const {folder, model, stepSettings, state, settings} = run;
 	if (!folder || run.savedStep === state.step) return;
+	await run.suspects?.write();
 	await writeCheckpoint(model, stepSettings.parameters, {
 		output: folder.path,
 		state,
