@@ -112,6 +112,19 @@ export function settle(
 	return settings;
 }
 
+/** The settings under the names that options have, but for those that are the loss's own. */
+export function recordOf(
+	{margin, ...settings}: Settings,
+	taken: readonly (keyof InfoNceOptions)[] = [],
+): Record<string, unknown> {
+	const byName =
+		'relative' in margin ? {maskRelative: margin.relative} : {maskMargin: margin.absolute};
+	const entries = Object.entries({...settings, ...byName});
+	return Object.fromEntries(
+		entries.filter(([name]) => !(taken as readonly string[]).includes(name)),
+	);
+}
+
 function expectValues(loss: string, settings: Settings): void {
 	const {temperature, learnTemperature, labelSmoothing, clamp, hardness, queue, mask} = settings;
 	expectBoolean(loss, 'learnTemperature', learnTemperature);

@@ -5,6 +5,7 @@ import {
 	type Direction,
 	type InfoNceOptions,
 	meetsOthers,
+	recordOf,
 	type Settings,
 	settle,
 } from './infonce-options.js';
@@ -35,19 +36,22 @@ export function infoNce(options: InfoNceOptions = {}): Loss {
 	return inBatch('infonce', settings, groups, needsOwn ? {negatives: 'some'} : {});
 }
 
-/** A loss of the in-batch family by that name, with a softmax for each group of directions. */
+/**
+A loss of the in-batch family by that name, with a softmax for each group of directions. Options that
+are taken are the loss's own.
+*/
 export function inBatch(
 	name: string,
 	settings: Settings,
 	groups: readonly (readonly Direction[])[],
-	needs: LossNeeds,
+	{taken = [], ...needs}: LossNeeds & {taken?: readonly (keyof InfoNceOptions)[]},
 ): Loss {
 	const {learnTemperature, temperature, queue, mask} = settings;
 	const parameters = learnTemperature ? [{name: 'temperature', value: temperature}] : [];
 	const known = mask.some(rule => rule !== 'margin' && rule !== 'guide');
 	const facts = {
 		parameters,
-		options: settings,
+		options: recordOf(settings, taken),
 		needs: {...needs, ...(known && {known}), ...(mask.includes('guide') && {guide: true})},
 		...(queue > 0 && {queue}),
 	};

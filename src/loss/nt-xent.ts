@@ -32,6 +32,6 @@ export function ntXent({row = 'pair', ...options}: NtXentOptions = {}): Loss {
 	const settings = {...settle('ntxent', options, taken), directions};
 	const groups = [directions.slice(0, 2), directions.slice(2)];
 	const needs: LossNeeds = {row, views: row === 'text' ? 2 : 1, negatives: 'none'};
-	const loss = inBatch('ntxent', settings, groups, needs);
-	return Object.assign(loss, {options: {...settings, row}});
+	const loss = inBatch('ntxent', settings, groups, {...needs, taken});
+	return Object.assign(loss, {options: {...loss.options, row}});
 }

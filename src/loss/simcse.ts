@@ -4,7 +4,9 @@ import {type InfoNceOptions, inBatch} from './infonce.js';
 import {settle} from './infonce-options.js';
 import type {Loss} from './loss.js';
 
-export type SimCseOptions = Omit<InfoNceOptions, 'candidates' | 'positives' | 'hardnessOf'>;
+const taken = ['candidates', 'positives', 'hardnessOf'] as const;
+
+export type SimCseOptions = Omit<InfoNceOptions, (typeof taken)[number]>;
 
 /**
 infoNce over texts alone: each is encoded twice, and the two dropouts are all that tells the query from
@@ -14,8 +16,8 @@ its positive.
 await train(model, {data: 'sentences.txt', loss: simCse({temperature: 0.05})});
 */
 export function simCse(options: SimCseOptions = {}): Loss {
-	const settings = settle('simcse', options, ['candidates', 'positives', 'hardnessOf']);
+	const settings = settle('simcse', options, taken);
 	const {directions, partition} = settings;
 	const groups = partition === 'joint' ? [directions] : directions.map(each => [each]);
-	return inBatch('simcse', settings, groups, {row: 'text', views: 2, negatives: 'none'});
+	return inBatch('simcse', settings, groups, {row: 'text', views: 2, negatives: 'none', taken});
 }
