@@ -16,6 +16,7 @@
 #include "../ops/linear.h"
 #include "../ops/run.h"
 #include "contrast_marks.h"
+#include "contrast_slabs.h"
 #include "kernels.h"
 #include "loops.h"
 
@@ -29,26 +30,6 @@ constexpr int64_t kUnit = 12;                // a multiple of every tile_rows
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t rounded(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
-
-// One of the two sets of vectors. The factors of a pair multiply its dot product to the score.
-struct Side {
-  const float* x;
-  int64_t count, width;
-  const float* factor;  // padded with zeros to whole panels
-  const float* scale;   // null: none
-};
-
-Side side_of(Arena& arena, const Tensor& x, const Tensor& scale, double divisor) {
-  float* factor = arena.tensor(panels_of(x.rows), kPanel).f32();
-  for (int64_t i = 0; i < panels_of(x.rows) * kPanel; ++i) {
-    const double length = scale.empty() || i >= x.rows ? 1.0 : double(scale.f32()[i]);
-    factor[i] = i < x.rows ? float(length / divisor) : 0.0f;
-  }
-  return {x.f32(), x.rows, x.cols, factor, scale.f32()};
-}
-
 // All tiles of scores between a side in blocks and a side in lanes.
 struct Sweep {
   const ContrastOperands& op;
@@ -59,32 +40,6 @@ struct Sweep {
   const Rules* rules = nullptr;
   Side guide_block{}, guide_across{};  // without vectors when there is no guide
 };
-
-struct Slab {
-  Span span;
-  float* keys;    // panels of 16 vectors as [element][vector]
-  float* values;  // for each tile, panels of 16 elements as [vector][element]; null: not wanted
-  float* guide;   // the guide's keys, or null
-};
-
-void pack_values(const Side& side, const Slab& slab, Span panel) {
-  const int64_t at = panel.begin - slab.span.begin, tile = at / kLanes * kLanes;
-  const int64_t depth = std::min(kLanes, slab.span.count - tile);
-  float* out = slab.values + tile * rounded(side.width, kPanel) + (at - tile) * kPanel;
-  for (int64_t j = 0; j < side.width; j += kPanel, out += kPanel * depth) {
-    const int64_t n = std::min(kPanel, side.width - j);
-    for (int64_t i = 0; i < panel.count; ++i) {
-      const float* in = side.x + (panel.begin + i) * side.width + j;
-      std::copy_n(in, n, out + i * kPanel);
-      std::fill(out + i * kPanel + n, out + (i + 1) * kPanel, 0.0f);
-    }
-  }
-}
-
-void pack_keys(const Side& side, const Slab& slab, Span panel, float* keys) {
-  kernels().transpose_panels(side.x + panel.begin * side.width, side.width, panel.count, side.width,
-                             keys + (panel.begin - slab.span.begin) * side.width);
-}
 
 void pack(const Stream& stream, const Sweep& sweep, const Slab& slab) {
   stream.parallel_for(panels_of(slab.span.count), [&](int64_t item, int) {
