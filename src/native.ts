@@ -93,8 +93,15 @@ export type WeightPart = {
 export type ParameterPart = 'weight' | 'gradient' | 'first' | 'second';
 
 export type NativeModel = {
-	/** `trained`: has a gradient and moments. */
-	parameters(): {name: string; rows: number; columns: number; decay: boolean; trained: boolean}[];
+	/** `trained`: has a gradient and so many moments, one or two. */
+	parameters(): {
+		name: string;
+		rows: number;
+		columns: number;
+		decay: boolean;
+		trained: boolean;
+		moments: number;
+	}[];
 	/** Refuses values that are not finite by the name of their tensor. */
 	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<void>;
 	write(part: ParameterPart, name: string, row: number, values: Float32Array): void;
@@ -108,7 +115,8 @@ export type NativeModel = {
 		embeddings: Float32Array,
 		canceller?: Canceller,
 	): Promise<number>;
-	prepareTraining(frozen: readonly string[]): Promise<void>;
+	/** Without `second` only lion can update. Default true. */
+	prepareTraining(frozen: readonly string[], second?: boolean): Promise<void>;
 	forward(
 		batch: PackedBatch,
 		settings: PassSettings,

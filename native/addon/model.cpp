@@ -114,7 +114,7 @@ void ModelHandle::queue(Info info, std::function<void(const Stream&)> work, Napi
   Environment::of(info.Env()).queue(lane_, std::move(job));
 }
 
-// parameters(): [{name, rows, columns, decay, trained}]
+// parameters(): [{name, rows, columns, decay, trained, moments}]
 Napi::Value ModelHandle::parameters(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto& all = core("parameters")->parameters.all();
@@ -127,6 +127,7 @@ Napi::Value ModelHandle::parameters(Info info) {
       entry.Set("columns", double(p.cols));
       entry.Set("decay", p.decay);
       entry.Set("trained", !p.gradient.empty());
+      entry.Set("moments", (p.first.empty() ? 0 : 1) + (p.second.empty() ? 0 : 1));
       list.Set(index++, entry);
     }
     return list;
@@ -282,14 +283,15 @@ Napi::Value ModelHandle::encode(Info info) {
   });
 }
 
-// prepareTraining([names of frozen parameters])
+// prepareTraining([names of frozen parameters], whether second moments are wanted: true)
 Napi::Value ModelHandle::prepare_training(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("prepareTraining");
     std::vector<std::string> names;
     inbatch::read(Reading{"frozen", nullptr}, info[0], names);
     for (const std::string& name : names) model->parameters.find(name);
-    model->parameters.prepare_training({names.begin(), names.end()});
+    const bool second = info[1].IsUndefined() || argument<bool>("second", info[1]);
+    model->parameters.prepare_training({names.begin(), names.end()}, second);
     auto job = std::make_unique<Job>();
     job->work = [model](const Stream& stream) {
       model->parameters.zero_moments(stream);

@@ -64,6 +64,11 @@ double update(const Stream& stream, Parameters& parameters, const OptimizerSetti
   const auto& factors = settings.factors;
   expect(factors.empty() || factors.size() == parameters.all().size(), "update",
          "expected a factor for each parameter, got " + std::to_string(factors.size()));
+  for (const Parameter& p : parameters.all()) {
+    const bool complete = !p.trainable || !p.second.empty();
+    expect(complete || settings.optimizer == Optimizer::Lion, "update",
+           "expected training prepared with second moments, got one without");
+  }
   const double norm = norm_of(stream, parameters, extras);
   if (!std::isfinite(norm)) return norm;
   const double scale = settings.clip > 0 ? std::min(1.0, settings.clip / (norm + 1e-6)) : 1;

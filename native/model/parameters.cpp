@@ -66,17 +66,18 @@ void Parameters::allocate() {
   }
 }
 
-void Parameters::prepare_training(const std::unordered_set<std::string>& frozen) {
+void Parameters::prepare_training(const std::unordered_set<std::string>& frozen, bool second) {
   int64_t packed = 0;
   for (const Parameter& p : all_) packed += p.linear ? packed_size(p.cols, p.rows) : 0;
   packed_transposed_.allocate(packed);
-  for (Flat* flat : {&gradients_, &first_, &second_}) flat->allocate(size_);
+  for (Flat* flat : {&gradients_, &first_}) flat->allocate(size_);
+  if (second) second_.allocate(size_);
   int64_t at = 0;
   for (Parameter& p : all_) {
     p.trainable = !frozen.count(p.name);
     p.gradient = p.trainable ? gradients_.view(p.at, p.rows, p.cols) : Tensor{};
     p.first = p.trainable ? first_.view(p.at, p.rows, p.cols) : Tensor{};
-    p.second = p.trainable ? second_.view(p.at, p.rows, p.cols) : Tensor{};
+    p.second = p.trainable && second ? second_.view(p.at, p.rows, p.cols) : Tensor{};
     if (!p.linear) continue;
     p.packed_transposed = packed_transposed_.view(at, panels_of(p.cols), kPanel * p.rows);
     at += packed_size(p.cols, p.rows);
@@ -129,7 +130,9 @@ void Parameters::read(const Stream& stream, const Parameter& p, int64_t row, Ten
 void Parameters::zero_gradients(const Stream& stream) { zero(stream, gradients_); }
 
 void Parameters::zero_moments(const Stream& stream) {
-  for (const Flat* flat : {&first_, &second_}) zero(stream, *flat);
+  for (const Flat* flat : {&first_, &second_}) {
+    if (!flat->empty()) zero(stream, *flat);
+  }
 }
 
 void Parameters::zero(const Stream& stream, const Flat& flat) const {

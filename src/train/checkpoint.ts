@@ -230,8 +230,8 @@ function momentsOf(
 	return model.core
 		.parameters()
 		.filter(({trained}) => trained)
-		.flatMap(({name, rows, columns}) =>
-			(['first', 'second'] as const).map(part => ({
+		.flatMap(({name, rows, columns, moments}) =>
+			(['first', 'second'] as const).slice(0, moments).map(part => ({
 				part,
 				name,
 				shape: [rows, columns] as [number, number],

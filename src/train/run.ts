@@ -118,7 +118,8 @@ export async function prepareRun(
 		}
 		const schedule = scheduleOf({...settings, steps: course.steps, width: model.width});
 		const names = model.core.parameters().map(({name}) => name);
-		await model.core.prepareTraining(frozenParameters(settings.freeze, names));
+		const frozen = frozenParameters(settings.freeze, names);
+		await model.core.prepareTraining(frozen, settings.optimizer !== 'lion');
 		const parameters = new LossParameters(model.computing.native, loss, {
 			width: model.width,
 			seed: settings.seed,

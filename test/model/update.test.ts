@@ -164,3 +164,19 @@ test('refuses factors of another number than there are parameters', async () => 
 		'update: expected a factor for each parameter, got 1',
 	);
 });
+
+test('does without second moments where Lion is all that updates', async () => {
+	const {model} = await prepare();
+	await model.core.update({...settings, optimizer: 'lion'}, []);
+	const bare = await tinyModel(spec);
+	await bare.core.prepareTraining([], false);
+	expect(new Set(bare.core.parameters().map(({moments}) => moments))).toEqual(new Set([1]));
+	const {rows, columns} = embeddingsOf(bare, batch);
+	await gradients(bare, [{batch, gradient: randomMatrix(rows, columns, normals(2))}]);
+	await expect(bare.core.update(settings, [])).rejects.toThrow(
+		'update: expected training prepared with second moments, got one without',
+	);
+	await bare.core.update({...settings, optimizer: 'lion'}, []);
+	const [with2, without] = [await weightsOf(model), await weightsOf(bare)];
+	for (const [name, weight] of with2) expectSameBits(weight, without.get(name)!);
+});

@@ -2,6 +2,7 @@
 
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
+import {readSafetensorsHeader} from '../../dist/files/safetensors.js';
 import {rateFactors} from '../../dist/train/rates.js';
 import {type TrainOptions, train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
@@ -60,6 +61,15 @@ test('a rate of 0 leaves weights where they are', async () => {
 	const after = await hashesOf(model);
 	const kept = [...before.keys()].filter(name => before.get(name) === after.get(name));
 	expect(kept).toEqual([...before.keys()].filter(name => name.startsWith('blocks.1.')));
+});
+
+test('a checkpoint of Lion has one moment of each weight', async () => {
+	await train(await loadTiny(), {...quick, optimizer: 'lion', output: at('one')});
+	const path = join(at('one'), 'checkpoints', 'step-3', 'trainer', 'moments.safetensors');
+	const {tensors} = await readSafetensorsHeader(path);
+	const model = await loadTiny();
+	const expected = model.core.parameters().map(({name}) => `first.${name}`);
+	expect([...tensors.keys()].sort()).toEqual(expected.sort());
 });
 
 const options: Partial<TrainOptions>[] = [
