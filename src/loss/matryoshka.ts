@@ -10,7 +10,7 @@ import {numbersOption, type Settled, settled, switchOption, wordOption} from './
 const reductions = ['sum', 'mean'] as const;
 
 export type MatryoshkaOptions = {
-	/** How many leading columns each term sees; the width of the model is one only when it is named. */
+	/** How many leading columns each term sees; the whole width counts only when it is named. */
 	widths: number | readonly number[];
 	/** What the loss at each width counts, in the order of the widths. Default 1 each. */
 	weights?: number | readonly number[];

@@ -35,7 +35,7 @@ export type StepMetrics = {
 export type EvaluationMetrics = {
 	step: number;
 	evaluation: Record<string, Record<string, number>>;
-	/** With --patience: evaluations without a rise of the metric, and whether they end the run here. */
+	/** With --patience: evaluations without a rise, and whether they end the run here. */
 	waited?: number;
 	stopped?: boolean;
 };

@@ -21,7 +21,7 @@ type Shape = {
 	knows: readonly (keyof ShapeOptions)[];
 	/** The factor after warm-up at update k, from the phases. */
 	factor: (update: number, phases: Phases) => number;
-	/** The factor during warm-up, up to the update that ends it. Default: rising by k / warm-up before its end. */
+	/** The factor while it rises, then nothing. Default: k / warm-up. */
 	rise?: (update: number, phases: Phases) => number | undefined;
 };
 
@@ -98,7 +98,7 @@ export type ShapeOptions = {
 	decaySteps?: number | undefined;
 	/** Updates at the smallest rate, at the end. Default 0. */
 	constantSteps?: number | undefined;
-	/** Updates after which an inverse square root has fallen by its square root. Default the warm-up, or 10000. */
+	/** Updates after which an inverse square root is at 0.7. Default the warm-up, or 10000. */
 	timescale?: number | undefined;
 };
 
@@ -116,12 +116,12 @@ export type ScheduleOptions = ShapeOptions & {
 };
 
 /**
-The factor of the base rate at update k, counted from 0: rising by k / warm-up, then by its shape. With
-warm-up the first factor is 0, but for noam, wsd, which rises from its smallest rate, and, without a
+The factor of the base rate at update k, counted from 0: rising by k / warm-up, then by its shape.
+With warm-up the first factor is 0, but for noam, wsd, which rises from its smallest rate, and, without a
 constant end, cosine-annealing.
 
-A warm-up given in steps that leaves no step for the rate itself is refused, and so is any phase that
-does not fit; a share is rounded up, but leaves at least one step.
+A warm-up given in steps that leaves no step for the rate itself is refused, and so is any phase
+that does not fit; a share is rounded up, but leaves at least one step.
 */
 export function scheduleOf(options: ScheduleOptions): (update: number) => number {
 	const shape: Shape = shapes[options.schedule];

@@ -135,7 +135,7 @@ void adamw(const AdamStep& p) {
   }
 }
 
-// The sign as a number: of anything but 0 it is the number over its magnitude, which divides evenly.
+// The sign of anything but 0 is the number over its magnitude, which divides evenly.
 void lion(const LionStep& p) {
   const Lanes keep = all(p.keep), rate = all(p.rate), scale = all(p.gradient_scale);
   const Lanes beta1 = all(p.beta1), rest1 = all(p.rest1);
