@@ -8,6 +8,7 @@ import {layerConfig} from './dense-config.js';
 import type {ModelFolder} from './folder.js';
 import {outerConfig} from './outer-config.js';
 import {poolingConfig} from './pooling-config.js';
+import {spelledAs} from './spelled-json.js';
 import {staticPlace} from './static-folder.js';
 
 /** Writes everything but weights and card into a folder that exists. */
@@ -48,7 +49,9 @@ async function writeTransformer(folder: ModelFolder, target: string): Promise<Mo
 		model_max_length: maxLength,
 		...(isSaid && {truncation_side: truncationSide}),
 	});
-	await writeJson(join(target, 'config.json'), withType(config));
+	const original = await readFile(join(transformer, 'config.json'), 'utf8');
+	const spelled = spelledAs(original.replace(/^\uFEFF/, ''), withType(config));
+	await writeFile(join(target, 'config.json'), `${spelled}\n`);
 	await writeJson(join(target, 'sentence_bert_config.json'), {
 		max_seq_length: maxLength,
 		do_lower_case: lowerCase,
