@@ -1,5 +1,6 @@
 // npm run prebuilds: writes prebuilds/<platform>-<arch>/inbatch.<libc>.node, the binary that is
-// published. Refuses one that needs a newer glibc than the README promises.
+// published. Refuses one that needs a newer C or C++ library than the systems have that the README
+// promises: Debian 12, Ubuntu 22.04 and RHEL 9.
 
 import {spawnSync} from 'node:child_process';
 import {readFileSync} from 'node:fs';
@@ -8,8 +9,8 @@ import {ensureBuilt, start} from './build.mjs';
 import {filesBelow, root} from './freshness.mjs';
 import {BuildError} from './toolchain.mjs';
 
-/** The minor number of glibc 2 in Debian 12, Ubuntu 22.04 and RHEL 9 that may be needed at most. */
-export const newestGlibc = 34;
+/** The newest version of the symbols of each library that may be asked for. */
+export const newestVersions = {GLIBC: '2.34', GLIBCXX: '3.4.29'};
 
 await start(import.meta.url, () => {
 	ensureBuilt();
@@ -21,18 +22,28 @@ await start(import.meta.url, () => {
 	);
 	if (status !== 0) throw new BuildError('prebuilds: prebuildify failed; its messages stand above');
 	for (const file of filesBelow('prebuilds')) {
-		const glibc = glibcOf(readFileSync(join(root, file), 'latin1'));
-		if (glibc > newestGlibc) {
-			throw new BuildError(
-				`prebuilds: expected ${file} to need at most glibc 2.${newestGlibc}, got 2.${glibc}; build on an older system`,
-			);
+		const binary = readFileSync(join(root, file), 'latin1');
+		for (const [library, newest] of Object.entries(newestVersions)) {
+			const version = versionOf(binary, library);
+			if (isNewer(version, newest)) {
+				throw new BuildError(
+					`prebuilds: expected ${file} to need at most ${library} ${newest}, got ${version}; build on an older system`,
+				);
+			}
+			console.error(`prebuilds: ${file} (${library} ${version})`);
 		}
-		console.error(`prebuilds: ${file} (glibc 2.${glibc})`);
 	}
 	return 0;
 });
 
-/** The minor number of the newest glibc 2 whose symbols a binary asks for. */
-export function glibcOf(binary) {
-	return Math.max(0, ...[...binary.matchAll(/GLIBC_2\.(\d+)/g)].map(match => Number(match[1])));
+/** The newest version of a library whose symbols a binary asks for. */
+export function versionOf(binary, library) {
+	const found = binary.match(new RegExp(`\\b${library}_\\d+(\\.\\d+)+`, 'g')) ?? [];
+	const versions = found.map(text => text.slice(library.length + 1));
+	return versions.reduce((newest, version) => (isNewer(version, newest) ? version : newest), '0');
+}
+
+/** Whether a version as 3.4.29 is above another. */
+export function isNewer(version, other) {
+	return version.localeCompare(other, 'en', {numeric: true}) > 0;
 }

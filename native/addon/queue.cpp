@@ -11,6 +11,16 @@
 namespace inbatch {
 namespace {
 
+// Of condition_variable, wait() without a time is of libstdc++ 12, and RHEL 9 has 11; a static one
+// asks for a glibc that it has not either.
+constexpr auto kForever = std::chrono::hours(24);
+
+template <class Ready>
+void wait_for(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, Ready ready) {
+  while (!changed.wait_for(lock, kForever, ready)) {
+  }
+}
+
 // A turn of work that cannot stop half-way; what takes less leaves the device to its lane.
 constexpr double kTurn = 0.02;
 
@@ -96,7 +106,7 @@ void Engine::loop() {
     std::unique_ptr<Job> job;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return !jobs_.empty(); });
+      wait_for(changed_, lock, [&] { return !jobs_.empty(); });
       const auto next = next_job();
       job = std::move(*next);
       jobs_.erase(next);
@@ -150,7 +160,7 @@ void Engine::drain(Environment* environment) {
     if (job->environment == environment) job->cancelled->store(true);
   }
   if (serving_ == environment) serving_flag_->store(true);
-  changed_.wait(lock, [&] {
+  wait_for(changed_, lock, [&] {
     const bool queued = std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& job) {
       return job->environment == environment;
     });
