@@ -41,9 +41,9 @@ struct Embedding {
   void forward(const Pass& pass, Tensor y, Saved& saved) const {
     const Tensor rows = projection ? pass.kept(y.rows, tokens->cols) : y;
     const Tensor x = norm ? pass.kept(y.rows, tokens->cols) : rows;
-    pass.run(EmbedForward{position_offset, padding, scale, pass.batch.ids, pass.batch.offsets, tokens->value,
-                          positions ? positions->value : Tensor{}, types ? types->value : Tensor{},
-                          x});
+    pass.run(EmbedForward{position_offset, padding, scale, pass.batch.ids, pass.batch.offsets,
+                          tokens->value, positions ? positions->value : Tensor{},
+                          types ? types->value : Tensor{}, x});
     if (norm) norm->forward(pass, x, {}, rows, saved.norm);
     pass.drop(rows, 0);
     if (!projection) return;
@@ -62,8 +62,8 @@ struct Embedding {
     }
     pass.drop(drows, 0);
     if (norm) norm->backward(pass, drows, drows, saved.norm);
-    pass.run(EmbedBackward{position_offset, padding, scale, pass.batch.ids, pass.batch.offsets, drows,
-                           tokens->gradient, positions ? positions->gradient : Tensor{},
+    pass.run(EmbedBackward{position_offset, padding, scale, pass.batch.ids, pass.batch.offsets,
+                           drows, tokens->gradient, positions ? positions->gradient : Tensor{},
                            types ? types->gradient : Tensor{}});
   }
 };

@@ -38,7 +38,8 @@ struct EmbedForward {
     expect_type(name, "ids", ids, Type::I32);
     expect_type(name, "offsets", offsets, Type::I32);
     expect(offsets.size() > 0, name, "expected offsets of at least 1 element, got 0");
-    expect(padding < 0 || position_offset > 0, name, "expected a row before that of the first token");
+    expect(padding < 0 || position_offset > 0, name,
+           "expected a row before that of the first token");
     if (!positions.empty()) expect_columns(name, "positions", positions, x.cols);
     if (!types.empty()) expect_columns(name, "types", types, x.cols);
   }
@@ -73,7 +74,8 @@ struct EmbedBackward {
   void check() const {
     expect_rows(name, "dx", dx, ids.size());
     expect(offsets.size() > 0, name, "expected offsets of at least 1 element, got 0");
-    expect(padding < 0 || position_offset > 0, name, "expected a row before that of the first token");
+    expect(padding < 0 || position_offset > 0, name,
+           "expected a row before that of the first token");
     if (!dtokens.empty()) expect_columns(name, "dtokens", dtokens, dx.cols);
     if (!dpositions.empty()) expect_columns(name, "dpositions", dpositions, dx.cols);
     if (!dtypes.empty()) expect_columns(name, "dtypes", dtypes, dx.cols);

@@ -17,7 +17,8 @@ test('numbers keep their spelling where they are the same', () => {
 	const spelled = spelledAs(text, value);
 	expect(JSON.parse(spelled)).toEqual(value);
 	expect(spelled.replace(/\s+/g, ' ')).toBe(
-		'{ "a": 2.0, "b": [ 1e-05, -3, { "c": 0.0 } ], "d": "1.0 \\" 2.0", "e": 5, "f": 0, "2.0": 1E2, "g": 1 }',
+		'{ "a": 2.0, "b": [ 1e-05, -3, { "c": 0.0 } ], "d": "1.0 \\" 2.0", "e": 5, "f": 0, ' +
+			'"2.0": 1E2, "g": 1 }',
 	);
 });
 
