@@ -6,10 +6,10 @@ import {below, type Random, randomOf, sample} from './random.js';
 
 export interface ChoiceOptions {
 	/**
-	The first positive, one at random, each in a row of its own, or the one that its teacher scores
+	The first positive, one at random, each in a row of its own, all in one row, or the one that its teacher scores
 	highest, which is the only one that such a record has (`ParseRule.byTeacher`).
 	*/
-	positives?: 'first' | 'random' | 'each' | 'teacher' | undefined;
+	positives?: 'first' | 'random' | 'each' | 'all' | 'teacher' | undefined;
 	/** Hard negatives of a row. */
 	negatives?: number | 'all' | undefined;
 	negativeChoice?: 'first' | 'random' | undefined;

@@ -19,6 +19,8 @@ export interface RowTexts {
 	query: string;
 	/** Missing where a row is a text alone. */
 	positive?: string;
+	/** Further positives of the row, where it takes all of its record. */
+	morePositives?: readonly string[];
 	negatives: string[];
 	/** The prompt that the record brings for its query. */
 	prompt?: string;
@@ -101,7 +103,9 @@ export class Rows {
 	hashes(row: number, {positive, negatives}: Choice): number[] {
 		const record = this.record(row);
 		const firstNegative = 1 + this.#dataset.positiveCount(record);
-		const own = firstNegative === 1 ? [] : [1 + positive];
+		const taken = firstNegative === 1 ? [] : [1 + positive];
+		const all = Array.from({length: firstNegative - 1}, (_, n) => 1 + n);
+		const own = this.#rule.positives === 'all' ? all : taken;
 		const texts = [0, ...own, ...negatives.map(negative => firstNegative + negative)];
 		return texts.map(text => this.#dataset.textHash(record, text));
 	}
@@ -121,7 +125,8 @@ export class Rows {
 		for (const [n, row] of wanted.entries()) {
 			if (n % 64 === 0) await giveTurn(signal);
 			const set = this.#dataset.setOf(this.record(row));
-			texts.push(textsOf(records[n]!, this.choose(row, epoch)!, set));
+			const isAll = this.#rule.positives === 'all';
+			texts.push(textsOf(records[n]!, this.choose(row, epoch)!, {set, isAll}));
 		}
 
 		return texts;
@@ -133,7 +138,11 @@ export class Rows {
 	}
 }
 
-function textsOf(record: TrainingRecord, {positive, negatives}: Choice, set: number): RowTexts {
+function textsOf(
+	record: TrainingRecord,
+	{positive, negatives}: Choice,
+	{set, isAll}: {set: number; isAll: boolean},
+): RowTexts {
 	const {query, prompt, label, negativeScores, teacherRow, queryId} = record;
 	const {positives, positiveIds, negativeIds} = record;
 	const positiveId = positiveIds?.[positive];
@@ -142,6 +151,7 @@ function textsOf(record: TrainingRecord, {positive, negatives}: Choice, set: num
 	return {
 		query,
 		...(own !== undefined && {positive: own}),
+		...(isAll && {morePositives: positives.slice(1)}),
 		negatives: negatives.map(negative => record.negatives[negative]!),
 		...(prompt !== undefined && {prompt}),
 		...(label !== undefined && {label}),

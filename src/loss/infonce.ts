@@ -46,13 +46,19 @@ export function inBatch(
 	groups: readonly (readonly Direction[])[],
 	{taken = [], ...needs}: LossNeeds & {taken?: readonly (keyof InfoNceOptions)[]},
 ): Loss {
-	const {learnTemperature, temperature, queue, mask} = settings;
+	const {learnTemperature, temperature, queue, mask, directions} = settings;
+	const isSeveral = !taken.includes('positives') && directions.every(each => each[0] === 'q');
 	const parameters = learnTemperature ? [{name: 'temperature', value: temperature}] : [];
 	const known = mask.some(rule => rule !== 'margin' && rule !== 'guide');
 	const facts = {
 		parameters,
 		options: recordOf(settings, taken),
-		needs: {...needs, ...(known && {known}), ...(mask.includes('guide') && {guide: true})},
+		needs: {
+			...needs,
+			...(isSeveral && {positives: 'several' as const}),
+			...(known && {known}),
+			...(mask.includes('guide') && {guide: true}),
+		},
 		...(queue > 0 && {queue}),
 	};
 	return defineLoss(name, facts, (ops, inputs) => inBatchLoss(ops, settings, groups, inputs));

@@ -106,6 +106,8 @@ export type LossNeeds = {
 	readonly row?: 'pair' | 'text';
 	/** Whether a text alone is encoded twice, under two dropouts: as query and as positive. Default 1. */
 	readonly views?: 1 | 2;
+	/** Whether a row may have several positives, which the loss takes together. Default one. */
+	readonly positives?: 'one' | 'several';
 	/** Hard negatives of a row: at least one, exactly one, or none. Default: any number. */
 	readonly negatives?: 'some' | 'one' | 'none';
 	/** A label; optional for all rows together, or for those with negatives. */

@@ -23,7 +23,8 @@ export type Chunk = {first: number; count: number; packed: PackedBatch & {texts:
 
 export type TrainingBatch = {
 	rows: number;
-	/** Where the negatives of each row begin, and one more: rows + 1. */
+	/** Where the positives and the negatives of each row begin, and one more: rows + 1. */
+	positiveOffsets: Int32Array;
 	negativeOffsets: Int32Array;
 	texts: number;
 	tokens: number;
@@ -59,7 +60,10 @@ export async function packBatch(
 	);
 	return {
 		rows: rows.length,
-		negativeOffsets: negativeOffsetsOf(rows),
+		positiveOffsets: offsetsOf(rows, row =>
+			rules.views === 2 || row.positive !== undefined ? 1 + (row.morePositives?.length ?? 0) : 0,
+		),
+		negativeOffsets: offsetsOf(rows, row => row.negatives.length),
 		texts: queries.length + documents.length,
 		tokens: ids.length,
 		chunks: chunksOf({ids, offsets, ...(skip && {skip})}, rules.chunkTokens),
@@ -86,6 +90,7 @@ async function textsOf(
 		queries.push(prepare(row.prompt ?? queryPrompt, row.query));
 		if (views === 2) positives.push(queries.at(-1)!);
 		else if (row.positive !== undefined) positives.push(prepare(documentPrompt, row.positive));
+		for (const text of row.morePositives ?? []) positives.push(prepare(documentPrompt, text));
 		for (const text of row.negatives) negatives.push(prepare(documentPrompt, text));
 	}
 	return {queries, documents: [...positives, ...negatives]};
@@ -109,9 +114,9 @@ async function skipsOf(
 	return skips;
 }
 
-function negativeOffsetsOf(rows: readonly RowTexts[]): Int32Array {
+function offsetsOf(rows: readonly RowTexts[], count: (row: RowTexts) => number): Int32Array {
 	const offsets = new Int32Array(rows.length + 1);
-	for (const [n, row] of rows.entries()) offsets[n + 1] = offsets[n]! + row.negatives.length;
+	for (const [n, row] of rows.entries()) offsets[n + 1] = offsets[n]! + count(row);
 	return offsets;
 }
 

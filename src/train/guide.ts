@@ -43,7 +43,7 @@ export class Guide {
 		const negatives = rows.flatMap(row => row.negatives);
 		const columns = [
 			{texts: rows.map(row => row.query), promptText: query},
-			{texts: rows.map(row => row.positive ?? row.query), promptText: document},
+			{texts: rows.flatMap(positivesOf), promptText: document},
 			...(negatives.length > 0 ? [{texts: negatives, promptText: document}] : []),
 		];
 		const vectors: Float32Array[] = [];
@@ -56,4 +56,9 @@ export class Guide {
 	async dispose(): Promise<void> {
 		await this.#model.dispose();
 	}
+}
+
+/** A text alone is its own positive. */
+function positivesOf({query, positive = query, morePositives = []}: RowTexts): string[] {
+	return [positive, ...morePositives];
 }

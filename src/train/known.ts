@@ -30,6 +30,10 @@ export async function knownOf(
 		queries.push(queryId === undefined ? textHash(query) : idHash(queryId));
 		texts[1]!.push(textHash(positive));
 		documents[0]!.push(documentHash(positive, positiveId));
+		for (const [at, text] of (row.morePositives ?? []).entries()) {
+			texts[1]!.push(textHash(text));
+			documents[0]!.push(documentHash(text, row.positiveIds?.[at + 1]));
+		}
 		for (const [at, text] of negatives.entries()) {
 			texts[2]!.push(textHash(text));
 			documents[1]!.push(documentHash(text, negativeIds?.[at]));

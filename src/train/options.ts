@@ -82,7 +82,7 @@ export const trainSchema = z.object({
 		.describe('hard negatives of a row'),
 	negativeChoice: z.enum(['first', 'random']).default('first').describe('which negatives'),
 	positives: z
-		.enum(['first', 'random', 'each', 'teacher'])
+		.enum(['first', 'random', 'each', 'all', 'teacher'])
 		.default('first')
 		.describe('which positives; teacher: of all texts the one of the highest score'),
 	resample: z

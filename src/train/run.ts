@@ -92,6 +92,11 @@ export async function prepareRun(
 	}
 	expectPatience(settings, deciding !== undefined);
 	const rules = rulesOf(model, settings, loss);
+	if (settings.positives === 'all' && loss.needs?.positives !== 'several') {
+		const expected =
+			'expected all only with a loss that takes several, as infonce without dq and dd';
+		throw new EngineError('OPTION_CONFLICT', `positives: ${expected}, got ${loss.name}`);
+	}
 	const judgements = await judgementsFor(loss, settings, signal);
 	const {needs = {}} = loss;
 	expectWidth(loss, model.width);

@@ -199,16 +199,20 @@ class Step {
 		return this.#tape.own(this.#embeddings.slice(first, count));
 	}
 
-	/** Query, positive and, when there are any, the ragged negatives; or the texts alone. */
+	/**
+	Query, positives, of which a row may have several, and, when there are any, the ragged negatives; or
+	the texts alone.
+	*/
 	#columns(): Column[] {
-		const {rows, texts, negativeOffsets} = this.#batch;
+		const {rows, texts, positiveOffsets, negativeOffsets} = this.#batch;
+		const positives = positiveOffsets[rows]!;
+		const first = rows + positives;
 		const slice = (begin: number, count: number): Variable =>
 			this.#tape.variable(this.#tape.own(this.#embeddings.slice(begin, count)));
 		const columns: Column[] = [slice(0, rows)];
-		if (texts > rows) columns.push(slice(rows, rows));
-		if (texts > 2 * rows) {
-			columns.push(columnOf(slice(2 * rows, texts - 2 * rows), rows, negativeOffsets));
-		}
+		if (positives === rows) columns.push(slice(rows, rows));
+		else if (positives > 0) columns.push(columnOf(slice(rows, positives), rows, positiveOffsets));
+		if (texts > first) columns.push(columnOf(slice(first, texts - first), rows, negativeOffsets));
 		return columns;
 	}
 
@@ -244,7 +248,10 @@ class Step {
 		if (!positive) return {positiveCosine: null, negativeCosine: null};
 		const ops = operationsOf(this.#tape);
 		const unit = ops.normalizeRows(query!);
-		const near = ops.mean(ops.rowDots(unit, ops.normalizeRows(positive)));
+		const owners = columns[1]!.offsets && ownersOf(columns[1]!);
+		const near = ops.mean(
+			ops.rowDots(owners ? ops.gatherRows(unit, owners) : unit, ops.normalizeRows(positive)),
+		);
 		if (!negative) return {positiveCosine: (await this.#tape.read(near))[0]!, negativeCosine: null};
 		const own = ops.gatherRows(unit, ownersOf(columns[2]!));
 		const far = ops.mean(ops.rowDots(own, ops.normalizeRows(negative)));

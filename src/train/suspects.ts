@@ -49,15 +49,15 @@ export class Suspects {
 		const negatives = rows.flatMap(row =>
 			row.negatives.map((text, n) => ({text, id: row.negativeIds?.[n]})),
 		);
+		const own = rows.flatMap(({query, positive = query, positiveId, ...row}) => [
+			{text: positive, id: positiveId},
+			...(row.morePositives ?? []).map((text, n) => ({text, id: row.positiveIds?.[n + 1]})),
+		]);
 		for (const [n, {query, positive = query, queryId}] of rows.entries()) {
 			const column = pairs[2 * n]!;
 			const score = pairs[2 * n + 1]!;
 			if (column < 0 || (column >= positives && column < positives + earlier)) continue;
-			const other = rows[column];
-			const found =
-				column < positives
-					? {text: other!.positive ?? other!.query, id: other!.positiveId}
-					: negatives[column - positives - earlier]!;
+			const found = column < positives ? own[column]! : negatives[column - positives - earlier]!;
 			this.#keep({
 				score,
 				step,
