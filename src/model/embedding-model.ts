@@ -119,6 +119,7 @@ export class EmbeddingModel {
 	one by the name `builtin`. A folder that is there wins over an id.
 	*/
 	static async load(source: string, options: LoadOptions = {}): Promise<EmbeddingModel> {
+		if (typeof source !== 'string') throw badType('model', 'a path, an id or builtin', source);
 		expectKnown('load', options, loadOptions);
 		options.signal?.throwIfAborted();
 		const {path, warnings} = await locateModel(source, options);
@@ -150,13 +151,11 @@ export class EmbeddingModel {
 	async encode(texts: string | readonly string[], options: EncodeOptions = {}): Promise<Encoded> {
 		const list = typeof texts === 'string' ? [texts] : texts;
 		if (!Array.isArray(list)) {
-			throw new EngineError(
-				'OPTION_TYPE',
-				`texts: expected a text or an array, got ${kindOf(list)}`,
-			);
+			throw badType('texts', 'a text or an array', list);
 		}
+		const given = this.#settings(options);
 		const {signal, onProgress} = options;
-		const settings = {...this.#settings(options), signal, onProgress};
+		const settings = {...given, signal, onProgress};
 		const {core, tokenizer} = this;
 		const {lowerCase, addSpecialTokens} = this.folder;
 		return this.working(async () => {
@@ -218,7 +217,9 @@ export class EmbeddingModel {
 			throw new EngineError('OPTION_CONFLICT', 'prompt: expected a name or a text, got both');
 		}
 		const name = prompt ?? (promptText === undefined ? this.folder.defaultPrompt : null);
-		const found = promptText ?? (name === null ? '' : this.prompts[name]);
+		const named = (given: string) =>
+			Object.hasOwn(this.prompts, given) ? this.prompts[given] : undefined;
+		const found = promptText ?? (name === null ? '' : named(name));
 		if (found === undefined) {
 			const known = Object.keys(this.prompts).join(', ') || 'none';
 			throw new EngineError(
@@ -239,6 +240,7 @@ export class EmbeddingModel {
 	#settings(options: EncodeOptions) {
 		expectKnown('encode', options, encodeOptions);
 		const {dimensions = this.dimensions, normalize = this.folder.spec.head.normalize} = options;
+		if (typeof normalize !== 'boolean') throw badType('normalize', 'true or false', normalize);
 		const {maxLength = this.maxLength, batchTokens = defaultBatchTokens} = options;
 		expectWhole('dimensions', dimensions, this.width);
 		expectWhole('batch-tokens', batchTokens, 2 ** 26);
@@ -287,9 +289,27 @@ const encodeOptions = [
 ] as const satisfies (keyof EncodeOptions)[];
 
 /** Refuses an option that would be ignored. */
-function expectKnown(where: string, options: object, known: readonly string[]): void {
+function expectKnown(
+	where: string,
+	options: {signal?: unknown; onProgress?: unknown},
+	known: readonly string[],
+): void {
+	if (typeof options !== 'object' || options === null) {
+		throw badType(`${where}: options`, 'an object', options);
+	}
 	const stranger = Object.keys(options).find(key => !known.includes(key));
 	if (stranger !== undefined) throw unknownOption(`${where}: ${stranger}`, stranger, known);
+	const {signal, onProgress} = options;
+	if (signal !== undefined && !(signal instanceof AbortSignal)) {
+		throw badType(`${where}: signal`, 'an AbortSignal', signal);
+	}
+	if (onProgress !== undefined && typeof onProgress !== 'function') {
+		throw badType(`${where}: onProgress`, 'a function', onProgress);
+	}
+}
+
+function badType(place: string, expected: string, got: unknown): EngineError {
+	return new EngineError('OPTION_TYPE', `${place}: expected ${expected}, got ${kindOf(got)}`);
 }
 
 function expectWhole(name: string, value: number, most: number): void {

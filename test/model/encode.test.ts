@@ -3,7 +3,7 @@
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {describe, expect, test} from 'vitest';
-import type {EncodeOptions} from '../../dist/model/embedding-model.js';
+import {EmbeddingModel, type EncodeOptions} from '../../dist/model/embedding-model.js';
 import {train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
 import {longestStretch} from '../support/main-thread.js';
@@ -87,6 +87,26 @@ describe('encode', () => {
 	] as const)('refuses %j', async (options, code, message) => {
 		const refused = (await load(path)).encode(texts, options);
 		await expect(refused).rejects.toMatchObject({code, message: expect.stringMatching(message)});
+	});
+
+	test('refuses options of another type, and names that only the language knows', async () => {
+		const model = await load(path);
+		const refused: [string, unknown][] = [
+			['encode: options: expected an object, got null', null],
+			['encode: signal: expected an AbortSignal, got an object', {signal: {}}],
+			['encode: onProgress: expected a function, got a number', {onProgress: 7}],
+			['normalize: expected true or false, got a string', {normalize: 'x'}],
+			["prompt: expected one of the model's (none), got constructor", {prompt: 'constructor'}],
+			["prompt: expected one of the model's (none), got __proto__", {prompt: '__proto__'}],
+		];
+		for (const [message, options] of refused) {
+			const encoding = model.encode(['text'], options as EncodeOptions);
+			await expect(encoding, message).rejects.toMatchObject({name: 'EngineError', message});
+		}
+		for (const source of [undefined, null, 7, new URL('file:///tmp')]) {
+			const loading = EmbeddingModel.load(source as unknown as string);
+			await expect(loading).rejects.toMatchObject({code: 'OPTION_TYPE'});
+		}
 	});
 
 	test('refuses what is no text, naming its place', async () => {
