@@ -93,7 +93,7 @@ test('Each positive has a row of its own, with the negatives of its record', asy
 	const rows = await rowsOf({positives: 'each'});
 	expect(rows.length).toBe(6);
 	expect(numbers(6).map(row => rows.record(row))).toEqual([0, 0, 1, 2, 2, 2]);
-	expect(await rows.read([5, 0, 1, 2], 0)).toEqual([
+	expect(await rows.read([5, 0, 1, 2], 0)).toMatchObject([
 		{query: 'q2', positive: 'p5', negatives: ['n2']},
 		{query: 'q0', positive: 'p0', negatives: ['n0', 'n1'], prompt: 'P: '},
 		{query: 'q0', positive: 'p1', negatives: ['n0', 'n1'], prompt: 'P: '},
