@@ -1,9 +1,11 @@
 // JSON in which no object names a key twice. JSON.parse keeps the last of them in silence, so two
 // readers of one file could see two different things.
 
+import {parseJsonText} from '../nesting.js';
+
 /** Parses JSON; throws a SyntaxError on anything that is not JSON and on a key given twice. */
 export function parseStrictJson(text: string): unknown {
-	const value: unknown = JSON.parse(text);
+	const value = parseJsonText(text);
 	const repeated = repeatedKey(text);
 	if (repeated !== undefined) throw new SyntaxError(`the key ${repeated} is given twice`);
 	return value;

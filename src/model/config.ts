@@ -3,7 +3,7 @@
 import {readFile, stat} from 'node:fs/promises';
 import {EngineError, kindOf} from '../errors.js';
 import {readFailure, systemCode} from '../files/failures.js';
-import {deepestNesting, isNestedTooDeeply} from '../nesting.js';
+import {deepestNesting, isNestedTooDeeply, parseJsonText} from '../nesting.js';
 import {decodeUtf8} from '../utf8.js';
 
 export type JsonObject = {[key: string]: unknown};
@@ -62,7 +62,7 @@ function parseJson(bytes: Buffer, path: string): unknown {
 	const text = decodeUtf8(bytes, path, {code: 'MODEL_CONFIG'});
 	let value: unknown;
 	try {
-		value = JSON.parse(text.replace(/^\uFEFF/, ''));
+		value = parseJsonText(text.replace(/^\uFEFF/, ''));
 	} catch (cause) {
 		const why = cause instanceof Error ? cause.message : String(cause);
 		throw new EngineError('MODEL_CONFIG', `${path}: expected JSON, got other text (${why})`, {

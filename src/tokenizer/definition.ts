@@ -2,6 +2,7 @@
 // Truncation and padding written there are not read; the caller decides the length.
 
 import {EngineError} from '../errors.js';
+import {parseJsonText} from '../nesting.js';
 import {decodeUtf8} from '../utf8.js';
 import type {TokenizerSource} from './files.js';
 import {
@@ -96,7 +97,7 @@ function decode({bytes, path}: TokenizerSource): string {
 
 function parse(text: string, path: string): unknown {
 	try {
-		return JSON.parse(text);
+		return parseJsonText(text);
 	} catch (cause) {
 		const reason = cause instanceof Error ? cause.message : String(cause);
 		throw new EngineError(

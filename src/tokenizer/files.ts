@@ -5,6 +5,7 @@
 import {access, type FileHandle, open, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {EngineError, kindOf} from '../errors.js';
+import {parseJsonText} from '../nesting.js';
 import {decodeUtf8} from '../utf8.js';
 import {invalid, isRecord, type JsonRecord} from './json.js';
 
@@ -143,7 +144,7 @@ async function readSettings(
 function parseRecord(text: string, path: string): JsonRecord {
 	let value: unknown;
 	try {
-		value = JSON.parse(text.replace(/^\uFEFF/, ''));
+		value = parseJsonText(text.replace(/^\uFEFF/, ''));
 	} catch (cause) {
 		const reason = cause instanceof Error ? cause.message : String(cause);
 		throw new EngineError(
