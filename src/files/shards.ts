@@ -5,6 +5,7 @@ import {readFile, stat, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {EngineError, kindOf} from '../errors.js';
 import {readFailure} from './failures.js';
+import {expectNoPipe} from './open.js';
 import {type TensorSource, type TensorTable, writeSafetensors} from './safetensors.js';
 import {type TensorEntry, tensorBytes} from './safetensors-header.js';
 import {parseStrictJson} from './strict-json.js';
@@ -54,6 +55,7 @@ function missingShard(path: string, shard: string, error: unknown): unknown {
 }
 
 async function readIndexText(path: string): Promise<string> {
+	await expectNoPipe(path);
 	try {
 		const {size} = await stat(path);
 		if (size <= longestIndex) return await readFile(path, 'utf8');

@@ -3,6 +3,7 @@
 import {readFile, stat} from 'node:fs/promises';
 import {EngineError, kindOf} from '../errors.js';
 import {readFailure, systemCode} from '../files/failures.js';
+import {expectNoPipe} from '../files/open.js';
 import {deepestNesting, isNestedTooDeeply, parseJsonText} from '../nesting.js';
 import {decodeUtf8} from '../utf8.js';
 
@@ -78,6 +79,7 @@ function parseJson(bytes: Buffer, path: string): unknown {
 const largestFile = 64 * 2 ** 20;
 
 async function readSmallFile(path: string): Promise<Buffer | undefined> {
+	await expectNoPipe(path);
 	try {
 		const {size} = await stat(path);
 		if (size <= largestFile) return await readFile(path);

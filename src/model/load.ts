@@ -83,8 +83,14 @@ function makeCore({path, spec}: ModelFolder, device: Device): NativeModel {
 	try {
 		return new (native().Model)(device.native, spec);
 	} catch (error) {
-		if (!(error instanceof EngineError) || error.code !== 'OP_INVALID') throw error;
-		const message = `${join(path, 'config.json')}: ${error.message}`;
+		const where = join(path, 'config.json');
+		const code = error instanceof EngineError ? error.code : undefined;
+		if (code === 'OUT_OF_MEMORY') {
+			const expected = 'expected sizes whose weights fit into memory, got larger ones';
+			throw new EngineError('OUT_OF_MEMORY', `${where}: ${expected}`, {cause: error});
+		}
+		if (code !== 'OP_INVALID') throw error;
+		const message = `${where}: ${(error as EngineError).message}`;
 		throw new EngineError('MODEL_CONFIG', message, {cause: error});
 	}
 }

@@ -3,6 +3,7 @@
 
 import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
+import {expectNoPipe} from '../files/open.js';
 import {type JsonObject, readJsonObject} from './config.js';
 import {layerConfig} from './dense-config.js';
 import type {ModelFolder} from './folder.js';
@@ -75,7 +76,10 @@ async function writeStatic(
 }
 
 async function copyFiles(from: string, names: readonly string[], to: string): Promise<void> {
-	for (const name of names) await writeFile(join(to, name), await readFile(join(from, name)));
+	for (const name of names) {
+		await expectNoPipe(join(from, name));
+		await writeFile(join(to, name), await readFile(join(from, name)));
+	}
 }
 
 /** Readers compute in the type that the configuration names, so it names the one that is written. */

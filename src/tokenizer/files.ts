@@ -5,6 +5,7 @@
 import {access, type FileHandle, open, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {EngineError, kindOf} from '../errors.js';
+import {expectNoPipe} from '../files/open.js';
 import {parseJsonText} from '../nesting.js';
 import {decodeUtf8} from '../utf8.js';
 import {invalid, isRecord, type JsonRecord} from './json.js';
@@ -135,6 +136,7 @@ async function readSettings(
 ): Promise<JsonRecord> {
 	if (!names.includes(name)) return {};
 	const path = join(folder, name);
+	await expectNoPipe(path);
 	const bytes = await readFile(path).catch(cause => {
 		throw unreadable(path, cause);
 	});
@@ -167,6 +169,7 @@ function maxLengthOf(config: JsonRecord, folder: string): number | null {
 }
 
 async function readShared(path: string): Promise<Uint8Array> {
+	await expectNoPipe(path);
 	try {
 		const file = await open(path);
 		try {
