@@ -24,14 +24,14 @@ export type Command = {
 	/** Arguments of one call, as --help shows it. */
 	example: string;
 	/** Checks options; what this throws is wrong usage. */
-	prepare(values: object, place: (key: string) => string, common: CommonOptions): Run;
+	prepare(values: object, place: (key: string) => string, common: Common): Run;
 };
 
 type Definition<S extends z.ZodObject> = {
 	options: S;
 	example: string;
 	/** What must hold between options; throws OPTION_* errors and opens no file. */
-	check?: (options: z.output<S>, common: CommonOptions) => void;
+	check?: (options: z.output<S>, common: Common) => void;
 	run: (options: z.output<S>, context: Context) => Promise<object>;
 };
 
@@ -56,6 +56,12 @@ export const commonOptions = z.object({
 });
 
 export type CommonOptions = z.output<typeof commonOptions>;
+
+/** What a check sees beside the options of its command. */
+export type Common = CommonOptions & {
+	/** The options that this call asks for, by command line or file: not those left to the environment. */
+	asked: readonly string[];
+};
 
 export function defineCommand<S extends z.ZodObject>(definition: Definition<S>): Command {
 	const {options, example, check, run} = definition;

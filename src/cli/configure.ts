@@ -16,7 +16,9 @@ export async function configure({command, facts, given}: Call): Promise<Configur
 	const common = parseOptions(commonOptions, pick(settings, commonOptions), place);
 	const values = pick(settings, command.schema);
 	if (!common.printConfig) {
-		return {...common, run: command.prepare(values, place, common)};
+		// A variable is set for many calls, so what it says need not fit this one.
+		const asked = [...settings.keys()].filter(key => place(key) !== variableOf(key));
+		return {...common, run: command.prepare(values, place, {...common, asked})};
 	}
 	parseOptions(command.schema.partial(), values, place);
 	process.stdout.write(printed(facts, settings, common.json));

@@ -7,6 +7,7 @@ import {evaluateSchema} from '../evaluate/options.js';
 import type {SetResult} from '../evaluate/outcome.js';
 import type {EvaluationSet, SetSource, Task} from '../evaluate/sets.js';
 import {evaluateRun} from '../evaluate/trec.js';
+import {kebabCase} from '../options.js';
 import {type Context, defineCommand} from './command.js';
 import {resultTable} from './evaluate-table.js';
 import {modelOptions, openModel} from './model-options.js';
@@ -47,12 +48,21 @@ const options = z.object({
 
 type Options = z.output<typeof options>;
 
+/** What only rankings are measured or made by: scored pairs alone would ignore it. */
+const ofRankings = ['split', 'k', 'ties', 'ignoreIdenticalIds', 'queryPrompt', 'documentPrompt'];
+
+/** What only changes the vectors of a model or the sets it is given: a ready run would ignore it. */
+const ofModels = [
+	...['split', 'queryPrompt', 'documentPrompt', 'dimensions', 'batchTokens', 'revision'],
+	...['dtype', 'pooling', 'normalize', 'maxLength', 'truncationSide'],
+];
+
 export const evaluate = defineCommand({
 	options,
 	example: '--model path/to/all-MiniLM-L6-v2 --retrieval scifact --sts sts/dev.jsonl',
-	check(settings) {
-		if (settings.trecRun === undefined) checkForModel(settings);
-		else checkForRun(settings);
+	check(settings, {asked}) {
+		if (settings.trecRun === undefined) checkForModel(settings, asked);
+		else checkForRun(settings, asked);
 	},
 	async run(settings, context) {
 		const {trecRun, qrels, model} = settings;
@@ -65,7 +75,7 @@ export const evaluate = defineCommand({
 	},
 });
 
-function checkForModel(settings: Options): void {
+function checkForModel(settings: Options, asked: readonly string[]): void {
 	if (settings.model === undefined) {
 		throw new EngineError('OPTION_MISSING', '--model: expected a model folder, got none');
 	}
@@ -73,10 +83,15 @@ function checkForModel(settings: Options): void {
 		throw new EngineError('OPTION_MISSING', '--trec-run: expected a run beside --qrels, got none');
 	}
 	checkSources(sourcesOf(settings, []), settings);
+	if (settings.retrieval.length > 0) return;
+	const unused = asked.find(key => ofRankings.includes(key));
+	if (unused === undefined) return;
+	const expected = 'expected a retrieval set beside it, got scored pairs only';
+	throw new EngineError('OPTION_CONFLICT', `--${kebabCase(unused)}: ${expected}; leave it out`);
 }
 
 /** What only a model can do is refused beside a run. */
-function checkForRun(settings: Options): void {
+function checkForRun(settings: Options, asked: readonly string[]): void {
 	if (settings.qrels === undefined) {
 		throw new EngineError(
 			'OPTION_MISSING',
@@ -85,9 +100,11 @@ function checkForRun(settings: Options): void {
 	}
 	const {model, compare, run, retrieval, sts} = settings;
 	const others = {model, compare, run, retrieval: retrieval[0], sts: sts[0]};
-	const other = Object.entries(others).find(([, value]) => value !== undefined);
-	if (!other) return;
-	const message = `--trec-run: expected no --${other[0]} beside it, got both; a run needs no model`;
+	const [given] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+	const other = given ?? asked.find(key => ofModels.includes(key));
+	if (other === undefined) return;
+	const expected = `expected no --${kebabCase(other)} beside it`;
+	const message = `--trec-run: ${expected}, got both; a run needs no model`;
 	throw new EngineError('OPTION_CONFLICT', message);
 }
 

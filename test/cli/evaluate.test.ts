@@ -108,6 +108,49 @@ describe('evaluate', () => {
 	});
 });
 
+describe('an option that nothing would use is refused', () => {
+	test.each([
+		['--split', 'test'],
+		['--query-prompt', 'query: '],
+		['--document-prompt', 'passage: '],
+		['--dimensions', '8'],
+		['--batch-tokens', '100'],
+		['--revision', 'main'],
+		['--dtype', 'f32'],
+		['--pooling', 'cls'],
+		['--normalize'],
+		['--no-normalize'],
+		['--max-length', '16'],
+		['--truncation-side', 'left'],
+	])('%s beside a run', async (...option) => {
+		const {code, stderr} = await evaluate('--trec-run', run, '--qrels', qrels, ...option);
+		expect(code).toBe(2);
+		const name = option[0]?.replace('no-', '');
+		expect(stderr).toMatch(`error OPTION_CONFLICT: --trec-run: expected no ${name} beside it`);
+	});
+
+	test.each([
+		['--split', 'test'],
+		['--k', '1'],
+		['--ties', 'trec'],
+		['--ignore-identical-ids'],
+		['--query-prompt', 'query: '],
+		['--document-prompt', 'passage: '],
+	])('%s beside scored pairs only', async (...option) => {
+		const {code, stderr} = await evaluate(...model, '--sts', pairs, ...option);
+		expect(code).toBe(2);
+		expect(stderr).toMatch(`error OPTION_CONFLICT: ${option[0]}: expected a retrieval set`);
+	});
+
+	test('in a file of options too, but not in the environment, which is of many calls', async () => {
+		const args = ['evaluate', '--trec-run', run, '--qrels', qrels];
+		const config = file('options.json', '{"max-length": 16}');
+		const asked = await inbatch([...args, '--config', config]);
+		expect(asked).toMatchObject({code: 2, stderr: expect.stringContaining('--max-length')});
+		expect(await inbatch(args, {env: {INBATCH_MAX_LENGTH: '16'}})).toMatchObject({code: 0});
+	});
+});
+
 describe('wrong usage of evaluate ends with exit 2', () => {
 	test.each([
 		[['--retrieval', set], 'OPTION_MISSING: --model'],
