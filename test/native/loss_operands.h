@@ -127,9 +127,6 @@ inline void fill(ContrastForward& op, Draw& draw) {
     op.suspects = draw.blank(draw.tokens, 2);
   }
   op.count = draw.integers(draw.tokens, 1, 1);
-  if (draw.extents.is_bare) return;
-  op.removed = draw.blank(1, op.rules());
-  op.suspects = draw.blank(draw.tokens, 2);
 }
 inline void fill(ContrastBackward& op, Draw& draw) {
   fill_operands(op, draw);
