@@ -2,6 +2,7 @@
 
 import {EngineError, kindOf} from '../errors.js';
 import {readLines} from '../files/lines.js';
+import {expectDistinctKeys} from '../files/strict-json.js';
 
 export interface JsonRow {
 	/** `path:line`. */
@@ -45,6 +46,7 @@ function parseRow(text: string, where: string): JsonRow {
 		throw new EngineError('DATA_ROW', message, {cause: error});
 	}
 
+	expectDistinctKeys(text, fields, where);
 	if (typeof fields === 'object' && fields !== null && !Array.isArray(fields)) {
 		return {where, fields: fields as Record<string, unknown>};
 	}

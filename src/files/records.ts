@@ -8,6 +8,7 @@ import {readJsonArray} from './json-array.js';
 import {type LineOptions, readLines} from './lines.js';
 import {nameOf} from './pieces.js';
 import {type ContentKind, sniff} from './sniff.js';
+import {expectDistinctKeys} from './strict-json.js';
 
 /** The text of one row and where it stands. */
 export interface Slice {
@@ -89,8 +90,14 @@ export async function* readRecords(
 	}
 }
 
-/** The value of one line or element of JSON. */
+/** The value of one line or element of JSON, in which no object names a key twice. */
 export function parseJson(text: string, where: string): unknown {
+	const value = parsed(text, where);
+	expectDistinctKeys(text, value, where);
+	return value;
+}
+
+function parsed(text: string, where: string): unknown {
 	try {
 		return JSON.parse(text);
 	} catch (error) {

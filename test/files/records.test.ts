@@ -35,6 +35,30 @@ test('Broken JSON is refused by its line, in one line', async () => {
 	});
 });
 
+test.each([
+	['{"a": 1, "b": 2, "a": 3}', '"a"'],
+	['{"a": [{"c": 1}, {"c" : 1,"c"\t: 1}]}', '"c"'],
+	['{"a": 1, "\\u0061": 1}', '"\\u0061"'],
+	['{"": 1, "": 1}', '""'],
+	['{"__proto__": 1, "__proto__": 2}', '"__proto__"'],
+	['{"1": "a \\": b", "1": 2}', '"1"'],
+])('A record that says %s is refused by its line and the key', async (record, key) => {
+	const path = put('twice', `{"a": 1}\n${record}\n`);
+	const message = `${path}:2: expected every key once, got ${key} twice; keep one of them`;
+	await expect(valuesOf(path)).rejects.toMatchObject({code: 'DATA_ROW', message});
+	const array = put('array', `[{"a": 1},\n${record}]`);
+	await expect(valuesOf(array)).rejects.toMatchObject({code: 'DATA_ROW'});
+});
+
+test('Keys that only look alike, and colons in texts, are no repeats', async () => {
+	const records = [
+		{a: {a: [{a: 1}, {a: 2}]}, b: 'a": 1, "a": 2', '"a"': ':', A: 1, 'a:': 1, c: ['a', 'a']},
+		{'a\\': '\\', 'a\\\\': '":":', '': {'': ''}},
+	];
+	const path = put('alike', records.map(record => JSON.stringify(record)).join('\n'));
+	expect(await valuesOf(path)).toEqual(records);
+});
+
 test('Plain text and an empty file have no rows', async () => {
 	await expect(valuesOf(put('text', '\njust words\n'))).rejects.toMatchObject({
 		code: 'FILE_FORMAT',
