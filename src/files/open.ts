@@ -1,7 +1,7 @@
 // Opens files with errors of this package, and reads whole ranges of them.
 
-import {type FileHandle, open, stat} from 'node:fs/promises';
-import {EngineError} from '../errors.js';
+import {type FileHandle, open} from 'node:fs/promises';
+import {expectNoPipe} from '../pipes.js';
 import {readFailure, writeFailure} from './failures.js';
 
 /** Opens a file for reading; what is not there or not readable is an {@link EngineError}. */
@@ -20,16 +20,6 @@ export async function openToWrite(path: string): Promise<FileHandle> {
 	} catch (error) {
 		throw writeFailure(path, error);
 	}
-}
-
-/**
-Refuses a pipe, device or socket where a file should be: opening one may wait for ever. A path that leads nowhere or to a
-folder is left to whoever opens it.
-*/
-export async function expectNoPipe(path: string): Promise<void> {
-	const found = await stat(path).catch(() => undefined);
-	if (!found || found.isFile() || found.isDirectory()) return;
-	throw new EngineError('FILE_UNREADABLE', `${path}: expected a file, got a pipe or device`);
 }
 
 /** Opens a file, works on it and closes it whatever happens. */

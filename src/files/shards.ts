@@ -4,8 +4,8 @@
 import {readFile, stat, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {EngineError, kindOf} from '../errors.js';
+import {expectNoPipe} from '../pipes.js';
 import {readFailure} from './failures.js';
-import {expectNoPipe} from './open.js';
 import {type TensorSource, type TensorTable, writeSafetensors} from './safetensors.js';
 import {type TensorEntry, tensorBytes} from './safetensors-header.js';
 import {parseStrictJson} from './strict-json.js';

@@ -3,8 +3,8 @@
 import {readFile, stat} from 'node:fs/promises';
 import {EngineError, kindOf} from '../errors.js';
 import {readFailure, systemCode} from '../files/failures.js';
-import {expectNoPipe} from '../files/open.js';
 import {deepestNesting, isNestedTooDeeply, parseJsonText} from '../nesting.js';
+import {expectNoPipe} from '../pipes.js';
 import {decodeUtf8} from '../utf8.js';
 
 export type JsonObject = {[key: string]: unknown};

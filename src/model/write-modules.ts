@@ -3,7 +3,7 @@
 
 import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
-import {expectNoPipe} from '../files/open.js';
+import {expectNoPipe} from '../pipes.js';
 import {type JsonObject, readJsonObject} from './config.js';
 import {layerConfig} from './dense-config.js';
 import type {ModelFolder} from './folder.js';

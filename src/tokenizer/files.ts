@@ -5,8 +5,8 @@
 import {access, type FileHandle, open, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {EngineError, kindOf} from '../errors.js';
-import {expectNoPipe} from '../files/open.js';
 import {parseJsonText} from '../nesting.js';
+import {expectNoPipe} from '../pipes.js';
 import {decodeUtf8} from '../utf8.js';
 import {invalid, isRecord, type JsonRecord} from './json.js';
 
