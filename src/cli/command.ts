@@ -12,6 +12,11 @@ export type Context = {
 	signal: AbortSignal;
 	/** Whether stdout is for one JSON object at the end. */
 	json: boolean;
+	/**
+	Prints the object of --json, for a command whose outputs must not appear where it cannot be printed;
+	what the command resolves to is then not printed again.
+	*/
+	summarize(summary: object): Promise<void>;
 	/** The options of the command line in the order in which they were given. */
 	order: readonly string[];
 };

@@ -96,12 +96,11 @@ async function encodeInto(
 			settings,
 			context.signal,
 		).finally(meter.stop);
+		const seconds = (performance.now() - begun) / 1000;
+		const summary = summarize(model, totals, {settings, context, seconds});
+		await context.summarize(summary);
 		await sink.commit();
-		return summarize(model, totals, {
-			settings,
-			context,
-			seconds: (performance.now() - begun) / 1000,
-		});
+		return summary;
 	} finally {
 		await model.dispose();
 	}

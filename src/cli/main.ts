@@ -4,13 +4,13 @@
 // 0 done · 1 failed · 2 wrong usage, known before the command opens a file · 130 Ctrl-C · 143 SIGTERM
 
 import {EngineError} from '../errors.js';
-import {writeFailure} from '../files/failures.js';
+import {systemCode, writeFailure} from '../files/failures.js';
 import type {Context, Run} from './command.js';
 import {Interruption, interruptible} from './interrupts.js';
 import {readCall} from './program.js';
 import {openTerminal} from './terminal.js';
 
-type Prepared = {run: Run; context: Omit<Context, 'signal'>};
+type Prepared = {run: Run; context: Omit<Context, 'signal' | 'summarize'>};
 
 async function main(argv: readonly string[]): Promise<number> {
 	let prepared: Prepared | undefined;
@@ -37,14 +37,32 @@ async function prepare(argv: readonly string[]): Promise<Prepared | undefined> {
 async function execute({run, context}: Prepared): Promise<number> {
 	const signal = interruptible();
 	try {
-		const summary = await run({...context, signal});
-		if (context.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+		const summarize = async (summary: object) => {
+			if (context.json) await printSummary(summary, signal);
+		};
+		await summarize(await run({...context, signal, summarize}));
 		return 0;
 	} catch (error) {
 		if (!(signal.reason instanceof Interruption)) return report(error, 1);
 		process.stderr.write(`${signal.reason.message}\n`);
 		return signal.reason.exitCode;
 	}
+}
+
+let isSummaryPrinted = false;
+
+/** Prints the first summary it is given. A reader that has gone away is no reason to end a command. */
+async function printSummary(summary: object, signal: AbortSignal): Promise<void> {
+	if (isSummaryPrinted) return;
+	isSummaryPrinted = true;
+	await new Promise<void>((resolve, reject) => {
+		signal.addEventListener('abort', () => reject(signal.reason), {once: true});
+		process.stdout.write(`${JSON.stringify(summary)}\n`, error => {
+			const isTaken = !error || systemCode(error) === 'EPIPE';
+			if (isTaken) resolve();
+			else reject(writeFailure('output', error));
+		});
+	});
 }
 
 /** One line for people and programs; the stack only on demand. */
@@ -60,6 +78,7 @@ function report(error: unknown, exitCode: number): number {
 function guardStreams(): void {
 	for (const stream of [process.stdout, process.stderr]) {
 		stream.on('error', (error: NodeJS.ErrnoException) => {
+			if (isSummaryPrinted && stream === process.stdout) return; // printSummary saw it
 			if (error.code === 'EPIPE') process.exit(0);
 			process.exit(report(writeFailure('output', error), 1));
 		});

@@ -1,6 +1,14 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {
+	closeSync,
+	existsSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	writeFileSync,
+} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {describe, expect, test} from 'vitest';
@@ -150,6 +158,28 @@ describe('encode', () => {
 		const {code, stderr} = await encode(many, '-', ['--quiet'], {closeAfter: 1000});
 		expect(code).toBe(0);
 		expect(stderr).toBe('');
+	});
+
+	test.skipIf(!existsSync('/dev/full'))(
+		'leaves no output where its summary cannot be printed (needs /dev/full)',
+		async () => {
+			const at = place();
+			const full = openSync('/dev/full', 'w');
+			const args = ['encode', ...model, '--input', plain, '--output', join(at, 'x.npy'), '--json'];
+			const child = spawn(process.execPath, [main, ...args], {stdio: ['ignore', full, 'ignore']});
+			expect(await once(child, 'close')).toEqual([1, null]);
+			closeSync(full);
+			expect(readdirSync(at)).toEqual([]);
+		},
+	);
+
+	test('writes its output also when nobody reads the summary', async () => {
+		const at = place();
+		const args = ['encode', ...model, '--input', plain, '--output', join(at, 'x.npy'), '--json'];
+		const child = spawn(process.execPath, [main, ...args], {stdio: ['ignore', 'pipe', 'ignore']});
+		child.stdout.destroy();
+		expect(await once(child, 'close')).toEqual([0, null]);
+		expect(readdirSync(at).sort()).toEqual(['x.ids', 'x.npy']);
 	});
 
 	test('stops while its reader stands still', async () => {
