@@ -61,15 +61,17 @@ void for_each_choice(Op op, const F& visit) {
 template <class Op>
 void run_everywhere(const Op& choice, const Extents& extents, const Pools& pools) {
   std::optional<uint64_t> expected;
+  const std::string where = std::string(Op::name) + " of width " + std::to_string(extents.width) +
+                            (extents.is_bare ? ", bare" : "");
   for (const auto& pool : pools) {
     Draw draw(extents);
     Op op = choice;
     fill(op, draw);
     run(Stream{Place::Cpu, pool.get()}, op);
-    demand(!draw.has_gaps(), std::string(Op::name) + ": expected every element overwritten");
+    demand(!draw.has_gaps(), where + ": expected every element overwritten");
     const uint64_t hash = draw.hash();
     demand(expected.value_or(hash) == hash,
-           std::string(Op::name) + ": expected the same bits with any number of threads");
+           where + ": expected the same bits with any number of threads");
     expected = hash;
   }
 }
