@@ -25,7 +25,8 @@ export function decodeUtf8(
 }
 
 function foreignBytes(bytes: Buffer, offset: number): string {
-	const [first, second] = bytes;
+	// What other formats begin with says nothing further on.
+	const [first, second] = offset === 0 ? bytes : [];
 	if (first === 0x1f && second === 0x8b) return 'gzip data';
 	if (first === 0xff && second === 0xfe) return 'UTF-16';
 	if (first === 0xfe && second === 0xff) return 'UTF-16';

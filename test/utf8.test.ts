@@ -33,3 +33,12 @@ test('the place is found in a text of 10 MB', () => {
 	bytes[9_999_998] = 0xff;
 	expect(() => decodeUtf8(bytes, 'here')).toThrow('position 9999998');
 });
+
+test('other formats are named at the begin of a file, and nowhere else', () => {
+	const refused = (bytes: number[], offset: number) => () =>
+		decodeUtf8(Buffer.from(bytes), 'x', {offset});
+	expect(refused([0xff, 0xfe, 0x61, 0], 0)).toThrow('x: expected UTF-8, got UTF-16; convert');
+	expect(refused([0x1f, 0x8b, 8, 0xff], 0)).toThrow('x: expected UTF-8, got gzip data; convert');
+	expect(refused([0xff, 0xfe], 2)).toThrow('x: expected UTF-8, got the byte 0xff at position 2');
+	expect(refused([0x1f, 0x8b], 2)).toThrow('x: expected UTF-8, got the byte 0x8b at position 3');
+});

@@ -2,7 +2,7 @@
 // flushed, renamed. An output given up, by discard or by the end of the process, leaves nothing
 // behind; what a killed one left is cleared.
 
-import {renameSync, rmSync} from 'node:fs';
+import {renameSync, rmSync, type Stats} from 'node:fs';
 import {lstat, mkdir, open, readdir, realpath, rename, rm, stat} from 'node:fs/promises';
 import {homedir} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
@@ -159,8 +159,8 @@ async function checkTarget(path: string, {kind, overwrite}: OutputOptions): Prom
 	if (info === undefined) return;
 	const isOfKind = kind === 'file' ? info.isFile() : info.isDirectory();
 	if (!isOfKind) {
-		const got = info.isDirectory() ? 'a folder' : info.isFile() ? 'a file' : 'a device or pipe';
-		throw new EngineError('FILE_WRITE', `${path}: expected a ${kind} or nothing, got ${got}`);
+		const message = `${path}: expected a ${kind} or nothing, got ${nameOfKind(info)}`;
+		throw new EngineError('FILE_WRITE', message);
 	}
 
 	const isEmpty = kind === 'folder' && (await readdir(path)).length === 0;
@@ -170,6 +170,13 @@ async function checkTarget(path: string, {kind, overwrite}: OutputOptions): Prom
 	}
 
 	if (kind === 'folder') expectOwnFolder(path);
+}
+
+function nameOfKind(info: Stats): string {
+	if (info.isDirectory()) return 'a folder';
+	if (info.isFile()) return 'a file';
+	// One that leads somewhere was followed before.
+	return info.isSymbolicLink() ? 'a link that leads nowhere' : 'a device or pipe';
 }
 
 /** Refuses an absolute path whose folder must never be emptied. */

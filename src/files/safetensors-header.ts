@@ -90,9 +90,10 @@ export const lengthBytes = 8;
 /** The length of the header of a file of `size` bytes, which begins with `prefix`. */
 export function headerLength(prefix: Buffer, size: number, path: string): number {
 	if (size < lengthBytes) refuse(path, `at least ${lengthBytes} bytes`, `${size}`);
-	const bytes = Number(prefix.readBigUInt64LE());
+	const claimed = prefix.readBigUInt64LE();
+	const bytes = Number(claimed);
 	if (bytes > longestHeader) {
-		const got = `${bytes}; it is no safetensors file`;
+		const got = `${claimed}; it is no safetensors file`;
 		refuse(path, `a header of at most ${longestHeader} bytes`, got);
 	}
 

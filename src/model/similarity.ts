@@ -1,6 +1,6 @@
 // Cosine of two sets of embeddings.
 
-import {EngineError} from '../errors.js';
+import {EngineError, kindOf} from '../errors.js';
 
 /** Rows of embeddings, as `encode` returns them; a plain Float32Array is one row. */
 export type Rows = Float32Array | {data: Float32Array; rows: number; width: number};
@@ -10,8 +10,8 @@ Cosine of every row of `a` with every row of `b`: rows(a) × rows(b) numbers, ro
 zeros has cosine 0 with everything. For many rows use `evaluate`, which computes on the device.
 */
 export function similarity(a: Rows, b: Rows): Float32Array {
-	const left = asRows(a);
-	const right = asRows(b);
+	const left = asRows(a, 'a');
+	const right = asRows(b, 'b');
 	if (left.width !== right.width) {
 		throw new EngineError(
 			'OPTION_RANGE',
@@ -32,8 +32,29 @@ export function similarity(a: Rows, b: Rows): Float32Array {
 
 type Matrix = {data: Float32Array; rows: number; width: number};
 
-function asRows(value: Rows): Matrix {
-	return value instanceof Float32Array ? {data: value, rows: 1, width: value.length} : value;
+function asRows(value: Rows, name: string): Matrix {
+	if (value instanceof Float32Array) return {data: value, rows: 1, width: value.length};
+	const {data, ...shape}: Partial<Matrix> = value ?? {};
+	if (!(data instanceof Float32Array)) {
+		const isMatrix = typeof value === 'object' && value !== null;
+		const got = isMatrix ? 'an object without such data' : kindOf(value);
+		const expected = 'expected a Float32Array or {data: Float32Array, rows, width}';
+		throw new EngineError('OPTION_TYPE', `similarity: ${name}: ${expected}, got ${got}`);
+	}
+
+	const rows = expectCount(shape.rows, `${name}.rows`);
+	const width = expectCount(shape.width, `${name}.width`);
+	if (data.length === rows * width) return {data, rows, width};
+	const expected = `expected ${rows * width} numbers in ${rows} rows of ${width} columns`;
+	throw new EngineError('OPTION_RANGE', `similarity: ${name}: ${expected}, got ${data.length}`);
+}
+
+function expectCount(value: unknown, name: string): number {
+	const isNumber = typeof value === 'number';
+	if (isNumber && Number.isSafeInteger(value) && value >= 0) return value;
+	const got = isNumber ? value : kindOf(value);
+	const message = `similarity: ${name}: expected a whole number from 0, got ${got}`;
+	throw new EngineError(isNumber ? 'OPTION_RANGE' : 'OPTION_TYPE', message);
 }
 
 function dot(a: Matrix, i: number, b: Matrix, j: number): number {

@@ -162,6 +162,15 @@ test.each([
 	await expect(creating).rejects.toMatchObject({code: 'FILE_WRITE'});
 });
 
+test('A link that leads nowhere is called one', async () => {
+	const link = join(place(), 'link');
+	symlinkSync(join(link, 'nothing'), link);
+	await expect(Output.create(link, {kind: 'file'})).rejects.toMatchObject({
+		code: 'FILE_WRITE',
+		message: `${link}: expected a file or nothing, got a link that leads nowhere`,
+	});
+});
+
 test('A place that cannot be written is refused with the reason', async () => {
 	const creating = Output.create('/proc/inbatch-test', {kind: 'file'});
 	await expect(creating).rejects.toMatchObject({

@@ -122,6 +122,11 @@ test.each<[string, () => string]>([
 	});
 });
 
+test('A header length beyond the whole numbers of the language is shown as it is', async () => {
+	const path = put('fake', Buffer.alloc(9, 0xff));
+	await expect(readSafetensorsHeader(path)).rejects.toThrow('got 18446744073709551615; it is no');
+});
+
 test('A header of brackets without end neither crashes nor passes', async () => {
 	const text = `{"a":${'['.repeat(1_000_000)}`;
 	const refusal = readSafetensorsHeader(fake(null, 0, text));
