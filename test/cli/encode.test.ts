@@ -186,10 +186,11 @@ describe('encode', () => {
 		const input = file('long.txt', 'word\n'.repeat(20_000));
 		const args = ['encode', ...model, '--input', input, '--output', '-'];
 		const child = spawn(process.execPath, [main, ...args], {stdio: ['ignore', 'pipe', 'ignore']});
+		const ended = once(child, 'exit');
 		await once(child.stdout, 'readable');
 		await sleep(200);
 		child.kill('SIGINT');
-		expect(await once(child, 'exit')).toEqual([130, null]);
+		expect(await ended).toEqual([130, null]);
 		child.stdout.destroy();
 	});
 
