@@ -159,9 +159,7 @@ async function evaluateModel(
 		const second = {...settings, model: settings.compare, revision: undefined};
 		const compare = await openModel(second, context);
 		try {
-			const results = await withMeter({model, compare}, sets, settings, context);
-			for (const result of results) if (result.compare) result.compare.model = settings.compare;
-			return {model: source, results};
+			return {model: source, results: await withMeter({model, compare}, sets, settings, context)};
 		} finally {
 			await compare.dispose();
 		}
@@ -174,7 +172,7 @@ async function withMeter(
 	models: Parameters<typeof evaluateSets>[0],
 	sets: readonly EvaluationSet[],
 	settings: Options,
-	{terminal, signal}: Context,
+	{terminal, signal, summarize}: Context,
 ): Promise<SetResult[]> {
 	const meter = await terminal.meter({label: 'evaluate', unit: 'texts'});
 	try {
@@ -182,6 +180,11 @@ async function withMeter(
 			signal,
 			onProgress({name, done, total}) {
 				meter.update({count: done, share: done / total, note: name});
+			},
+			async onResults(results) {
+				const {model = null, compare = ''} = settings;
+				for (const result of results) if (result.compare) result.compare.model = compare;
+				await summarize({model, results});
 			},
 		});
 	} finally {

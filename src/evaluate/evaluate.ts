@@ -75,30 +75,39 @@ export async function openSets(
 
 export type Models = {model: EmbeddingModel; compare?: EmbeddingModel | undefined};
 
-/** One result per set, in the order of the sets. */
+type Finishing = Watching & {
+	/** Sees all results before the run takes its place; when this fails there is no run. */
+	onResults?: ((results: SetResult[]) => Promise<void>) | undefined;
+};
+
+/** One result per set, in the order of the sets; then the run that the settings ask for. */
 export async function evaluateSets(
 	{model, compare}: Models,
 	sets: readonly EvaluationSet[],
 	settings: EvaluateSettings,
-	watching: Watching = {},
+	{onResults, ...watching}: Finishing = {},
 ): Promise<SetResult[]> {
 	const {signal} = watching;
 	const results: SetResult[] = [];
+	let rankings: Parameters<typeof writeRun>[1] = [];
 	const watch = watchAll(sets, compare ? 2 : 1, watching);
 	for (const set of sets) {
 		const outcome = await measure(model, set, settings, watch(set));
 		const {result, details} = outcome;
-		if (settings.run !== undefined && details.task === 'retrieval') {
-			const {overwrite, run, ties, k} = settings;
-			const depth = runDepth(k);
-			await writeRun(run, details.rankings, {overwrite, signal, ties, depth});
-		}
+		if (details.task === 'retrieval') rankings = details.rankings;
 		if (compare) {
 			const before = await measure(compare, set, settings, watch(set));
 			const differences = await compareOutcomes(before, outcome, {seed: settings.seed, signal});
 			result.compare = {model: compare.folder.path, ...differences};
 		}
 		results.push(result);
+	}
+	const beforeCommit = async () => onResults?.(results);
+	const {overwrite, run, ties, k} = settings;
+	if (run === undefined) await beforeCommit();
+	else {
+		const depth = runDepth(k);
+		await writeRun(run, rankings, {overwrite, signal, ties, depth, beforeCommit});
 	}
 	return results;
 }

@@ -12,6 +12,8 @@ export interface WriteOptions {
 	/** Whether a file that is there may be replaced. Default false. */
 	overwrite?: boolean | undefined;
 	signal?: AbortSignal | undefined;
+	/** Awaited when all is written; when it fails the file does not appear. */
+	beforeCommit?: (() => Promise<void>) | undefined;
 }
 
 export interface WriteRunOptions extends WriteOptions {
@@ -77,7 +79,7 @@ async function* qrelsParts(judgements: Judgements): AsyncGenerator<string, void,
 async function writeParts(
 	path: string,
 	parts: AsyncIterable<string>,
-	{overwrite, signal}: WriteOptions,
+	{overwrite, signal, beforeCommit}: WriteOptions,
 ): Promise<void> {
 	const pause = pausing(signal);
 	const output = await Output.create(path, {kind: 'file', overwrite});
@@ -94,6 +96,7 @@ async function writeParts(
 			await file.close();
 		}
 
+		await beforeCommit?.();
 		await output.commit();
 	} finally {
 		await output.discard();

@@ -1,7 +1,17 @@
-import {mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {
+	closeSync,
+	existsSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	writeFileSync,
+} from 'node:fs';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
-import {bert, inbatch, temporaryFolder} from './command-line.js';
+import {bert, inbatch, main, temporaryFolder} from './command-line.js';
 
 const folder = temporaryFolder();
 const file = (name: string, content: string) => {
@@ -77,6 +87,19 @@ describe('evaluate', () => {
 		expect(again.stderr).toContain('error OUTPUT_EXISTS: ');
 		expect(readdirSync(folder).filter(name => name.startsWith('.'))).toEqual([]);
 	});
+
+	test.skipIf(!existsSync('/dev/full'))(
+		'writes no run where its summary cannot be printed (needs /dev/full)',
+		async () => {
+			const out = join(folder, 'full.run');
+			const full = openSync('/dev/full', 'w');
+			const args = ['evaluate', ...model, '--retrieval', set, '--run', out, '--json'];
+			const child = spawn(process.execPath, [main, ...args], {stdio: ['ignore', full, 'ignore']});
+			expect(await once(child, 'close')).toEqual([1, null]);
+			closeSync(full);
+			expect(existsSync(out)).toBe(false);
+		},
+	);
 
 	test('measures a run of any system without a model', async () => {
 		const {code, stdout} = await evaluate(
@@ -175,6 +198,7 @@ test.each([
 	[['--retrieval', set, '--split', 'dev'], 'FILE_NOT_FOUND'],
 	[['--sts', '/nowhere'], 'FILE_NOT_FOUND'],
 	[['--retrieval', set, '--dimensions', '65'], 'OPTION_RANGE'],
+	[['--retrieval', set, '--run', '/nowhere/x.run'], 'FILE_WRITE'],
 ])('%j fails with one line and nothing on stdout', async (args, error) => {
 	const {code, stdout, stderr} = await evaluate(...model, ...args, '--json');
 	expect({code, stdout}).toEqual({code: 1, stdout: ''});
