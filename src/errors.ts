@@ -24,7 +24,8 @@ export const errorCodes = {
 	MODEL_MODULE: 'The model folder has a module that is not known or needs remote code.',
 	MODEL_TENSOR: 'A tensor is missing, has the wrong shape or an unusable type.',
 	HUB_UNREACHABLE: 'The hub, its mirror or the proxy did not answer, or the connection broke.',
-	HUB_DENIED: 'The hub does not open this model: it is private or gated, or the token does not fit.',
+	HUB_DENIED:
+		'The hub does not open this model: it is private or gated, or the token does not fit.',
 	HUB_ANSWER: 'The hub sent what cannot be used: a wrong checksum, size or path.',
 	SAFETENSORS_INVALID: 'A safetensors file is cut, lies about its contents or is malformed.',
 	TOKENIZER_MISSING: 'The model folder has no tokenizer.',
