@@ -5,8 +5,8 @@ import {spawn} from 'node:child_process';
 import {cpus} from 'node:os';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
-import {formatTable} from '../dist/files/table.js';
 import {openDevice} from '../dist/device.js';
+import {formatTable} from '../dist/files/table.js';
 
 /** @typedef {{name: string, run: () => Promise<number>}} Candidate run() resolves to seconds */
 

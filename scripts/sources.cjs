@@ -3,6 +3,8 @@ const {readdirSync} = require('node:fs');
 
 const files = process.argv
 	.slice(2)
-	.flatMap(folder => readdirSync(`native/${folder}`, {recursive: true}).map(name => `native/${folder}/${name}`))
+	.flatMap(folder =>
+		readdirSync(`native/${folder}`, {recursive: true}).map(name => `native/${folder}/${name}`),
+	)
 	.filter(name => name.endsWith('.cpp'));
 console.log(files.sort().join(' '));

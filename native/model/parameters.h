@@ -53,9 +53,9 @@ class Parameters {
   // shape is the same parameter: two layers share it.
   Parameter* declare(const std::string& name, int64_t rows, int64_t cols, bool linear);
   void allocate();
-  // Memory for gradients and moments; parameters named in `frozen` get none, and second moments only
-  // what asks for them. Of an earlier training it is used again, as that left it: zero_moments()
-  // follows.
+  // Memory for gradients and moments; parameters named in `frozen` get none, and second moments
+  // only what asks for them. Of an earlier training it is used again, as that left it:
+  // zero_moments() follows.
   void prepare_training(const std::unordered_set<std::string>& frozen, bool second = true);
   bool is_training() const { return !gradients_.empty(); }
 

@@ -24,12 +24,17 @@ struct AdamW {
   static constexpr auto name = "adamW";
   static constexpr auto fields() {
     using Op = AdamW;
-    return std::tuple{field("coupled", &Op::coupled),   field("rate", &Op::rate),
-                      field("beta1", &Op::beta1),       field("beta2", &Op::beta2),
-                      field("epsilon", &Op::epsilon),   field("decay", &Op::decay),
+    return std::tuple{field("coupled", &Op::coupled),
+                      field("rate", &Op::rate),
+                      field("beta1", &Op::beta1),
+                      field("beta2", &Op::beta2),
+                      field("epsilon", &Op::epsilon),
+                      field("decay", &Op::decay),
                       field("gradientScale", &Op::gradient_scale),
-                      field("step", &Op::step),         field("weight", &Op::weight),
-                      field("gradient", &Op::gradient), field("first", &Op::first),
+                      field("step", &Op::step),
+                      field("weight", &Op::weight),
+                      field("gradient", &Op::gradient),
+                      field("first", &Op::first),
                       field("second", &Op::second)};
   }
   void check() const {

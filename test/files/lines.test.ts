@@ -72,7 +72,9 @@ test('Bytes that are not UTF-8 are refused by path, line and position', async ()
 	const path = put('latin', Buffer.from('one\ntw\xf6\n', 'latin1'));
 	await expect(textsOf(path)).rejects.toMatchObject({
 		code: 'FILE_FORMAT',
-		message: expect.stringMatching(new RegExp(`^${path}:2: expected UTF-8, got the byte 0xf6 at position 6 `)),
+		message: expect.stringMatching(
+			new RegExp(`^${path}:2: expected UTF-8, got the byte 0xf6 at position 6 `),
+		),
 	});
 });
 

@@ -74,5 +74,9 @@ test.each(cases)('%s', async (_, {loss: name, options, ...one}) => {
 
 test('every loss but the in-batch family has stored values', () => {
 	const known = new Set(stored.cases.map(one => one.loss));
-	expect(Object.keys(losses).filter(name => !known.has(name as LossName))).toEqual(['infonce', 'simcse', 'ntxent']);
+	expect(Object.keys(losses).filter(name => !known.has(name as LossName))).toEqual([
+		'infonce',
+		'simcse',
+		'ntxent',
+	]);
 });
