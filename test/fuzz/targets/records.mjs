@@ -5,7 +5,7 @@ import {recognise} from '../../../dist/files/records.js';
 import {memoryFile} from '../memory-file.mjs';
 import {expectRefusal, hold, place} from '../property.mjs';
 
-const codes = ['FILE_FORMAT', 'FILE_EMPTY'];
+const codes = ['FILE_FORMAT', 'FILE_EMPTY', 'DATA_ROW'];
 
 export async function run(input) {
 	const bytes = input.subarray(1);
