@@ -176,7 +176,10 @@ describe('encode', () => {
 	test('writes its output also when nobody reads the summary', async () => {
 		const at = place();
 		const args = ['encode', ...model, '--input', plain, '--output', join(at, 'x.npy'), '--json'];
-		const child = spawn(process.execPath, [main, ...args], {stdio: ['ignore', 'pipe', 'ignore']});
+		const child = spawn(process.execPath, [main, ...args], {
+			env: {PATH: process.env.PATH},
+			stdio: ['ignore', 'pipe', 'ignore'],
+		});
 		child.stdout.destroy();
 		expect(await once(child, 'close')).toEqual([0, null]);
 		expect(readdirSync(at).sort()).toEqual(['x.ids', 'x.npy']);
@@ -185,7 +188,10 @@ describe('encode', () => {
 	test('stops while its reader stands still', async () => {
 		const input = file('long.txt', 'word\n'.repeat(20_000));
 		const args = ['encode', ...model, '--input', input, '--output', '-'];
-		const child = spawn(process.execPath, [main, ...args], {stdio: ['ignore', 'pipe', 'ignore']});
+		const child = spawn(process.execPath, [main, ...args], {
+			env: {PATH: process.env.PATH},
+			stdio: ['ignore', 'pipe', 'ignore'],
+		});
 		const ended = once(child, 'exit');
 		await once(child.stdout, 'readable');
 		await sleep(200);
