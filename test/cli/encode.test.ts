@@ -166,7 +166,10 @@ describe('encode', () => {
 			const at = place();
 			const full = openSync('/dev/full', 'w');
 			const args = ['encode', ...model, '--input', plain, '--output', join(at, 'x.npy'), '--json'];
-			const child = spawn(process.execPath, [main, ...args], {stdio: ['ignore', full, 'ignore']});
+			const child = spawn(process.execPath, [main, ...args], {
+				env: {PATH: process.env.PATH},
+				stdio: ['ignore', full, 'ignore'],
+			});
 			expect(await once(child, 'close')).toEqual([1, null]);
 			closeSync(full);
 			expect(readdirSync(at)).toEqual([]);

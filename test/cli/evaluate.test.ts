@@ -94,7 +94,10 @@ describe('evaluate', () => {
 			const out = join(folder, 'full.run');
 			const full = openSync('/dev/full', 'w');
 			const args = ['evaluate', ...model, '--retrieval', set, '--run', out, '--json'];
-			const child = spawn(process.execPath, [main, ...args], {stdio: ['ignore', full, 'ignore']});
+			const child = spawn(process.execPath, [main, ...args], {
+				env: {PATH: process.env.PATH},
+				stdio: ['ignore', full, 'ignore'],
+			});
 			expect(await once(child, 'close')).toEqual([1, null]);
 			closeSync(full);
 			expect(existsSync(out)).toBe(false);
