@@ -25,7 +25,9 @@ describe('inbatch quickstart', {timeout: 240_000}, () => {
 	});
 
 	test('shows a table and three commands to go on with', () => {
-		expect(ended.stderr).toMatch(/BM25.*\d\.\d{4}[^]*before.*\d\.\d{4}[^]*fine-tuned.*\d\.\d{4}/);
+		expect(ended.stderr).toMatch(
+			/BM25.*\d\.\d{4}[\s\S]*before.*\d\.\d{4}[\s\S]*fine-tuned.*\d\.\d{4}/,
+		);
 		expect(ended.stderr.match(/^ {2}inbatch \w+ /gm)).toHaveLength(3);
 	});
 
