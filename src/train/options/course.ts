@@ -1,0 +1,15 @@
+// Options of train: how many rows a step has, and how many steps there are.
+
+import {z} from 'zod';
+
+const count = z.number().int().positive();
+
+export const courseOptions = {
+	batchSize: count.default(64).describe('rows of one optimizer step: the batch the loss sees'),
+	chunkTokens: z
+		.union([z.literal('auto'), count])
+		.default('auto')
+		.describe('tokens of one forward and backward pass; never changes the mathematics'),
+	epochs: z.number().positive().optional().describe('passes over the data (default 1)'),
+	steps: count.optional().describe('optimizer steps, instead of epochs'),
+};

@@ -1,0 +1,66 @@
+// Options of train: which rows a step reads, and what they are to the loss.
+
+import {z} from 'zod';
+
+const count = z.number().int().positive();
+
+export const rowOptions = {
+	order: z.enum(['shuffle', 'file']).default('shuffle').describe('order of the rows'),
+	allowDuplicates: z
+		.boolean()
+		.default(false)
+		.meta({description: 'let a text stand twice in a batch', off: 'no-duplicates'}),
+	negatives: z
+		.union([z.literal('all'), z.number().int().min(0)])
+		.default('all')
+		.describe('hard negatives of a row'),
+	negativeChoice: z.enum(['first', 'random']).default('first').describe('which negatives'),
+	positives: z
+		.enum(['first', 'random', 'each', 'all', 'teacher'])
+		.default('first')
+		.describe('which positives; teacher: of all texts the one of the highest score'),
+	resample: z
+		.enum(['epoch', 'once'])
+		.default('epoch')
+		.describe('when random choices are made anew'),
+	onShortage: z
+		.enum(['tile', 'replace', 'fewer', 'drop', 'error'])
+		.default('fewer')
+		.describe('what to do with a row of too few negatives'),
+	map: z
+		.union([z.array(z.string()), z.record(z.string(), z.string())])
+		.optional()
+		.meta({
+			description: 'how the data call a field, as query=title; may be repeated',
+			expected: 'field=name',
+			placeholder: 'FIELD=NAME',
+		}),
+	queryMaxLength: count.optional().describe('longest query in tokens'),
+	documentMaxLength: count.optional().describe('longest document in tokens'),
+	queryPrompt: z.string().optional().describe("literal prompt of queries (default: the model's)"),
+	documentPrompt: z
+		.string()
+		.optional()
+		.describe("literal prompt of documents (default: the model's)"),
+};
+
+export const teacherOptions = {
+	teacherVectors: z
+		.string()
+		.min(1)
+		.optional()
+		.describe("file of a teacher's vectors, a row for each record: NumPy, or float32 end to end"),
+	teacherWidth: count.optional().describe('columns of a file of vectors without a header'),
+	guide: z
+		.string()
+		.optional()
+		.describe('a model whose cosines say what is a false negative, for the mask guide'),
+	knownPositives: z
+		.string()
+		.optional()
+		.describe('a file of judgements that names more positives, for the mask known'),
+	suspects: z
+		.boolean()
+		.default(false)
+		.describe('write the pairs of the highest scores that margin or guide mask to suspects.jsonl'),
+};
