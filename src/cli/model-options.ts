@@ -4,6 +4,7 @@ import {z} from 'zod';
 import {hubOptions, isOn} from '../hub/settings.js';
 import type {DownloadProgress} from '../hub/snapshot.js';
 import {EmbeddingModel} from '../model/embedding-model.js';
+import type {NewParts} from '../model/new-parts.js';
 import {poolings} from '../model/spec.js';
 import type {Context} from './command.js';
 import type {Meter} from './meter.js';
@@ -63,7 +64,7 @@ export type ModelOptions = z.output<typeof modelOptions>;
 
 /** Loads the model and says what computes. */
 export async function openModel(
-	{model: source, ...options}: ModelOptions,
+	{model: source, newParts, ...options}: ModelOptions & {newParts?: NewParts},
 	{terminal, signal}: Pick<Context, 'terminal' | 'signal'>,
 ): Promise<EmbeddingModel> {
 	const {device, threads: count, dtype, pooling, normalize, maxLength, truncationSide} = options;
@@ -80,6 +81,7 @@ export async function openModel(
 		normalize,
 		maxLength,
 		truncationSide,
+		...newParts,
 		signal,
 		onProgress: download.update,
 	}).finally(download.stop);

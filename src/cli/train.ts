@@ -1,8 +1,10 @@
 // `inbatch train`: fine-tunes a model by any of the losses.
 
+import {dirname} from 'node:path';
 import {z} from 'zod';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
+import {newPartsOf, newPartsSchema} from '../model/new-parts.js';
 import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
 import {expectPatience} from '../train/patience.js';
 import {ratesGiven} from '../train/rates.js';
@@ -37,6 +39,8 @@ const options = z.object({
 		variadic: true,
 	}),
 	...modelOptions.shape,
+	model: modelOptions.shape.model.optional(),
+	...inGroup(newPartsSchema.shape, 'New parts:'),
 	...trainSchema.shape,
 	...inGroup(lossSchema.shape, lossGroup),
 });
@@ -62,13 +66,17 @@ export const train = defineCommand({
 			throw conflict(`--${asking}: expected --eval beside it, got none`);
 		}
 		expectCompatible(settings, 'inbatch train');
+		sourceOf(settings);
+		newPartsOf(settings, 'inbatch train');
 		expectPatience(settings, settings.eval.length > 0);
 		if (settings.map !== undefined) namesGiven(mapOf(settings.map));
 		ratesGiven(settings.learningRateFor);
 		lossOf(settings);
 	},
 	async run(settings, context) {
-		const model = await openModel(settings, context);
+		const newParts = newPartsOf(settings, 'inbatch train');
+		const source = {...settings, model: sourceOf(settings), newParts};
+		const model = await openModel(source, context);
 		try {
 			const {stop, ...hooks} = await trainProgress(settings, context);
 			const training = {...trainingOf(settings), ...hooks, signal: context.signal};
@@ -83,6 +91,14 @@ export const train = defineCommand({
 		}
 	},
 });
+
+/** The folder of the model; from scratch, of the tokenizer, which may lie beside the configuration. */
+function sourceOf({model, init}: Pick<Options, 'model' | 'init'>): string {
+	const source = model ?? (init === undefined ? undefined : dirname(init));
+	if (source !== undefined) return source;
+	const expected = modelOptions.shape.model.meta()?.['expected'];
+	throw new EngineError('OPTION_MISSING', `--model: expected ${expected}, got none`);
+}
 
 /** The options of the library behind those of the command line. */
 function trainingOf(settings: Options): TrainOptions {

@@ -1,6 +1,7 @@
 // Random numbers that are a function of their keys, so that any of them can be had again without
 // its predecessors. 32-bit arithmetic only: the same on every machine. Not for secrets.
 
+import {mixed} from '../draws.js';
 import {giveTurn} from '../pace.js';
 
 /** Gives whole numbers from 0 to 2^32 - 1, each as likely as any other. */
@@ -11,8 +12,8 @@ export function randomOf(...keys: number[]): Random {
 	let high = 0x243f6a88;
 	let low = 0x85a308d3;
 	for (const key of keys) {
-		high = mix(high ^ key) ^ mix(low + Math.floor(key / 2 ** 32));
-		low = mix(low ^ high) + 0x9e3779b9;
+		high = mixed(high ^ key) ^ mixed(low + Math.floor(key / 2 ** 32));
+		low = mixed(low ^ high) + 0x9e3779b9;
 	}
 
 	return sfc32(high, low);
@@ -57,20 +58,13 @@ export async function shuffled(
 	return order;
 }
 
-function mix(word: number): number {
-	let x = word >>> 0;
-	x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
-	x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
-	return (x ^ (x >>> 15)) >>> 0;
-}
-
 /**
 Small fast counting generator of Chris Doty-Humphrey (PractRand), with its twelve rounds of warm-up.
 */
 function sfc32(high: number, low: number): Random {
 	let a = high | 0;
 	let b = low | 0;
-	let c = mix(high ^ 0x6a09e667) | 0;
+	let c = mixed(high ^ 0x6a09e667) | 0;
 	let counter = 1;
 	const next = () => {
 		const sum = (a + b + counter) | 0;

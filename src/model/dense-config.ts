@@ -11,8 +11,8 @@ export type HeadLayer = {
 	spec: DenseSpec;
 	/** Columns of what goes in. */
 	inputs: number;
-	/** The folder its weights lie in. */
-	folder: string;
+	/** The folder its weights lie in; none: they begin anew. */
+	folder: string | undefined;
 	/** That folder in a saved model. */
 	place: string;
 };

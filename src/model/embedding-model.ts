@@ -10,6 +10,7 @@ import {type Encoded, encodeTexts, type Progress} from './encode.js';
 import {type FolderOptions, type ModelFolder, readModelFolder} from './folder.js';
 import {loadWeights, type ModuleWeights} from './load.js';
 import {type LocateOptions, locateModel} from './locate.js';
+import type {NewParts} from './new-parts.js';
 import {promptTokens} from './prompt.js';
 import {saveModel} from './save.js';
 import {
@@ -22,7 +23,7 @@ import {
 
 export type {IdentifiedText, StreamBatch} from './stream.js';
 
-export type LoadOptions = FolderOptions & DeviceOptions & LocateOptions;
+export type LoadOptions = FolderOptions & NewParts & DeviceOptions & LocateOptions;
 
 export type EncodeOptions = {
 	/** A prompt saved with the model, by name. Default: the model's default prompt, if it has one. */
@@ -265,6 +266,11 @@ const loadOptions = [
 	'normalize',
 	'maxLength',
 	'truncationSide',
+	'init',
+	'dense',
+	'denseActivation',
+	'denseBias',
+	'seed',
 	'device',
 	'threads',
 	'dtype',

@@ -1,13 +1,14 @@
 // What a model folder says of itself, before any weight is read: family, spec, pooling, lengths, prompts.
 // Reads Hugging Face folders and sentence-transformers folders of old and new shape.
 
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {EngineError} from '../errors.js';
 import {readTokenizerFiles, type TokenizerFiles} from '../tokenizer/files.js';
 import {familyConfig, type JsonObject, readJsonObject} from './config.js';
 import {families} from './families/index.js';
 import {staticEmbedding} from './families/static.js';
-import {type ModuleChain, readModules} from './modules.js';
+import {addLayer, type ModuleChain, readModules} from './modules.js';
+import {denseActivations, type NewParts, newPartsOf} from './new-parts.js';
 import {type OuterConfig, readOuterConfig} from './outer-config.js';
 import {isInOldOrder} from './pooling-config.js';
 import {type RemoteCode, readRemoteCode, saveWarning} from './remote-code.js';
@@ -42,6 +43,10 @@ export type ModelFolder = OuterConfig & {
 	path: string;
 	/** Where the configuration, the weights and the tokenizer of the first module lie. */
 	transformer: string;
+	/** The configuration of the transformer, which lies elsewhere when it is trained from scratch. */
+	configPath: string;
+	/** What begins anew. */
+	newParts: NewParts;
 	/** Empty for a table of embeddings. */
 	config: JsonObject;
 	family: Family;
@@ -70,19 +75,24 @@ export type ModelFolder = OuterConfig & {
 /** Reads everything but the weights. */
 export async function readModelFolder(
 	path: string,
-	options: FolderOptions = {},
+	options: FolderOptions & NewParts = {},
 ): Promise<ModelFolder> {
 	const modules = await readModules(path);
-	const first = await (modules.isStatic ? staticModule : transformerModule)(modules.transformer);
-	const {body, config, family, dropout, tokenizerFiles, sentence} = first;
-	const remoteCode = await readRemoteCode(modules.transformer, config);
+	const newParts = newPartsOf(options, 'load');
+	const first = await firstModule(modules, newParts);
+	const {body, config, configPath, family, dropout, tokenizerFiles, sentence} = first;
+	const remoteCode = await readRemoteCode(dirname(configPath), config);
+	addNewLayers(modules, body, options, path);
 	const {head, width} = headOf(modules, body, options, path);
+	const outer = await readOuterConfig(path);
 	const warnings = [...modules.warnings, ...sentence.warnings];
 	const longest = body.longest || unlimited;
 	return {
 		path,
 		transformer: modules.transformer,
 		config,
+		configPath,
+		newParts,
 		family,
 		spec: {...body, head},
 		width,
@@ -99,7 +109,8 @@ export async function readModelFolder(
 		longest,
 		truncationSide: truncationSideOf(options, sentence.truncationSide, tokenizerFiles),
 		lowerCase: sentence.lowerCase,
-		...(await readOuterConfig(path)),
+		...outer,
+		...(newParts.dense !== undefined && {truncateDim: null}),
 		remoteCode,
 		warnings,
 		saveWarnings: saveWarningsOf(remoteCode, head),
@@ -109,6 +120,7 @@ export async function readModelFolder(
 /** The first module of a chain, before its weights. */
 type FirstModule = {
 	config: JsonObject;
+	configPath: string;
 	family: Family;
 	body: BodySpec;
 	dropout: DropoutRates;
@@ -116,8 +128,18 @@ type FirstModule = {
 	sentence: SentenceConfig;
 };
 
-async function transformerModule(folder: string): Promise<FirstModule> {
-	const path = join(folder, 'config.json');
+async function firstModule(
+	{isStatic, transformer}: ModuleChain,
+	{init}: NewParts,
+): Promise<FirstModule> {
+	if (!isStatic) return transformerModule(transformer, init);
+	if (init === undefined) return staticModule(transformer);
+	const expected = 'expected a model with a tokenizer of its own, got a StaticEmbedding';
+	throw new EngineError('OPTION_CONFLICT', `init: ${expected} in ${transformer}`);
+}
+
+async function transformerModule(folder: string, init: string | undefined): Promise<FirstModule> {
+	const path = init ?? join(folder, 'config.json');
 	const file = await readJsonObject(path);
 	if (!file) {
 		throw new EngineError(
@@ -126,12 +148,12 @@ async function transformerModule(folder: string): Promise<FirstModule> {
 		);
 	}
 	const sentence = await readSentenceConfig(folder);
-	const config = {...file, ...sentence.overrides};
+	const config = init === undefined ? {...file, ...sentence.overrides} : file;
 	const reader = familyConfig(config, path);
 	const family = familyOf(reader, config['model_type'], path);
 	const [body, dropout] = [family.spec(reader), family.dropout(reader)];
 	return {
-		...{config, family, body, dropout, sentence},
+		...{config, configPath: path, family, body, dropout, sentence},
 		tokenizerFiles: await readTokenizerFiles(folder),
 	};
 }
@@ -141,7 +163,8 @@ async function staticModule(folder: string): Promise<FirstModule> {
 	const reader = familyConfig(sizes, join(folder, 'model.safetensors'));
 	const family = staticEmbedding;
 	const [body, dropout] = [family.spec(reader), family.dropout(reader)];
-	return {config: {}, family, body, dropout, tokenizerFiles, sentence: nothingSaid};
+	const configPath = join(folder, 'config.json');
+	return {config: {}, configPath, family, body, dropout, tokenizerFiles, sentence: nothingSaid};
 }
 
 function familyOf(config: FamilyConfig, type: unknown, where: string): Family {
@@ -156,10 +179,25 @@ function familyOf(config: FamilyConfig, type: unknown, where: string): Family {
 	);
 }
 
+/** Layers whose weights begin anew: the new Dense, and all of them behind a new transformer. */
+function addNewLayers(
+	modules: ModuleChain,
+	{width}: BodySpec,
+	options: FolderOptions & NewParts,
+	path: string,
+): void {
+	const {init, dense, denseActivation = 'identity', denseBias: bias = true} = options;
+	if (init !== undefined) for (const layer of modules.dense) layer.folder = undefined;
+	if (dense === undefined) return;
+	const before = headOf(modules, {width}, options, path).width;
+	const spec = {width: dense, bias, activation: denseActivations[denseActivation]};
+	addLayer(modules, {kind: 'Dense', inputs: before, spec, folder: undefined});
+}
+
 /** What makes an embedding of a text's rows, each part fitting the one before it. */
 function headOf(
 	modules: ModuleChain,
-	{width}: BodySpec,
+	{width}: Pick<BodySpec, 'width'>,
 	options: FolderOptions,
 	path: string,
 ): {head: HeadSpec; width: number} {
@@ -172,7 +210,7 @@ function headOf(
 	}
 	const pooling = poolingOf(modules, options.pooling, path);
 	let columns = pooling.length * width;
-	for (const {inputs, spec, folder} of dense) {
+	for (const {inputs, spec, place, folder = place} of dense) {
 		if (inputs !== columns) {
 			throw new EngineError(
 				'MODEL_CONFIG',

@@ -6,17 +6,19 @@ import {EngineError} from '../errors.js';
 import type {TensorEntry, TensorTable} from '../files/safetensors.js';
 import {readTensorTable} from '../files/tensor-files.js';
 import {cancellable, type NativeModel, native, type WeightPart} from '../native.js';
+import {familyConfig} from './config.js';
 import type {HeadLayer} from './dense-config.js';
 import type {ModelFolder} from './folder.js';
+import {familyStart, initialize, linearStart, type StartRule} from './initialize.js';
 import type {Family} from './spec.js';
-import {type MappedTensor, type ParameterShape, planWeights, type WeightPlan} from './weights.js';
+import {type MappedTensor, planWeights, type WeightPlan} from './weights.js';
 
 /** The weights of one module, in one file or in several, and what of them goes where. */
 export type ModuleWeights = {
 	/** Where they are saved, relative to the model folder. */
 	place: string;
-	/** The folder they come from. */
-	folder: string;
+	/** The folder they come from; none: they began anew. */
+	folder: string | undefined;
 	mapped: MappedTensor[];
 	carried: TensorEntry[];
 	metadata: Record<string, string>;
@@ -60,17 +62,23 @@ export async function loadWeights(
 	try {
 		const parameters = core.parameters();
 		const body = parameters.filter(p => !p.name.startsWith('head.'));
-		const sources = [
+		const {config, configPath, family, modules, newParts, spec} = folder;
+		const sources: Source[] = [
 			{
-				place: folder.modules.place,
-				folder: folder.transformer,
-				family: folder.family,
+				place: modules.place,
+				folder: newParts.init === undefined ? folder.transformer : undefined,
+				family,
 				parameters: body,
+				start: () => familyStart(family, familyConfig(config, configPath), spec),
 			},
 			...folder.modules.dense.map((layer, index) => denseSource(layer, index, parameters)),
 		];
 		const loaded: LoadedWeights = {core, stored: [], fingerprint: '', warnings: []};
-		for (const source of sources) await loadModule(loaded, source, signal);
+		for (const source of sources) {
+			signal?.throwIfAborted();
+			if (source.folder === undefined) await startModule(loaded, source, folder);
+			else await loadModule(loaded, {...source, folder: source.folder}, signal);
+		}
 		return {...loaded, fingerprint: await core.pack()};
 	} catch (error) {
 		await core.dispose();
@@ -95,16 +103,38 @@ function makeCore({path, spec}: ModelFolder, device: Device): NativeModel {
 	}
 }
 
-type Source = {place: string; folder: string; family: Family; parameters: ParameterShape[]};
+type Source = {
+	place: string;
+	/** Undefined: the weights begin anew, by the rule `start`. */
+	folder: string | undefined;
+	family: Family;
+	parameters: ReturnType<NativeModel['parameters']>;
+	start: () => StartRule;
+};
 
-function denseSource({place, folder}: HeadLayer, index: number, all: ParameterShape[]): Source {
+function denseSource(
+	{place, folder, inputs}: HeadLayer,
+	index: number,
+	all: Source['parameters'],
+): Source {
 	const parameters = all.filter(p => p.name.startsWith(`head.${index}.`));
-	return {place, folder, family: denseFamily(index), parameters};
+	const start = () => linearStart(inputs);
+	return {place, folder, family: denseFamily(index), parameters, start};
+}
+
+async function startModule(
+	loaded: LoadedWeights,
+	{place, family, parameters, start}: Source,
+	{spec, newParts: {seed = 0}}: ModelFolder,
+): Promise<void> {
+	const module = {family, parameters, rule: start()};
+	const mapped = await initialize(loaded.core, module, {spec, seed, place});
+	loaded.stored.push({place, folder: undefined, mapped, carried: [], metadata: {}});
 }
 
 async function loadModule(
 	loaded: LoadedWeights,
-	{place, folder, family, parameters}: Source,
+	{place, folder, family, parameters}: Source & {folder: string},
 	signal?: AbortSignal,
 ): Promise<void> {
 	const table = await readTensorTable(folder);

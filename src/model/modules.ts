@@ -149,7 +149,7 @@ const readers: Readonly<Record<string, (chain: ModuleChain, module: Module) => P
 };
 
 /** Layers lie in folders that are numbered by their place in the chain as it is saved. */
-function addLayer(chain: ModuleChain, layer: Omit<HeadLayer, 'place'>): void {
+export function addLayer(chain: ModuleChain, layer: Omit<HeadLayer, 'place'>): void {
 	const number = chain.dense.length + (chain.isStatic ? 1 : 2);
 	chain.dense.push({...layer, place: `${number}_${layer.kind}`});
 }

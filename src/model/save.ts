@@ -52,7 +52,8 @@ export async function saveModel(
 function expectOtherPlace({path, transformer, modules}: ModelFolder, target: string): void {
 	if (resolve(target) !== resolve(path)) return;
 	const places = [{folder: transformer, place: modules.place}, ...modules.dense];
-	const moved = places.find(({folder, place}) => resolve(folder) !== resolve(path, place));
+	const isMoved = (folder: string, place: string) => resolve(folder) !== resolve(path, place);
+	const moved = places.find(({folder, place}) => folder !== undefined && isMoved(folder, place));
 	if (!moved) return;
 	throw new EngineError(
 		'OUTPUT_EXISTS',
@@ -87,7 +88,7 @@ async function writeWeights(
 ): Promise<Record<string, string>> {
 	await mkdir(join(target, place), {recursive: true});
 	const shapes = new Map(core.parameters().map(p => [p.name, p]));
-	const table = carried.length > 0 ? await readTensorTable(folder) : undefined;
+	const table = folder && carried.length > 0 ? await readTensorTable(folder) : undefined;
 	const entries: TensorSource[] = [
 		...mapped.map(tensor => ({
 			name: tensor.file,

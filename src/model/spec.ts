@@ -182,6 +182,9 @@ export function weightAndBias(files: string | readonly string[], parameter: stri
 	]);
 }
 
+/** Of the normal numbers that a matrix begins with; `cut`: none lies further from 0, in deviations. */
+export type Spread = {deviation: number; cut?: number};
+
 /** A family is a table, not a program. */
 export type Family = {
 	name: string;
@@ -191,6 +194,10 @@ export type Family = {
 	matches?: (config: FamilyConfig) => boolean;
 	spec(config: FamilyConfig): BodySpec;
 	dropout(config: FamilyConfig): DropoutRates;
+	/** How matrices begin that are trained from scratch, by their names in files; default: all alike. */
+	starts?: (config: FamilyConfig) => (file: string) => Spread;
+	/** What transformers calls a tensor, where that is not its name in the table. */
+	savedAs?: (file: string) => string;
 	tensors: readonly TensorRule[];
 	/** What names may begin with in the files of a model with a head of its own. */
 	prefixes: readonly string[];

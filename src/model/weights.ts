@@ -86,7 +86,7 @@ function sortOut(
 }
 
 /** What a parameter may be stacked from, with the block's number put in. */
-function stacksOf(family: Family, parameter: string): string[][] {
+export function stacksOf(family: Family, parameter: string): string[][] {
 	const block = /^blocks\.(\d+)\./.exec(parameter)?.[1] ?? '';
 	const stacks = family.tensors.flatMap(([files, target]) =>
 		target.replace('{i}', block) === parameter

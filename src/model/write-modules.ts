@@ -39,9 +39,9 @@ function module(idx: number, path: string, kind: string): ModuleEntry {
 
 /** The transformer in the root, wherever it lay, with the length that the model is used at. */
 async function writeTransformer(folder: ModelFolder, target: string): Promise<ModuleEntry> {
-	const {transformer, config, tokenizerFiles, maxLength, truncationSide, lowerCase} = folder;
-	const code = folder.remoteCode?.files ?? [];
-	await copyFiles(transformer, [...tokenizerFiles.names, ...code], target);
+	const {transformer, config, configPath, maxLength, truncationSide, lowerCase} = folder;
+	await copyFiles(transformer, folder.tokenizerFiles.names, target);
+	await copyFiles(dirname(configPath), folder.remoteCode?.files ?? [], target);
 	const file = 'tokenizer_config.json';
 	const settings = (await readJsonObject(join(transformer, file))) ?? {};
 	const isSaid = truncationSide !== 'right' || 'truncation_side' in settings;
@@ -50,7 +50,7 @@ async function writeTransformer(folder: ModelFolder, target: string): Promise<Mo
 		model_max_length: maxLength,
 		...(isSaid && {truncation_side: truncationSide}),
 	});
-	const original = await readFile(join(transformer, 'config.json'), 'utf8');
+	const original = await readFile(configPath, 'utf8');
 	const spelled = spelledAs(original.replace(/^\uFEFF/, ''), withType(config));
 	await writeFile(join(target, 'config.json'), `${spelled}\n`);
 	await writeJson(join(target, 'sentence_bert_config.json'), {

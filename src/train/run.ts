@@ -363,8 +363,9 @@ export function runRecord(run: Run, options: object): Record<string, unknown> {
 
 /** What was asked of the model, or what its folder says. */
 function optionsOf({folder, maxLength}: EmbeddingModel) {
+	const {path, truncationSide, newParts} = folder;
 	const {pooling, normalize} = folder.spec.head;
-	return {model: folder.path, pooling, normalize, maxLength, truncationSide: folder.truncationSide};
+	return {model: path, ...newParts, pooling, normalize, maxLength, truncationSide};
 }
 
 function packageVersion(): string {

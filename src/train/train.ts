@@ -150,7 +150,8 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 
 /** What a run reads and its output must not hold. */
 function inputsOf({model, dataset, sources}: Run): string[] {
-	return [model.folder.path, ...[...dataset.files, ...sources].map(({path}) => path)];
+	const {path, configPath} = model.folder;
+	return [path, configPath, ...[...dataset.files, ...sources].map(file => file.path)];
 }
 
 /** Evaluates before, trains, evaluates after; on an abort the state reached is kept. Returns the last scores. */

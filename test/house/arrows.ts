@@ -7,7 +7,7 @@ type Arrow = {from: string; to: string};
 // A part may import those of lower floors.
 const floors = [
 	['errors'],
-	['pace', 'options', 'utf8', 'nesting', 'pipes'],
+	['pace', 'draws', 'options', 'utf8', 'nesting', 'pipes'],
 	['addon', 'native', 'files', 'tokenizer'],
 	['device', 'hub'],
 	['model', 'autograd'],

@@ -48,6 +48,11 @@ export const distilbert: Family = {
 		hidden: config.number('dropout', 0.1),
 		attention: config.number('attention_dropout', 0.1),
 	}),
+	starts(config) {
+		config.only('sinusoidal_pos_embds', false);
+		const deviation = config.number('initializer_range', 0.02);
+		return () => ({deviation});
+	},
 	tensors: [
 		['embeddings.word_embeddings.weight', 'embedding.tokens'],
 		['embeddings.position_embeddings.weight', 'embedding.positions'],

@@ -81,6 +81,12 @@ export const modernbert: Family = {
 		hidden: config.number('mlp_dropout', 0),
 		attention: config.number('attention_dropout', 0),
 	}),
+	starts(config) {
+		const deviation = config.number('initializer_range', 0.02);
+		const deep = deviation / Math.sqrt(2 * config.size('num_hidden_layers', {most: mostBlocks}));
+		const cut = config.number('initializer_cutoff_factor', 2);
+		return file => ({deviation: /\.Wo\.weight$/.test(file) ? deep : deviation, cut});
+	},
 	tensors: [
 		['embeddings.tok_embeddings.weight', 'embedding.tokens'],
 		...weightAndBias('embeddings.norm', 'embedding.norm'),

@@ -58,6 +58,19 @@ export const t5: Family = {
 		const rate = config.number('dropout_rate', 0.1);
 		return {hidden: rate, attention: rate};
 	},
+	starts(config) {
+		config.only('initializer_factor', 1);
+		const [width, headWidth] = [config.size('d_model'), config.size('d_kv')];
+		const inputs: readonly [RegExp, number][] = [
+			[/^shared\./, 1],
+			[/\.q\.weight$/, width * headWidth],
+			[/\.o\.weight$/, config.size('num_heads') * headWidth],
+			[/\.wo\.weight$/, config.size('d_ff')],
+		];
+		const inputsOf = (file: string) => inputs.find(([name]) => name.test(file))?.[1] ?? width;
+		return file => ({deviation: inputsOf(file) ** -0.5});
+	},
+	savedAs: file => (file === 'shared.weight' ? file : `encoder.${file}`),
 	tensors: [
 		...['shared.weight', 'embed_tokens.weight', 'decoder.embed_tokens.weight'].map(
 			name => [name, 'embedding.tokens'] as const,
