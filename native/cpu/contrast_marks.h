@@ -34,8 +34,7 @@ struct Marks {
 };
 
 inline bool admits(const ContrastOperands& op, int64_t column, bool owned) {
-  if (column < op.positives) return owned ? op.own : op.others;
-  return owned ? op.own_hard : op.other_hard;
+  return op.admits(column, owned);
 }
 inline bool keeps(const ContrastOperands& op, int64_t column, bool owned) {
   return owned && column < op.positives;

@@ -184,6 +184,17 @@ struct ContrastStrike {
   int64_t first_column;
 };
 
+// For each row of x the largest of its first `columns` elements, where it is above `most`, and its
+// place, of equal ones the first; places begin with `first`. What is NaN is not looked at. Rows are
+// read up to a multiple of 16.
+struct BestOfRows {
+  const float* x;
+  int64_t stride, rows, columns;
+  int32_t first;
+  float* most;     // updated
+  int32_t* place;  // updated
+};
+
 struct Kernels {
   const char* name;
   int64_t tile_rows;  // rows of a packed group
@@ -218,6 +229,7 @@ struct Kernels {
   // and how many there are. Rows are read up to a multiple of 16.
   int64_t (*find_greater)(const float* x, int64_t stride, int64_t rows, int64_t columns,
                           const float* limit, int32_t* places);
+  void (*best_of_rows)(const BestOfRows&);
   float (*burn)(int64_t rounds);  // independent chains of multiply-adds, for the peak
   int64_t flops_of_round;
 };

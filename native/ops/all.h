@@ -8,8 +8,10 @@
 #include "layout.h"
 #include "linear.h"
 #include "matrix.h"
+#include "maxsim.h"
 #include "norm.h"
 #include "optimize.h"
+#include "order.h"
 #include "pool.h"
 #include "rotary.h"
 #include "topk.h"
@@ -27,6 +29,7 @@ using AllOps =
            NormalizeForward, NormalizeBackward, AdamW, Lion, SumSquares, MapForward, MapBackward,
            CombineForward, CombineBackward, Reduce, Spread, RowDots, LogSumExpForward,
            LogSumExpBackward, Cut, Paste, Transpose, PickForward, PickBackward, GatherForward,
-           GatherBackward, ContrastForward, ContrastBackward, RowNorms, TopK>;
+           GatherBackward, ContrastForward, ContrastBackward, RowNorms, OrderedPairs, MaxSimForward,
+           MaxSimBackward, TopK>;
 
 }  // namespace inbatch

@@ -11,6 +11,29 @@
 
 namespace inbatch {
 
+// Which columns a row meets: a positive, one of those below `positives`, by `own` where it belongs
+// to the row and else by `others`; a hard negative, one from there on, by `ownHard` or `otherHard`.
+struct Candidates {
+  int64_t positives = 0;
+  bool own = true, others = true, own_hard = true, other_hard = true;
+
+  bool admits(int64_t column, bool owned) const {
+    if (column < positives) return owned ? own : others;
+    return owned ? own_hard : other_hard;
+  }
+  static constexpr auto candidate_fields() {
+    using Op = Candidates;
+    return std::tuple{field("positives", &Op::positives), field("own", &Op::own),
+                      field("others", &Op::others), field("ownHard", &Op::own_hard),
+                      field("otherHard", &Op::other_hard)};
+  }
+  void check_candidates(const char* name, int64_t columns) const {
+    expect(positives >= 0 && positives <= columns, name,
+           "expected positives from 0 to " + std::to_string(columns) + ", got " +
+               std::to_string(positives));
+  }
+};
+
 // Rules that take candidates away from a row where they are likely to be positives; its own
 // positives stay. A column that falls under several is removed by the first, in this order:
 //
@@ -103,16 +126,13 @@ struct ContrastRules {
 //   columnScale  (M, 1) f32 or empty; 1 / |columns_j|
 //   temperature  (1, 1) f32, not zero
 //   owner        (M, 1) i32, the row that a column belongs to; a number that is no row: no one's
-//   positives    columns below are positives, from here on hard negatives
 //
-// Column j < positives is a candidate of row i by `own` when owner_j = i, else by `others`; a
-// column from there on by `ownHard` or `otherHard`; and no rule removes it. A row's own hard
+// A candidate of a row is what it meets, owner_j = i being its own, less what a rule removes. A
+// row's own hard
 // negatives are weighted by `weighsOwn`, all that belongs to others by `weighsOthers`, its own
 // positives never.
-struct ContrastOperands : ContrastRules {
+struct ContrastOperands : ContrastRules, Candidates {
   Tensor rows, columns, row_scale, column_scale, temperature, owner;
-  int64_t positives = 0;
-  bool own = true, others = true, own_hard = true, other_hard = true;
   float lowest = -std::numeric_limits<float>::infinity();
   float highest = std::numeric_limits<float>::infinity();
   float hardness = 0;
@@ -129,17 +149,12 @@ struct ContrastOperands : ContrastRules {
                             field("columnScale", &Op::column_scale),
                             field("temperature", &Op::temperature),
                             field("owner", &Op::owner),
-                            field("positives", &Op::positives),
-                            field("own", &Op::own),
-                            field("others", &Op::others),
-                            field("ownHard", &Op::own_hard),
-                            field("otherHard", &Op::other_hard),
                             field("lowest", &Op::lowest),
                             field("highest", &Op::highest),
                             field("hardness", &Op::hardness),
                             field("weighsOwn", &Op::weighs_own),
                             field("weighsOthers", &Op::weighs_others)};
-    return std::tuple_cat(scores, rule_fields());
+    return std::tuple_cat(scores, candidate_fields(), rule_fields());
   }
   void check_operands(const char* name) const {
     expect_columns(name, "columns", columns, rows.cols);
@@ -147,9 +162,7 @@ struct ContrastOperands : ContrastRules {
     expect_size(name, "owner", owner, columns.rows);
     if (!row_scale.empty()) expect_size(name, "rowScale", row_scale, rows.rows);
     if (!column_scale.empty()) expect_size(name, "columnScale", column_scale, columns.rows);
-    expect(positives >= 0 && positives <= columns.rows, name,
-           "expected positives from 0 to " + std::to_string(columns.rows) + ", got " +
-               std::to_string(positives));
+    check_candidates(name, columns.rows);
     expect_f32(name, {{"rows", rows},
                       {"columns", columns},
                       {"rowScale", row_scale},

@@ -14,6 +14,8 @@ import {
 } from './elementwise.js';
 import {columns, concatColumns, concatRows, gatherRows, pick, rows} from './layout.js';
 import {logSumExpRows, normalizeRows, products, rowDots, transpose} from './matrix.js';
+import {type MaxSimOptions, maxSim} from './max-sim.js';
+import {orderedPairs} from './order.js';
 import type {Tape, Variable} from './tape.js';
 
 /** Where two operands meet, an extent of 1 stands for all rows or all columns of the other. */
@@ -91,6 +93,17 @@ export type LossOperations = {
 
 	/** The softmax of every row over chosen columns of the batch, without a matrix of scores. */
 	contrast(rows: Variable, columns: Variable, options: ContrastOptions): Contrast;
+	/**
+	Scores of texts by the rows of their tokens, (N, M): the sum over the rows of a query of the
+	largest dot product with a row of the document; minus infinity where they do not meet.
+	*/
+	maxSim(queries: Variable, documents: Variable, options: MaxSimOptions): Variable;
+	/**
+	Of the elements x above the diagonal of a square matrix, row after row, and those t of another of
+	its shape: the mean over m < n of max(0, y (x[n] − x[m]) + margin), where y is 1 if t[n] < t[m],
+	else −1. 0 of less than two elements. t takes no gradient.
+	*/
+	orderedPairs(x: Variable, t: Variable, margin: number): Variable;
 
 	/** Numbers that are given, row after row. */
 	constant(values: Float32Array | readonly number[], rows: number, columns: number): Variable;
@@ -145,6 +158,8 @@ export function operationsOf(tape: Tape): LossOperations {
 		concatRows: parts => concatRows(tape, parts),
 		concatColumns: parts => concatColumns(tape, parts),
 		contrast: (left, right, options) => contrast(tape, left, right, options),
+		maxSim: (queries, documents, options) => maxSim(tape, queries, documents, options),
+		orderedPairs: (x, t, margin) => orderedPairs(tape, {x, t}, margin),
 		constant: (values, height, width) => tape.constant(values, {rows: height, columns: width}),
 		detach: x => tape.constant(x.tensor),
 		report: (name, value) => void tape.reports.set(name, value),

@@ -6,7 +6,6 @@ import {EngineError} from '../errors.js';
 import {refuse} from './inputs.js';
 import {defineLoss, expectColumns, type Loss, type LossNeeds} from './loss.js';
 import {numberOption, numbersOption, type Settled, settled} from './options.js';
-import {orderedPairs} from './ordered-pairs.js';
 
 export type DistillVectorsOptions = {
 	/** The share of 1 − cos of a student's vector and its teacher's. Default 10. */
@@ -98,7 +97,7 @@ function termsOf(ops: LossOperations, settings: Settings, {student, teacher}: In
 			terms.push(ops.scale(apart, similarityWeight / widths.length));
 		}
 		if (tripletWeight > 0) {
-			const turned = orderedPairs(ops, found, wanted, margin);
+			const turned = ops.orderedPairs(found, wanted, margin);
 			terms.push(ops.scale(turned, tripletWeight / widths.length));
 		}
 	}

@@ -142,6 +142,35 @@ inline void fill(RowNorms& op, Draw& draw) {
   op.x = draw.floats(draw.tokens, draw.extents.width);
   op.inverse = draw.blank(draw.tokens, 1);
 }
+inline void fill(OrderedPairs& op, Draw& draw) {
+  const int64_t rows = draw.extents.width;
+  op.margin = 0.125f;
+  op.found = draw.floats(rows, rows);
+  op.wanted = draw.floats(rows, rows);
+  op.value = draw.blank(1, 1);
+  if (!draw.extents.is_bare) op.slope = draw.blank(rows, rows);
+}
+// Queries and documents are the same texts.
+inline void fill_operands(MaxSimOperands& op, Draw& draw) {
+  op.queries = draw.floats(draw.tokens, draw.extents.width);
+  op.query_offsets = draw.offsets();
+  op.documents = draw.floats(draw.tokens, draw.extents.width);
+  op.document_offsets = draw.offsets();
+}
+inline void fill(MaxSimForward& op, Draw& draw) {
+  fill_operands(op, draw);
+  op.owner = draw.integers(1, draw.texts, draw.texts + 1);
+  op.positives = draw.texts / 2;
+  op.scores = draw.blank(draw.texts, draw.texts);
+  if (!draw.extents.is_bare) op.argmax = draw.integers(draw.texts, draw.tokens, 1);
+}
+inline void fill(MaxSimBackward& op, Draw& draw) {
+  fill_operands(op, draw);
+  op.argmax = draw.integers(draw.texts, draw.tokens, draw.tokens + 1);
+  op.dscores = draw.floats(draw.texts, draw.texts);
+  op.dqueries = draw.optional(draw.blank(draw.tokens, draw.extents.width));
+  op.ddocuments = draw.blank(draw.tokens, draw.extents.width);
+}
 inline void fill(TopK& op, Draw& draw) {
   constexpr int64_t kBest = 7;
   op.queries = draw.floats(draw.texts, draw.extents.width);

@@ -6,6 +6,8 @@ import type {Variable} from '../../dist/autograd/tape.js';
 import {type Matrix, matrixOf} from './matrix.js';
 import {mapped} from './oracle.js';
 import {plainContrast} from './plain-contrast.js';
+import {plainMaxSim} from './plain-max-sim.js';
+import {plainOrderedPairs} from './plain-order.js';
 import {exact, type Round} from './tolerance.js';
 
 type Scalar = (x: number) => number;
@@ -137,6 +139,12 @@ export function plainOperations(
 				count: plainVariable(count),
 				...(rules && {removed: plainVariable(removed), suspects: plainVariable(suspects)}),
 			};
+		},
+		maxSim: (queries, documents, options) =>
+			plainVariable(plainMaxSim(matrixIn(queries), matrixIn(documents), options, round)),
+		orderedPairs: (x, t, margin) => {
+			const value = plainOrderedPairs(matrixIn(x), matrixIn(t), margin, round);
+			return made(1, 1, () => value);
 		},
 		constant: (values, rows, columns) =>
 			made(rows, columns, (row, column) => values[row * columns + column]!),

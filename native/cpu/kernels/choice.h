@@ -46,3 +46,26 @@ int64_t find_greater(const float* x, int64_t stride, int64_t rows, int64_t colum
   }
   return count;
 }
+
+// A bit for each of the first `count` lanes.
+inline uint32_t bits_of(int64_t count) { return count < 16 ? (1u << count) - 1 : 0xffffu; }
+
+void best_of_rows(const BestOfRows& p) {
+  constexpr float kLeast = -__builtin_inff();
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const float* x = p.x + row * p.stride;
+    Lanes most = all(kLeast);
+    for (int64_t j = 0; j < p.columns; j += 16) {
+      most = larger(chosen(load(x + j), bits_of(p.columns - j), all(kLeast)), most);
+    }
+    const float best = largest(most);
+    if (!(best > p.most[row])) continue;
+    for (int64_t j = 0; j < p.columns; j += 16) {
+      const uint32_t bits = equal(load(x + j), all(best)) & bits_of(p.columns - j);
+      if (!bits) continue;
+      p.place[row] = p.first + int32_t(j) + __builtin_ctz(bits);
+      p.most[row] = x[j + __builtin_ctz(bits)];
+      break;
+    }
+  }
+}

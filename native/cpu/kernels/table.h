@@ -38,6 +38,7 @@ inline Kernels table_of(const char* name) {
   table.contrast_equal = contrast_equal;
   table.contrast_strike = contrast_strike;
   table.find_greater = find_greater;
+  table.best_of_rows = best_of_rows;
   table.burn = burn;
   table.flops_of_round = kBurnChains * 32;
   return table;
