@@ -43,7 +43,14 @@ export async function measure({model: path, threads, seconds, python}) {
 				step: ++step,
 			};
 			return runStep(
-				{model, loss, parameters, dropout: {hidden: 0.1, attention: 0.1}, seed: 0},
+				{
+					model,
+					loss,
+					parameters,
+					dropout: {hidden: 0.1, attention: 0.1},
+					recompute: false,
+					seed: 0,
+				},
 				batch,
 				update,
 			);

@@ -57,6 +57,8 @@ export type PassSettings = {
 	attention: number;
 	/** Whether a backward() follows. */
 	keep: boolean;
+	/** Whether that computes the activations of each block again rather than keeping them. Default false. */
+	recompute?: boolean;
 };
 
 export type UpdateSettings = {

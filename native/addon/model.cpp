@@ -19,12 +19,13 @@ using Core = std::shared_ptr<ModelCore>;
 struct PassSettings {
   int64_t seed = 0, step = 0;
   float hidden = 0, attention = 0;
-  bool keep = false;
+  bool keep = false, recompute = false;
 
   static constexpr auto fields() {
     using S = PassSettings;
-    return std::tuple{field("seed", &S::seed), field("step", &S::step), field("hidden", &S::hidden),
-                      field("attention", &S::attention), field("keep", &S::keep)};
+    return std::tuple{field("seed", &S::seed),     field("step", &S::step),
+                      field("hidden", &S::hidden), field("attention", &S::attention),
+                      field("keep", &S::keep),     field("recompute", &S::recompute)};
   }
 };
 
@@ -301,8 +302,8 @@ Napi::Value ModelHandle::prepare_training(Info info) {
   });
 }
 
-// forward({ids, offsets, texts}, {seed, step, hidden, attention, keep}, Tensor, canceller): queued.
-// With keep, the pass waits for backward().
+// forward({ids, offsets, texts}, {seed, step, hidden, attention, keep, recompute}, Tensor,
+// canceller): queued. With keep, the pass waits for backward().
 Napi::Value ModelHandle::forward(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("forward");
@@ -318,11 +319,9 @@ Napi::Value ModelHandle::forward(Info info) {
         info,
         [model, batch, settings, held = *out](const Stream& stream) {
           const RandomKey key{uint32_t(settings.seed), uint32_t(settings.step)};
-          Pass pass{stream,
-                    batch->view(),
-                    settings.keep ? &model->saved_memory : nullptr,
-                    key,
-                    {settings.hidden, settings.attention}};
+          const DropoutRates dropout{settings.hidden, settings.attention};
+          Arena* saved = settings.keep ? &model->saved_memory : nullptr;
+          Pass pass{stream, batch->view(), saved, key, dropout, settings.recompute};
           model->forward(pass, batch, held.tensor);
         },
         info[3]);

@@ -224,7 +224,7 @@ void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved, bool normaliz
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (pass.keeps() || next.empty()) next = pass.kept(tokens, model_width_);
     Scope block_scope(pass.scratch());
-    blocks_[i].forward(pass, x, next, saved.blocks[i]);
+    forward_block(pass, i, x, next, saved);
     std::swap(x, next);
   }
   if (final_) {
@@ -235,6 +235,29 @@ void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved, bool normaliz
   head_.forward(pass, x, embeddings, saved.head, normalize);
 }
 
+void Encoder::forward_block(Pass& pass, size_t index, Tensor x, Tensor y, Saved& saved) const {
+  if (!pass.keeps() || !pass.recomputes) {
+    blocks_[index].forward(pass, x, y, saved.blocks[index]);
+    return;
+  }
+  if (index == 0) saved.between.push_back(x);
+  saved.between.push_back(y);
+  Scope scope(*pass.saved);
+  blocks_[index].forward(pass, x, y, saved.blocks[index]);
+}
+
+// To recompute, a block writes its output where it already is: no block above reads it any more.
+void Encoder::backward_block(Pass& pass, size_t index, Tensor dy, Tensor dx, Saved& saved) const {
+  if (!pass.recomputes) {
+    blocks_[index].backward(pass, dy, dx, saved.blocks[index]);
+    return;
+  }
+  Scope scope(*pass.saved);
+  Block::Saved& again = saved.blocks[index] = {};
+  blocks_[index].forward(pass, saved.between[index], saved.between[index + 1], again);
+  blocks_[index].backward(pass, dy, dx, again);
+}
+
 void Encoder::backward(Pass& pass, Tensor dembeddings, Saved& saved) const {
   const int64_t tokens = pass.batch.tokens();
   Scope scope(pass.scratch());
@@ -242,7 +265,7 @@ void Encoder::backward(Pass& pass, Tensor dembeddings, Saved& saved) const {
   head_.backward(pass, dembeddings, dy, saved.head);
   if (final_) final_->backward(pass, dy, dy, saved.final);
   for (size_t i = blocks_.size(); i-- > 0;) {
-    blocks_[i].backward(pass, dy, dx, saved.blocks[i]);
+    backward_block(pass, i, dy, dx, saved);
     std::swap(dy, dx);
   }
   embedding_.backward(pass, dy, saved.embedding);

@@ -32,6 +32,7 @@ class Encoder {
   struct Saved {
     Embedding::Saved embedding;
     std::vector<Block::Saved> blocks;
+    std::vector<Tensor> between;  // what each block reads and the last one writes, to recompute
     Norm::Saved final;
     Head::Saved head;
     Arena::Mark mark;
@@ -76,6 +77,9 @@ class Encoder {
   // Makes the tables reach the longest text; not while a pass reads them.
   void prepare(const Batch& batch);
   void forward(Pass& pass, Tensor embeddings, Saved& saved, bool normalize) const;
+  // Through one block; what it pushed is dropped when the pass computes blocks again.
+  void forward_block(Pass& pass, size_t index, Tensor x, Tensor y, Saved& saved) const;
+  void backward_block(Pass& pass, size_t index, Tensor dy, Tensor dx, Saved& saved) const;
   void embed(Pass& pass, Tensor embeddings, bool normalize) const;
 };
 

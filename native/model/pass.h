@@ -30,6 +30,9 @@ struct Pass {
   Arena* saved = nullptr;  // null: nothing is kept
   RandomKey key;
   DropoutRates dropout;
+  // Whether only what a block reads is kept, and the rest computed again when it is gone back
+  // through.
+  bool recomputes = false;
 
   bool keeps() const { return saved != nullptr; }
   Arena& scratch() const { return stream.scratch(); }

@@ -151,6 +151,7 @@ export async function prepareRun(
 				loss,
 				parameters,
 				dropout: dropoutOf(model, settings),
+				recompute: settings.recompute === 'blocks',
 				seed: settings.seed,
 				suspects: settings.suspects,
 			},

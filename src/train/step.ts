@@ -36,6 +36,8 @@ export type StepSettings = {
 	loss: Loss;
 	parameters: LossParameters;
 	dropout: DropoutRates;
+	/** Whether backward computes the activations of blocks again rather than keeping them. */
+	recompute: boolean;
 	seed: number;
 	/** Whether what masks suspect is wanted. */
 	suspects: boolean;
@@ -180,8 +182,8 @@ class Step {
 	}
 
 	#pass(chunk: Chunk, keep: boolean, into: Tensor): void {
-		const {model, dropout, seed} = this.#settings;
-		const settings: PassSettings = {seed, step: this.#update.step, ...dropout, keep};
+		const {model, dropout, seed, recompute} = this.#settings;
+		const settings: PassSettings = {seed, step: this.#update.step, ...dropout, keep, recompute};
 		model.core.forward(chunk.packed, settings, into, this.#canceller);
 	}
 

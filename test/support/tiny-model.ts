@@ -111,10 +111,10 @@ export async function encode(model: TinyModel, {ids, offsets}: Batch): Promise<M
 export async function forward(
 	model: TinyModel,
 	batch: Batch,
-	{keep = false, dropout = noDropout} = {},
+	{keep = false, recompute = false, dropout = noDropout} = {},
 ): Promise<Matrix> {
 	const embeddings = tensorOf(model.device, embeddingsOf(model, batch));
-	model.core.forward(batch, {...dropout, keep}, embeddings);
+	model.core.forward(batch, {...dropout, keep, recompute}, embeddings);
 	return readMatrix(model.device, embeddings);
 }
 
@@ -125,10 +125,11 @@ export async function gradients(
 	model: TinyModel,
 	steps: readonly Step[],
 	dropout: Dropout = noDropout,
+	recompute = false,
 ): Promise<Map<string, Matrix>> {
 	model.core.zeroGradients();
 	for (const {batch, gradient} of steps) {
-		await forward(model, batch, {keep: true, dropout});
+		await forward(model, batch, {keep: true, dropout, recompute});
 		model.core.backward(tensorOf(model.device, gradient));
 	}
 	return readGradients(model);

@@ -10,6 +10,10 @@ export const courseOptions = {
 		.union([z.literal('auto'), count])
 		.default('auto')
 		.describe('tokens of one forward and backward pass; never changes the mathematics'),
+	recompute: z
+		.enum(['none', 'blocks'])
+		.default('none')
+		.describe('what backward computes again rather than keeps; never changes a bit'),
 	epochs: z.number().positive().optional().describe('passes over the data (default 1)'),
 	steps: count.optional().describe('optimizer steps, instead of epochs'),
 };
