@@ -1,6 +1,9 @@
 // The public face of the package. Importing it loads no native code: that happens when a model is
 // loaded or a loss evaluated.
 
+export {type CheckOptions, checkData} from './check/check.js';
+export type {Example, Finding, FindingKind, Severity} from './check/findings.js';
+export type {CheckReport} from './check/report.js';
 export {type DeviceInfo, type DeviceOptions, devices} from './device.js';
 export {EngineError, type ErrorCode, errorCodes} from './errors.js';
 export {

@@ -28,6 +28,8 @@ export type Command = {
 	schema: z.ZodObject;
 	/** Arguments of one call, as --help shows it. */
 	example: string;
+	/** The option that words without a flag give, as in `inbatch check pairs.jsonl`. */
+	bare?: string | undefined;
 	/** Checks options; what this throws is wrong usage. */
 	prepare(values: object, place: (key: string) => string, common: Common): Run;
 };
@@ -35,6 +37,8 @@ export type Command = {
 type Definition<S extends z.ZodObject> = {
 	options: S;
 	example: string;
+	/** The option that words without a flag give. */
+	bare?: keyof z.output<S> & string;
 	/** What must hold between options; throws OPTION_* errors and opens no file. */
 	check?: (options: z.output<S>, common: Common) => void;
 	run: (options: z.output<S>, context: Context) => Promise<object>;
@@ -69,10 +73,11 @@ export type Common = CommonOptions & {
 };
 
 export function defineCommand<S extends z.ZodObject>(definition: Definition<S>): Command {
-	const {options, example, check, run} = definition;
+	const {options, example, bare, check, run} = definition;
 	return {
 		schema: options,
 		example,
+		bare,
 		prepare(values, place, common) {
 			const checked = parseOptions(options, values, place);
 			check?.(checked, common);

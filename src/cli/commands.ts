@@ -21,6 +21,11 @@ export const commands: readonly CommandEntry[] = [
 		load: async () => (await import('./train.js')).train,
 	},
 	{
+		name: 'check',
+		summary: 'examine training data: broken lines, repeats, leakage, lengths, labels and scores',
+		load: async () => (await import('./check.js')).check,
+	},
+	{
 		name: 'quickstart',
 		summary: 'fine-tune the embedded model on the embedded sample and show the gain',
 		load: async () => (await import('./quickstart.js')).quickstart,

@@ -5,7 +5,7 @@ import {EngineError} from '../errors.js';
 import {nearest, optionFacts} from '../options.js';
 import {type Command, commonOptions} from './command.js';
 import {type CommandEntry, commands} from './commands.js';
-import {type FlagFacts, flagsOf} from './flags.js';
+import {type FlagFacts, flagsOf, isList, parseValue} from './flags.js';
 import type {Given} from './settings.js';
 import {packageVersion} from './version.js';
 
@@ -69,9 +69,25 @@ async function addCommands(
 		call = {name: entry.name, command, facts: factsOf(command), given: []};
 		addFlags(sub, call);
 		sub.addHelpText('after', `\nExample:\n  inbatch ${entry.name} ${command.example}`);
-		sub.action(() => undefined);
+		addWords(sub, call);
 	}
 	return call;
+}
+
+/** Lets words without a flag give the option that the command says. */
+function addWords(sub: Commander, {command: {bare}, facts, given}: Call): void {
+	if (bare === undefined) {
+		sub.action(() => undefined);
+		return;
+	}
+	const fact = facts[bare] ?? {};
+	const name = bare.toUpperCase();
+	sub.argument(isList(fact) ? `[${name}...]` : `[${name}]`, fact.description);
+	sub.action((words: string | string[] | undefined) => {
+		for (const word of [words ?? []].flat()) {
+			given.push({key: bare, value: parseValue(word, fact)});
+		}
+	});
 }
 
 function addFlags(sub: Commander, {facts, given}: Call): void {

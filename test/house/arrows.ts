@@ -13,6 +13,7 @@ const floors = [
 	['model', 'autograd'],
 	['loss', 'data', 'evaluate', 'serve'],
 	['train'],
+	['check'],
 	['index'],
 	['cli'],
 ];

@@ -1,0 +1,83 @@
+// checkData(): everything that can be said of training data before a model sees them, in flat memory.
+// Nothing is repaired; what training would refuse is an error here too.
+
+import type {z} from 'zod';
+import {mapOf, namesGiven} from '../data/fields.js';
+import {sourcesOf} from '../data/sources.js';
+import type {Loss} from '../loss/loss.js';
+import type {EmbeddingModel} from '../model/embedding-model.js';
+import {parseOptions} from '../options.js';
+import {assemble} from './assemble.js';
+import {Contamination} from './contamination.js';
+import {Findings} from './findings.js';
+import {type CheckSettings, checkSchema} from './options.js';
+import {quickMine} from './quick-mine.js';
+import {findRepeats} from './repeated.js';
+import type {CheckReport} from './report.js';
+import {rowFacts} from './row-facts.js';
+import {type Scanned, scanSources} from './scan.js';
+import {TokenLengths} from './tokens.js';
+
+export type CheckOptions = Partial<z.input<typeof checkSchema>> & {
+	/** The loss that is to be trained: what it needs is asked of every record. */
+	loss?: Loss | undefined;
+	/** Lengths are counted in its tokens, and false negatives are looked for with it. */
+	model?: EmbeddingModel | undefined;
+	/** Evaluation sets that the data must not hold: folders of retrieval sets, files of pairs. */
+	eval?: string | readonly string[] | undefined;
+	signal?: AbortSignal | undefined;
+	/** While records are read. */
+	onProgress?: ((progress: {records: number}) => void) | undefined;
+};
+
+/**
+Examines training data: broken lines, empty, repeated and garbage texts, positives among negatives,
+lengths, labels and scores, leakage into evaluation sets. What is wrong stands in `findings`.
+
+@example
+const report = await checkData('pairs.jsonl', {eval: 'scifact'});
+for (const {kind, count} of report.findings) console.log(kind, count);
+*/
+export async function checkData(data: unknown, options: CheckOptions = {}): Promise<CheckReport> {
+	const {loss, model, eval: evaluations = [], signal, onProgress, ...rest} = options;
+	const settings = parseOptions(checkSchema, rest, 'check');
+	const findings = new Findings(settings.examples);
+	const {split, map} = settings;
+	const sets = [evaluations].flat();
+	const contamination = await Contamination.open(sets, findings, {split, signal});
+	const names = map && namesGiven(mapOf(map));
+	const asked = {settings, names, loss, findings, contamination, signal, onProgress};
+	const scanned = await scanSources(sourcesOf(data), asked);
+	try {
+		return await examine(scanned, {settings, model, findings, contamination, loss, signal});
+	} finally {
+		await scanned.dataset.close();
+	}
+}
+
+interface Asked {
+	settings: CheckSettings;
+	findings: Findings;
+	contamination: Contamination;
+	model: EmbeddingModel | undefined;
+	loss: Loss | undefined;
+	signal: AbortSignal | undefined;
+}
+
+/** What is looked for when all records are known. */
+async function examine(scanned: Scanned, asked: Asked): Promise<CheckReport> {
+	const {settings, findings, contamination, model, signal} = asked;
+	const {checks, dataset, rule} = scanned;
+	for (const label of checks.labels.single()) {
+		findings.add('rare-label', () => ({where: '', text: label}));
+	}
+
+	const repeated = await findRepeats(scanned, {most: settings.examples, findings, signal});
+	const rows = await rowFacts(scanned, asked);
+	const tokens = model && new TokenLengths(model, settings, findings);
+	if (tokens) for (const {source} of scanned.parts) await tokens.read(source, rule, signal);
+	const mines = model !== undefined && rule.kind === 'pair' && settings.mine > 0;
+	const mined = mines ? await quickMine(dataset, {model, settings, findings, signal}) : null;
+	const {sets: evaluation} = contamination;
+	return assemble({settings, findings, scanned, repeated, rows, tokens, mined, evaluation});
+}
