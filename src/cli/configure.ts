@@ -4,17 +4,20 @@ import type {z} from 'zod';
 import {kebabCase, type OptionFacts, parseOptions} from '../options.js';
 import {type CommonOptions, commonOptions, type Run} from './command.js';
 import {commands} from './commands.js';
+import {announce} from './preset.js';
 import {type Call, factsOf} from './program.js';
 import {gatherSettings, type Settings, variableOf} from './settings.js';
 
 type Configured = CommonOptions & {run: Run};
 
 /** Nothing when --print-config asked for the options only. */
-export async function configure({command, facts, given}: Call): Promise<Configured | undefined> {
+export async function configure(call: Call): Promise<Configured | undefined> {
+	const {command, facts, given, preset} = call;
 	const settings = await gatherSettings(facts, given, isVariableOfAnother);
 	const place = (key: string) => settings.get(key)?.place ?? `--${kebabCase(key)}`;
 	const common = parseOptions(commonOptions, pick(settings, commonOptions), place);
 	const values = pick(settings, command.schema);
+	if (preset) announce(preset, {...common, below: await settingsBelow(call)});
 	if (!common.printConfig) {
 		// A variable is set for many calls, so what it says need not fit this one.
 		const asked = [...settings.keys()].filter(key => place(key) !== variableOf(key));
@@ -23,6 +26,12 @@ export async function configure({command, facts, given}: Call): Promise<Configur
 	parseOptions(command.schema.partial(), values, place);
 	process.stdout.write(printed(facts, settings, common.json));
 	return undefined;
+}
+
+/** What a file and the environment say, which an option of a preset comes after. */
+async function settingsBelow({facts, given}: Call): Promise<Settings> {
+	const files = given.filter(({key}) => key === 'config');
+	return gatherSettings(facts, files, isVariableOfAnother);
 }
 
 async function isVariableOfAnother(name: string): Promise<boolean> {

@@ -11,6 +11,8 @@ export type FlagFacts = OptionFacts & {
 	off?: string;
 	/** Takes several values in a row and never cuts one at commas. For paths. */
 	variadic?: boolean;
+	/** Is given once for each value and never cuts one at commas. */
+	repeated?: boolean;
 	/** The heading in --help. */
 	group?: string;
 };
@@ -49,7 +51,8 @@ export function parseValue(text: string, facts: FlagFacts): unknown {
 	const alternatives = facts.anyOf ?? [facts];
 	const list = alternatives.find(({type}) => type === 'array');
 	if (list) {
-		const parts = facts.variadic ? [text] : text.split(',').map(part => part.trim());
+		const parts =
+			facts.variadic || facts.repeated ? [text] : text.split(',').map(part => part.trim());
 		return parts.map(part => parseValue(part, list.items ?? {}));
 	}
 	const isOf = (...types: string[]) =>

@@ -6,6 +6,7 @@ import {nearest, optionFacts} from '../options.js';
 import {type Command, commonOptions} from './command.js';
 import {type CommandEntry, commands} from './commands.js';
 import {type FlagFacts, flagsOf, isList, parseValue} from './flags.js';
+import {type Announcement, presetAt, translated} from './preset.js';
 import type {Given} from './settings.js';
 import {packageVersion} from './version.js';
 
@@ -15,12 +16,29 @@ export type Call = {
 	command: Command;
 	facts: Record<string, FlagFacts>;
 	given: Given[];
+	/** What the user should see of a preset. */
+	preset?: Announcement | undefined;
 };
 
 /** Reads arguments; prints help and version. Throws OPTION_* errors. */
 export async function readCall(argv: readonly string[]): Promise<Call | undefined> {
 	const [first, second] = argv;
+	if (presetAt(argv) > 0) return readPreset(argv);
 	const words = first === 'help' ? [...(second ? [second] : []), '--help'] : [...argv];
+	return readWords(words);
+}
+
+/** The call that a preset makes of another system's command; its options say where they come from. */
+async function readPreset(argv: readonly string[]): Promise<Call | undefined> {
+	const entry = commands.find(({name}) => name === 'train')!;
+	const {words, sourceOf, ...preset} = await translated(argv, factsOf(await entry.load()));
+	const call = await readWords(words);
+	if (!call) return undefined;
+	const given = call.given.map(each => ({...each, ...sourceOf(each.key)}));
+	return {...call, given, preset};
+}
+
+async function readWords(words: readonly string[]): Promise<Call | undefined> {
 	const entry = commands.find(({name}) => name === words[0]);
 	const program = bareProgram();
 	const call = await addCommands(program, entry);

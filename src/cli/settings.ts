@@ -7,8 +7,8 @@ import {readFailure} from '../files/failures.js';
 import {kebabCase, unknownOption} from '../options.js';
 import {type FlagFacts, isList, parseValue} from './flags.js';
 
-/** An option as it was given in one place. */
-export type Given = {key: string; value: unknown};
+/** An option as it was given in one place; without a source, by its flag. */
+export type Given = {key: string; value: unknown; source?: Pick<Setting, 'origin' | 'place'>};
 
 export type Setting = {
 	value: unknown;
@@ -58,14 +58,12 @@ function merge(settings: Settings, more: Settings): void {
 
 function fromCommandLine(facts: Facts, given: readonly Given[]): Settings {
 	const settings: Settings = new Map();
-	for (const {key, value} of given) {
+	for (const {key, value, source} of given) {
 		const before = settings.get(key)?.value;
 		const isMore = Array.isArray(before) && isList(facts[key] ?? {});
-		const place = `--${kebabCase(key)}`;
 		settings.set(key, {
 			value: isMore ? [...before, ...[value].flat()] : value,
-			origin: 'command line',
-			place,
+			...(source ?? {origin: 'command line', place: `--${kebabCase(key)}`}),
 		});
 	}
 	return settings;

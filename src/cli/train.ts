@@ -5,6 +5,7 @@ import {z} from 'zod';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
 import {newPartsOf, newPartsSchema} from '../model/new-parts.js';
+import {presetNames} from '../presets/index.js';
 import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
 import {expectPatience} from '../train/patience.js';
 import {ratesGiven} from '../train/rates.js';
@@ -17,6 +18,13 @@ import {resultText, trainProgress} from './train-progress.js';
 const lossGroup = 'Loss:';
 
 const options = z.object({
+	preset: z
+		.string()
+		.optional()
+		.meta({
+			description: `the documented command of ${presetNames.join(', ')} follows, as it is written`,
+			placeholder: 'NAME COMMAND…',
+		}),
 	data: z.array(z.string().min(1)).min(1).meta({
 		description: 'files or folders of pairs and triplets in any layout; name=FILE names a set',
 		expected: 'files or folders of training data',
@@ -51,6 +59,10 @@ export const train = defineCommand({
 	options,
 	example: '--model path/to/all-MiniLM-L6-v2 --data pairs.jsonl --output tuned',
 	check(settings) {
+		if (settings.preset !== undefined) {
+			const expected = 'expected on the command line, before the command that it reads';
+			throw conflict(`preset: ${expected}, got it from a file or the environment`);
+		}
 		if (settings.resume && settings.overwrite) {
 			throw conflict('--resume: expected this or --overwrite, got both');
 		}

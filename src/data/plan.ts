@@ -21,6 +21,8 @@ export interface PlanOptions {
 	duplicates?: 'refuse' | 'allow' | undefined;
 	/** What becomes of a row that is alone in its batch and has no negatives. Default drop. */
 	lone?: 'drop' | 'keep' | undefined;
+	/** Leaves out batches that are not full. Default false. */
+	dropLast?: boolean | undefined;
 	signal?: AbortSignal | undefined;
 }
 
@@ -32,27 +34,34 @@ export interface Plan {
 	positive from.
 	*/
 	dropped: number;
+	/** Rows left out because their batch was not full. */
+	cut: number;
 }
 
 type Rule = Required<Pick<PlanOptions, 'epoch' | 'batchSize'>> &
-	Pick<PlanOptions, 'signal' | 'lone'>;
+	Pick<PlanOptions, 'signal' | 'lone' | 'dropLast'>;
 
 /** Plans the batches of one epoch. */
 export async function planEpoch(rows: Rows, options: PlanOptions): Promise<Plan> {
 	const {epoch, batchSize, seed = 0, order = 'shuffle', duplicates = 'refuse'} = options;
-	const {lone, signal} = options;
+	const {lone, dropLast, signal} = options;
 	if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) {
 		const message = `batchSize: expected a whole number above 0, got ${batchSize}`;
 		throw new EngineError('OPTION_RANGE', message);
 	}
 
-	const rule = {epoch, batchSize, lone, signal};
+	const rule = {epoch, batchSize, lone, dropLast, signal};
 	const kept = await usable(rows, rule, order === 'shuffle' ? seed : undefined);
 	const mayWait = order === 'shuffle' && duplicates === 'refuse';
 	const laid = mayWait ? await withoutRepeats(rows, kept, rule) : {order: kept};
 	const plan = await divide(rows, laid, rule);
 	if (!mayWait && duplicates === 'refuse') await refuseRepeats(rows, plan.batches, rule);
 	if (plan.batches.length > 0) return plan;
+	if (plan.cut > 0) {
+		const hint = 'lower --batch-size or keep the last batch';
+		const message = `batches: expected ${batchSize} rows for one, got ${kept.length}; ${hint}`;
+		throw new EngineError('TRAIN_BATCH', message);
+	}
 	const expected = 'expected two rows in a batch, or one with a negative of its own';
 	throw new EngineError('TRAIN_BATCH', `batches: ${expected}, got ${kept.length} rows alone`);
 }
@@ -85,15 +94,16 @@ interface Laid {
 async function divide(
 	rows: Rows,
 	{order, sizes}: Laid,
-	{epoch, batchSize, lone, signal}: Rule,
+	{epoch, batchSize, lone, dropLast, signal}: Rule,
 ): Promise<Plan> {
-	const plan: Plan = {batches: [], dropped: 0};
+	const plan: Plan = {batches: [], dropped: 0, cut: 0};
 	for (let number = 0, at = 0; at < order.length; number++) {
 		await giveTurn(signal);
 		const batch = order.subarray(at, at + (sizes?.[number] ?? batchSize));
 		at += batch.length;
 		const isLone = batch.length === 1 && rows.choose(batch[0]!, epoch)!.negatives.length === 0;
-		if (isLone && lone !== 'keep') plan.dropped++;
+		if (dropLast && batch.length < batchSize) plan.cut += batch.length;
+		else if (isLone && lone !== 'keep') plan.dropped++;
 		else plan.batches.push(batch);
 	}
 

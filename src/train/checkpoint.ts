@@ -65,7 +65,7 @@ export async function writeCheckpoint(
 		state,
 		keep,
 		spare,
-	}: {output: string; state: RunState; keep: number; spare?: number | undefined},
+	}: {output: string; state: RunState; keep: number | 'all'; spare?: number | undefined},
 ): Promise<void> {
 	const folder = join(output, 'checkpoints');
 	await mkdir(folder, {recursive: true});
@@ -87,6 +87,7 @@ export async function writeCheckpoint(
 	} finally {
 		await target.discard();
 	}
+	if (keep === 'all') return;
 	const old = (await stepsIn(folder)).filter(step => step !== spare).slice(keep);
 	for (const step of old) await rm(join(folder, `step-${step}`), {recursive: true, force: true});
 }

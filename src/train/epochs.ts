@@ -21,6 +21,8 @@ export type Course = {
 	steps: number;
 	/** Rows left out in the whole run: alone in their batch and without negatives. */
 	dropped: number;
+	/** Rows left out in the whole run because their batch was not full. */
+	cut: number;
 	/** The steps from `from` (counted from 1) to the end. */
 	from(from: number): AsyncGenerator<StepRows, void, undefined>;
 };
@@ -34,22 +36,26 @@ export async function planCourse(
 	settings: TrainSettings,
 	{across = 'texts', signal}: Pick<LossNeeds, 'across'> & {signal?: AbortSignal | undefined} = {},
 ): Promise<Course> {
-	const {batchSize, seed, order, allowDuplicates, epochs = 1} = settings;
+	const {batchSize, seed, order, dropLast, allowDuplicates, epochs = 1} = settings;
+	const {maxSteps = Number.POSITIVE_INFINITY} = settings;
 	const plan = (epoch: number) =>
 		planEpoch(rows, {
 			epoch,
 			batchSize,
 			seed,
 			order,
+			dropLast,
 			duplicates: allowDuplicates || across !== 'texts' ? 'allow' : 'refuse',
 			lone: across === 'nothing' ? 'keep' : 'drop',
 			signal,
 		});
 	const sizes: number[] = [];
 	let total = 0;
-	let dropped = 0;
-	const isEnough = () =>
-		settings.steps === undefined ? sizes.length >= epochs : total >= settings.steps;
+	let [dropped, cut] = [0, 0];
+	const isEnough = () => {
+		if (settings.steps !== undefined) return total >= settings.steps;
+		return sizes.length >= epochs || total >= maxSteps;
+	};
 	while (!isEnough()) {
 		const planned = await plan(sizes.length);
 		const left = settings.steps === undefined ? epochs - sizes.length : 1;
@@ -57,8 +63,9 @@ export async function planCourse(
 		sizes.push(size);
 		total += size;
 		dropped += planned.dropped;
+		cut += planned.cut;
 	}
-	const steps = settings.steps ?? total;
+	const steps = settings.steps ?? Math.min(total, maxSteps);
 
 	async function* from(first: number): AsyncGenerator<StepRows, void, undefined> {
 		let done = 0;
@@ -75,5 +82,5 @@ export async function planCourse(
 		}
 	}
 
-	return {steps, dropped, from};
+	return {steps, dropped, cut, from};
 }

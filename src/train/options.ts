@@ -25,8 +25,10 @@ export const trainSchema = z.object({
 
 export type TrainSettings = z.output<typeof trainSchema>;
 
-const alternatives = [
+/** Options that say the same thing in two ways. */
+export const alternatives = [
 	['steps', 'epochs'],
+	['steps', 'maxSteps'],
 	['warmupSteps', 'warmupRatio'],
 ] as const satisfies (keyof TrainSettings)[][];
 

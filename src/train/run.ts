@@ -121,7 +121,12 @@ export async function prepareRun(
 		if (course.dropped > 0) {
 			onMessage?.(`${course.dropped} rows left out: alone in their batch and without negatives`);
 		}
-		const schedule = scheduleOf({...settings, steps: course.steps, width: model.width});
+		if (course.cut > 0) onMessage?.(`${course.cut} rows left out: their batches were not full`);
+		const schedule = scheduleOf({
+			...settings,
+			steps: settings.scheduleSteps ?? course.steps,
+			width: model.width,
+		});
 		const names = model.core.parameters().map(({name}) => name);
 		const frozen = frozenParameters(settings.freeze, names);
 		await model.core.prepareTraining(frozen, settings.optimizer !== 'lion');

@@ -13,7 +13,7 @@ const floors = [
 	['model', 'autograd'],
 	['loss', 'data', 'evaluate', 'serve'],
 	['train'],
-	['check'],
+	['check', 'presets'],
 	['index'],
 	['cli'],
 ];

@@ -19,7 +19,10 @@ export const evaluationOptions = {
 		.optional()
 		.describe('what a rise of the metric must be above to count (default 0)'),
 	saveSteps: count.optional().describe('steps between checkpoints (default: each epoch)'),
-	keep: count.default(2).describe('checkpoints that are kept'),
+	keep: z
+		.union([z.literal('all'), count])
+		.default(2)
+		.describe('checkpoints that are kept'),
 	saveBest: z.boolean().default(false).describe('whether the best checkpoint becomes the model'),
 	loggingSteps: count.default(1).describe('steps between lines of metrics.jsonl'),
 };

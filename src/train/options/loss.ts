@@ -82,7 +82,11 @@ export const lossSchema = z.object({
 		.min(0)
 		.optional()
 		.describe('positives of earlier steps that every query meets too (default 0)'),
-	lossOption: z.array(z.string()).default([]).describe('further options of the loss, as key=value'),
+	lossOption: z.array(z.string()).default([]).meta({
+		description: 'further options of the loss, as key=value; may be repeated',
+		placeholder: 'KEY=VALUE',
+		repeated: true,
+	}),
 });
 
 export type LossSettings = z.output<typeof lossSchema>;

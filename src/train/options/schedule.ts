@@ -15,6 +15,9 @@ export const scheduleOptions = {
 		.min(0)
 		.optional()
 		.describe('steps that warm up, instead of a share'),
+	scheduleSteps: count
+		.optional()
+		.describe('steps that the schedule is made for (default: those of the run)'),
 	minLearningRate: z
 		.number()
 		.min(0)

@@ -1,0 +1,114 @@
+// What stands before the options of a documented command: variables, nohup, torchrun, python, accelerate,
+// deepspeed. It says how many processes train together and which program is meant.
+
+import {readFileSync} from 'node:fs';
+import {parse} from 'yaml';
+import {EngineError} from '../errors.js';
+
+export type Launched = {
+	/** `retrievals.pipelines.embed`, `train_embedding.py`; nothing where only options are given. */
+	program: string | undefined;
+	/** Over all machines. */
+	processes: number;
+	/** The words after the program. */
+	rest: readonly string[];
+	/** What should be said. */
+	says: readonly string[];
+};
+
+const launchers = new Set(['torchrun', 'python', 'python3', 'accelerate', 'deepspeed', 'nohup']);
+const launcherModules =
+	/^(torch\.distributed\.(launch|run)|accelerate\.commands\.launch|deepspeed)$/;
+
+/** Takes the launcher off. A command that begins with an option has none. */
+export function readLauncher(words: readonly string[]): Launched {
+	const variables = words.slice(
+		0,
+		countWhile(words, word => /^[A-Z_][A-Z0-9_]*=/.test(word)),
+	);
+	const line = words.slice(variables.length);
+	if (!isLaunched(line)) return {program: undefined, processes: 1, rest: line, says: []};
+	const at = programAt(line);
+	const isModule = /^(-m|--module)$/.test(line[at - 1] ?? '');
+	const before = line.slice(0, isModule ? at - 1 : at);
+	const says: string[] = [];
+	const processes = processesOf(before, visibleDevices(variables), says);
+	return {program: line[at], processes, rest: line.slice(at + 1), says};
+}
+
+function isLaunched([first = '']: readonly string[]): boolean {
+	return launchers.has(baseName(first)) || first.endsWith('.py');
+}
+
+/** The place of the script, or of the module behind -m. */
+function programAt(line: readonly string[]): number {
+	const at = line.findIndex((word, index) => {
+		if (/^(-m|--module)$/.test(line[index - 1] ?? '')) return !launcherModules.test(word);
+		return word.endsWith('.py');
+	});
+	if (at >= 0) return at;
+	const message = `--preset: expected a script or -m and a module after ${line[0]}, got none`;
+	throw new EngineError('OPTION_MISSING', message);
+}
+
+function processesOf(words: readonly string[], visible: number, says: string[]): number {
+	const flag = (...names: string[]) => flagOf(words, names);
+	const nodes = countOf(flag('nnodes', 'num_nodes', 'num_machines')) ?? 1;
+	const perNode = flag('nproc_per_node', 'num_gpus');
+	if (perNode !== undefined) {
+		return nodes * (countOf(perNode) ?? automaticCount(perNode, visible, says));
+	}
+	const all = countOf(flag('num_processes')) ?? configured(flag('config_file'), says);
+	if (all !== undefined) return all;
+	const isDeepspeed = words.some(word => baseName(word) === 'deepspeed');
+	return nodes * (isDeepspeed ? Math.max(1, visible) : 1);
+}
+
+/** `--nproc_per_node gpu`: as many as there are visible devices. */
+function automaticCount(word: string, visible: number, says: string[]): number {
+	if (visible === 0) says.push(`${word} processes: no devices are named here, so 1 is taken`);
+	return Math.max(1, visible);
+}
+
+/** `num_processes` of the file of `accelerate launch --config_file`. */
+function configured(path: string | undefined, says: string[]): number | undefined {
+	if (path === undefined) return undefined;
+	let value: unknown;
+	try {
+		value = (parse(readFileSync(path, 'utf8')) as {num_processes?: unknown} | null)?.num_processes;
+	} catch {
+		says.push(
+			`${path}: cannot be read here, so one process is taken; --num_processes N says how many`,
+		);
+	}
+	return countOf(value === undefined ? undefined : String(value));
+}
+
+function visibleDevices(variables: readonly string[]): number {
+	const list = variables.find(word => word.startsWith('CUDA_VISIBLE_DEVICES='))?.split('=')[1];
+	return (list ?? '').split(',').filter(part => part.trim() !== '').length;
+}
+
+/** The value of the first of several flags; `--nproc-per-node` is `--nproc_per_node`. */
+function flagOf(words: readonly string[], names: readonly string[]): string | undefined {
+	for (const [index, word] of words.entries()) {
+		const [, name = '', value] = /^--?([\w-]+)(?:=(.*))?$/.exec(word) ?? [];
+		if (names.includes(name.replaceAll('-', '_'))) return value ?? words[index + 1];
+	}
+	return undefined;
+}
+
+/** `2`, or of `1:2` the larger. */
+function countOf(text: string | undefined): number | undefined {
+	const [, count] = /^(?:\d+:)?(\d+)$/.exec(text ?? '') ?? [];
+	return count === undefined || Number(count) === 0 ? undefined : Number(count);
+}
+
+function countWhile<T>(values: readonly T[], holds: (value: T) => boolean): number {
+	const end = values.findIndex(value => !holds(value));
+	return end < 0 ? values.length : end;
+}
+
+function baseName(path: string): string {
+	return path.split('/').at(-1) ?? path;
+}

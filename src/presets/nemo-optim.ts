@@ -1,0 +1,138 @@
+// NeMo's optimizer and learning-rate schedule: model.optim.
+
+import {maps, type Ours, read, refused, type Table} from './table.js';
+import type {Values} from './values.js';
+
+const optimizers: Readonly<Record<string, string>> = {
+	fused_adam: 'adamw',
+	distributed_fused_adam: 'adamw',
+	megatron_fused_adam: 'adamw',
+	adamw: 'adamw',
+	adam: 'adam',
+};
+
+const at = (name: string) => `model.optim.${name}`;
+const sched = (name: string) => `model.optim.sched.${name}`;
+
+export const nemoOptimOptions: Table = {
+	[at('name')]: {
+		kind: 'text',
+		default: 'fused_adam',
+		to: values => ({optimizer: optimizers[values.text(at('name')) ?? 'fused_adam']}),
+		refused(values) {
+			if (optimizers[values.text(at('name')) ?? 'fused_adam']) return undefined;
+			return `the optimizers here are ${Object.keys(optimizers).join(', ')}`;
+		},
+	},
+	[at('lr')]: maps('number', values => ({learningRate: values.number(at('lr'))}), {default: 2e-4}),
+	[at('weight_decay')]: maps(
+		'number',
+		values => ({weightDecay: values.number(at('weight_decay'))}),
+		{
+			default: 0.01,
+		},
+	),
+	[at('betas')]: maps('list', betas, {default: [0.9, 0.98]}),
+	[at('eps')]: maps('number', values => ({epsilon: values.number(at('eps'))}), {default: 1e-8}),
+	[at('capturable')]: read('boolean', {default: false}),
+	[sched('name')]: {
+		kind: 'text',
+		default: 'CosineAnnealing',
+		to: (values, say) => shapes[nameOf(values)]?.(values, say) ?? {},
+		refused(values) {
+			if (shapes[nameOf(values)]) return undefined;
+			return `the schedules here are ${Object.keys(shapes).join(', ')}`;
+		},
+	},
+	[sched('warmup_steps')]: read('number', {default: 500}),
+	[sched('warmup_ratio')]: read('number'),
+	[sched('constant_steps')]: read('number', {default: 50_000}),
+	[sched('constant_ratio')]: read('number'),
+	[sched('min_lr')]: read('number', {default: 2e-5}),
+	[sched('max_steps')]: read('number'),
+	[sched('power')]: read('number', {default: 1}),
+	[sched('last_epoch')]: refused('number', '--resume goes on where a run ended', {default: -1}),
+};
+
+function betas(values: Values): Ours {
+	const [beta1, beta2] = values.list(at('betas')).map(Number);
+	return {beta1, beta2};
+}
+
+/** Without a schedule the rate is constant. */
+function nameOf(values: Values): string {
+	return values.text(sched('name')) ?? 'none';
+}
+
+type Phases = {steps: number; warmup: number; constant: number};
+type Shape = (values: Values, say: (text: string) => void) => Ours;
+
+const shapes: Readonly<Record<string, Shape>> = {
+	none: () => ({schedule: 'constant', warmupSteps: 0}),
+	CosineAnnealing: cosineAnnealing,
+	NoamAnnealing: (values, say) => ({...during(values, say), schedule: 'noam', ...least(values)}),
+	WarmupPolicy: (values, say) => ({...during(values, say), schedule: 'constant'}),
+	WarmupAnnealing: (values, say) => ({...during(values, say), schedule: 'linear'}),
+	InverseSquareRootAnnealing: (values, say) => ({
+		...during(values, say),
+		schedule: 'inverse-sqrt',
+		timescale: phasesOf(values).warmup + 1,
+	}),
+	PolynomialDecayAnnealing: (values, say) => ({
+		...during(values, say),
+		...least(values),
+		schedule: 'polynomial',
+		power: values.number(sched('power')),
+	}),
+};
+
+function least(values: Values): Ours {
+	return {minLearningRate: values.number(sched('min_lr')) ?? 0};
+}
+
+/** Steps of the run, of its warm-up and of its constant end, where they are given as shares too. */
+function phasesOf(values: Values): Phases {
+	const steps = values.number(sched('max_steps')) ?? values.number('trainer.max_steps') ?? -1;
+	const part = (phase: string) => {
+		const ratio = values.number(sched(`${phase}_ratio`));
+		if (ratio !== undefined && steps > 0) return Math.trunc(ratio * steps);
+		return values.number(sched(`${phase}_steps`)) ?? 0;
+	};
+	return {steps, warmup: part('warmup'), constant: part('constant')};
+}
+
+/** The warm-up, and what the schedule is long. */
+function during(values: Values, say: (text: string) => void): Ours {
+	const {steps, warmup} = phasesOf(values);
+	if (steps < 1) return {warmupSteps: warmup};
+	const length = Math.max(steps, warmup + 1);
+	if (length > steps) sayShort(values, say, {steps, warmup});
+	return {warmupSteps: warmup, scheduleSteps: length};
+}
+
+function sayShort(
+	values: Values,
+	say: (text: string) => void,
+	{steps, warmup}: Pick<Phases, 'steps' | 'warmup'>,
+): void {
+	const rate = ((values.number(at('lr')) ?? 0) * steps) / warmup;
+	say(
+		`${sched('warmup_steps')}: warm-up of ${warmup} steps in a run of ${steps}, so the rate only rises, to ${rate}`,
+	);
+}
+
+/** NeMo's cosine, whose constant end may not fit into the run; it is then cut to what fits. */
+function cosineAnnealing(values: Values, say: (text: string) => void): Ours {
+	const {steps, warmup, constant} = phasesOf(values);
+	const shape = {...during(values, say), schedule: 'cosine-annealing', ...least(values)};
+	if (constant === 0) return shape;
+	if (steps < 1) return {...shape, constantSteps: constant};
+	const room = Math.max(steps, warmup + 1) - warmup - 1;
+	if (constant > room) {
+		const end = `${constant} constant steps do not fit behind ${warmup} of warm-up into ${steps}`;
+		const fall = `the rate is at its least, ${values.number(sched('min_lr'))}, from step ${warmup + 1} on`;
+		const hint = `${sched('constant_steps')}=0 lets it fall over the whole run`;
+		say(`${sched('constant_steps')}: ${end}; cut to ${room}, so ${fall}, as in NeMo; ${hint}`);
+	}
+	return {...shape, constantSteps: Math.min(constant, room)};
+}

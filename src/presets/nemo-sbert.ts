@@ -1,0 +1,254 @@
+// The preset of NeMo's SBERT: megatron_bert_embedding_finetuning.py with its configuration
+// megatron_bert_embedding_config, as of the version that documents it.
+
+import {join} from 'node:path';
+import {EngineError} from '../errors.js';
+import {nemoOptimOptions} from './nemo-optim.js';
+import {nemoDeadOptions} from './nemo-sbert-dead.js';
+import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
+import type {Values} from './values.js';
+
+const prompts = {queryPrompt: 'query: ', documentPrompt: 'passage: '};
+
+const trainerOptions: Table = {
+	'trainer.devices': read('text', {default: 1}),
+	'trainer.num_nodes': read('number', {default: 1}),
+	'trainer.accelerator': maps('text', onDevice, {default: 'gpu'}),
+	'trainer.precision': maps('text', precision, {default: 16}),
+	'trainer.max_epochs': maps('number', course, {default: -1}),
+	'trainer.max_steps': read('number', {default: 100_000}),
+	'trainer.log_every_n_steps': maps(
+		'number',
+		values => ({loggingSteps: values.number('trainer.log_every_n_steps')}),
+		{default: 10},
+	),
+	'trainer.val_check_interval': maps('number', checks, {default: 100}),
+	'trainer.limit_val_batches': read('number', {default: 50}),
+	'trainer.accumulate_grad_batches': refused(
+		'number',
+		'NeMo accumulates nothing for this loss; give model.global_batch_size',
+		{default: 1},
+	),
+	'trainer.gradient_clip_val': maps(
+		'number',
+		values => ({clip: values.number('trainer.gradient_clip_val') ?? 0}),
+		{default: 1},
+	),
+	'trainer.num_sanity_val_steps': dead('number', 'an evaluation stands before every training', {
+		default: 2,
+	}),
+};
+
+function onDevice(values: Values): Ours {
+	return values.text('trainer.accelerator') === 'cpu' ? {device: 'cpu'} : {};
+}
+
+function precision(values: Values, say: (text: string) => void): Ours {
+	const asked = String(values.text('trainer.precision') ?? 16);
+	if (/^32/.test(asked)) return {dtype: 'f32'};
+	say(`trainer.precision ${asked}: the CPU computes in f32, a card in bf16 over f32 weights`);
+	return {};
+}
+
+/** The end is what comes first: the epochs or the steps. */
+function course(values: Values): Ours {
+	const epochs = values.number('trainer.max_epochs') ?? -1;
+	const steps = values.number('trainer.max_steps') ?? -1;
+	if (epochs < 1) return steps < 1 ? {epochs: 1000} : {steps};
+	return steps < 1 ? {epochs} : {epochs, maxSteps: steps};
+}
+
+/** Validation, and with it the checkpoints. */
+function checks(values: Values, say: (text: string) => void): Ours {
+	const interval = values.number('trainer.val_check_interval')!;
+	const isCount = Number.isInteger(interval) && interval >= 1;
+	if (!isCount)
+		say(`trainer.val_check_interval ${interval}: a share of an epoch; checkpoints follow epochs`);
+	return isCount ? {saveSteps: interval} : {};
+}
+
+const experimentOptions: Table = {
+	'exp_manager.explicit_log_dir': maps('text', values => ({output: folderOf(values)})),
+	'exp_manager.exp_dir': read('text'),
+	'exp_manager.name': read('text', {default: 'megatron_bert'}),
+	'exp_manager.resume_if_exists': maps(
+		'boolean',
+		values => (values.is('exp_manager.resume_if_exists') ? {resume: true} : {}),
+		{default: true},
+	),
+	'exp_manager.create_wandb_logger': maps('boolean', weightsAndBiases, {default: false}),
+	'exp_manager.create_tensorboard_logger': maps('boolean', () => ({}), {default: true}),
+	'exp_manager.checkpoint_callback_params.save_top_k': maps('number', kept, {default: 10}),
+	'exp_manager.checkpoint_callback_params.monitor': read('text', {default: 'val_loss'}),
+	'exp_manager.checkpoint_callback_params.mode': read('text', {default: 'min'}),
+	'exp_manager.create_early_stopping_callback': refused(
+		'boolean',
+		'--patience, --min-delta and --metric stop a run early by a measured quality',
+		{default: false},
+	),
+	'exp_manager.ema.enable': refused('boolean', 'averaged weights are not offered', {
+		default: false,
+	}),
+};
+
+/** The folder itself, or one of the name in the folder of experiments. */
+function folderOf(values: Values): string {
+	const name = values.text('exp_manager.name') ?? 'default';
+	const experiments = values.text('exp_manager.exp_dir') ?? 'nemo_experiments';
+	return values.text('exp_manager.explicit_log_dir') ?? join(experiments, name);
+}
+
+function weightsAndBiases(values: Values, say: (text: string) => void): Ours {
+	if (values.is('exp_manager.create_wandb_logger')) {
+		say(
+			'exp_manager.create_wandb_logger: nothing is sent to W&B; the numbers are in metrics.jsonl',
+		);
+	}
+	return {};
+}
+
+function kept(values: Values): Ours {
+	const count = values.number('exp_manager.checkpoint_callback_params.save_top_k') ?? 10;
+	return {keep: count < 0 ? 'all' : Math.max(1, count)};
+}
+
+const modelOptions: Table = {
+	restore_from_path: {
+		kind: 'text',
+		to: values => ({
+			model: values.text('restore_from_path'),
+			pooling: 'mean',
+			normalize: true,
+			...prompts,
+		}),
+		refused(values) {
+			const path = values.text('restore_from_path');
+			if (path === undefined) {
+				return 'name the folder of a BERT; from scratch trains `inbatch train --init config.json`';
+			}
+			if (!path.endsWith('.nemo')) return undefined;
+			return 'archives of NeMo are not read; name the Hugging Face folder that it was made from';
+		},
+	},
+	'model.micro_batch_size': read('number', {default: 4}),
+	'model.global_batch_size': maps('number', batch, {default: 8}),
+	'model.tensor_model_parallel_size': read('number', {default: 1}),
+	'model.pipeline_model_parallel_size': read('number', {default: 1}),
+	'model.encoder_seq_length': maps('number', lengths, {default: 512}),
+	'model.hidden_dropout': maps('number', dropout, {default: 0.1}),
+	'model.seed': maps('number', values => ({seed: values.number('model.seed')}), {default: 1234}),
+	'model.softmax_temp': maps('number', contrastive, {default: 0.05}),
+	'model.label_smoothing': read('number', {default: 0}),
+	'model.global_inbatch_negatives': read('boolean', {default: false}),
+};
+
+function batch(values: Values): Ours {
+	const global = values.number('model.global_batch_size')!;
+	expectWholeBatch(values, global);
+	return {batchSize: global, dropLast: true, allowDuplicates: true};
+}
+
+/** NeMo accumulates nothing for this loss: the global batch is what the processes hold at once. */
+function expectWholeBatch(values: Values, global: number): void {
+	const micro = values.number('model.micro_batch_size')!;
+	const ranks = ranksOf(values);
+	if (micro * ranks === global) return;
+	const sum = `${micro} rows of model.micro_batch_size × ${ranks} of trainer.devices and nodes`;
+	throw new EngineError(
+		'OPTION_CONFLICT',
+		`model.global_batch_size: expected ${micro * ranks}, which is ${sum}, got ${global}; set both to the rows of a step`,
+	);
+}
+
+/** Processes that hold different rows. */
+function ranksOf(values: Values): number {
+	const parallel =
+		values.number('model.tensor_model_parallel_size')! *
+		values.number('model.pipeline_model_parallel_size')!;
+	const all = devicesOf(values) * values.number('trainer.num_nodes')!;
+	return Math.max(1, Math.floor(all / parallel));
+}
+
+/** A number, a list of devices, or `auto` and -1, which are one here. */
+function devicesOf(values: Values): number {
+	const text = values.text('trainer.devices') ?? '1';
+	if (/^\d+$/.test(text) && Number(text) > 0) return Number(text);
+	const list = text.replaceAll(/[[\]\s]/g, '').split(',');
+	return /^\d+(,\d+)*$/.test(list.join(',')) ? list.length : 1;
+}
+
+function lengths(values: Values): Ours {
+	const longest = values.number('model.encoder_seq_length');
+	return {queryMaxLength: longest, documentMaxLength: longest};
+}
+
+/** The dropout of the model, unless one is given. */
+function dropout(values: Values): Ours {
+	const isGiven = values.isGiven('model.hidden_dropout');
+	return isGiven ? {dropout: values.number('model.hidden_dropout')} : {};
+}
+
+/** Each query meets all positives of the batch and its own hard negatives. */
+function contrastive(values: Values): Ours {
+	return {
+		loss: 'infonce',
+		temperature: values.number('model.softmax_temp'),
+		labelSmoothing: values.number('model.label_smoothing'),
+		candidates: ['inBatchPositives', 'ownHard'],
+	};
+}
+
+const dataOptions: Table = {
+	'model.data.data_train': maps('text', values => {
+		const path = values.text('model.data.data_train');
+		return {data: path === undefined ? undefined : [path]};
+	}),
+	'model.data.data_validation': read('text'),
+	'model.data.hard_negatives_to_train': maps('number', negatives, {default: 4}),
+	'model.data.negative_sample_strategy': read('text', {default: 'first'}),
+	'model.data.dataloader_type': {
+		kind: 'text',
+		default: 'single',
+		to: values => ({
+			order: values.text('model.data.dataloader_type') === 'cyclic' ? 'shuffle' : 'file',
+		}),
+		refused(values) {
+			const type = values.text('model.data.dataloader_type') ?? 'single';
+			if (type === 'single' || type === 'cyclic') return undefined;
+			return 'single reads the file in its order, cyclic shuffles it; others are not offered';
+		},
+	},
+};
+
+/** The first of a record's; the version that can draw them fills up what is missing. */
+function negatives(values: Values): Ours {
+	const wanted = values.number('model.data.hard_negatives_to_train');
+	const isRandom = values.text('model.data.negative_sample_strategy') === 'random';
+	const canFill = values.isGiven('model.data.negative_sample_strategy');
+	return {
+		negatives: wanted,
+		negativeChoice: isRandom ? 'random' : 'first',
+		onShortage: canFill ? 'replace' : 'error',
+	};
+}
+
+export const nemoSbert: Preset = {
+	name: 'nemo-sbert',
+	title: "NeMo's SBERT",
+	dialect: 'overrides',
+	configName: 'megatron_bert_embedding_config',
+	programs: [
+		{name: /megatron_bert_embedding_finetuning(\.py)?$/},
+		{name: /megatron_gpt_embedding_finetuning/, instead: 'decoders are not trained by this preset'},
+		{name: /convert_bert/, instead: 'Hugging Face folders are read as they are'},
+		{name: /generate/, instead: '`inbatch encode` turns texts into vectors'},
+	],
+	options: {
+		...modelOptions,
+		...dataOptions,
+		...trainerOptions,
+		...nemoOptimOptions,
+		...experimentOptions,
+		...nemoDeadOptions,
+	},
+};

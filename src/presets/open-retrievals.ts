@@ -1,0 +1,237 @@
+// The preset of open-retrievals: `-m retrievals.pipelines.embed`.
+
+import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
+import {sayLiteralBackslash} from './texts.js';
+import {trainingArguments, trainsOnlyIfTold} from './training-arguments.js';
+import type {Values} from './values.js';
+
+const poolings: Readonly<Record<string, string>> = {
+	mean: 'mean',
+	avg: 'mean',
+	average: 'mean',
+	cls: 'cls',
+	first: 'cls',
+	last: 'last',
+	eos: 'last',
+};
+
+const modelOptions: Table = {
+	model_name_or_path: maps('text', values => ({model: values.text('model_name_or_path')})),
+	config_name: refused('text', 'the configuration is that of the model folder'),
+	tokenizer_name: {
+		kind: 'text',
+		refused(values) {
+			const name = values.text('tokenizer_name');
+			const isOwn = name === undefined || name === values.text('model_name_or_path');
+			return isOwn ? undefined : 'the tokenizer is that of the model folder';
+		},
+	},
+	cache_dir: maps('text', values => ({cache: values.text('cache_dir')})),
+	lora_path: dead('text', 'it is read by --do_encode only'),
+	pooling_method: {
+		kind: 'text',
+		default: 'cls',
+		to: values => ({pooling: poolings[values.text('pooling_method') ?? 'cls'], normalize: false}),
+		refused(values) {
+			if (poolings[values.text('pooling_method') ?? 'cls']) return undefined;
+			return `the poolings are ${Object.keys(poolings).join(', ')}`;
+		},
+	},
+	normalized: dead(
+		'boolean',
+		"the loss compares cosines, and open-retrievals' program never reads it",
+		{
+			default: true,
+		},
+	),
+	fix_position_embedding: maps('boolean', fixedPositions, {default: false}),
+	use_lora: refused('boolean', 'adapters are not trained here; leave it out to train all weights', {
+		default: false,
+	}),
+	use_quantization_config: refused('boolean', 'bases of 4 bits are not trained here', {
+		default: false,
+	}),
+};
+
+function fixedPositions(values: Values, say: (text: string) => void): Ours {
+	if (!values.is('fix_position_embedding')) return {};
+	say('--fix_position_embedding: followed here; open-retrievals reads it and does nothing');
+	return {freeze: ['positions']};
+}
+
+const dataOptions: Table = {
+	data_name_or_path: maps('text', dataOf),
+	train_group_size: maps('number', rows, {default: 2}),
+	unfold_each_positive: maps('boolean', positives, {default: false}),
+	query_max_length: maps(
+		'number',
+		values => ({queryMaxLength: values.number('query_max_length')}),
+		{
+			default: 32,
+		},
+	),
+	document_max_length: maps(
+		'number',
+		values => ({documentMaxLength: values.number('document_max_length')}),
+		{default: 128},
+	),
+	query_instruction: maps('text', (values, say) => ({
+		queryPrompt: sayLiteralBackslash(values, 'query_instruction', say),
+	})),
+	document_instruction: maps('text', (values, say) => ({
+		documentPrompt: sayLiteralBackslash(values, 'document_instruction', say),
+	})),
+	query_key: maps('text', named('query'), {default: 'query'}),
+	positive_key: maps('text', named('positive'), {default: 'positive'}),
+	negative_key: maps('text', named('negative'), {default: 'negative'}),
+	is_query: dead('boolean', 'it is read by --do_encode only', {default: false}),
+	encoding_save_file: dead('text', 'it is read by --do_encode only', {default: 'embed.pkl'}),
+	do_encode: refused('boolean', '`inbatch encode` turns texts into vectors', {default: false}),
+};
+
+function dataOf(values: Values): Ours {
+	const path = values.text('data_name_or_path');
+	return {data: path === undefined ? undefined : [path]};
+}
+
+/** One positive and group − 1 negatives, drawn anew each time a row is read; too few are repeated. */
+function rows(values: Values): Ours {
+	const {scored} = lossOf(values);
+	const negatives = scored ? 0 : values.number('train_group_size')! - 1;
+	if (negatives === 0) return {negatives: 0, allowDuplicates: true};
+	return {
+		negatives,
+		negativeChoice: 'random',
+		resample: 'epoch',
+		onShortage: 'tile',
+		allowDuplicates: true,
+	};
+}
+
+function positives(values: Values, say: (text: string) => void): Ours {
+	if (!values.is('unfold_each_positive')) return {positives: 'random'};
+	say('--unfold_each_positive: followed here; in open-retrievals it has no effect');
+	return {positives: 'each'};
+}
+
+const fieldKeys = {query: 'query_key', positive: 'positive_key', negative: 'negative_key'} as const;
+
+function named(field: keyof typeof fieldKeys) {
+	return (values: Values): Ours => {
+		const name = values.text(fieldKeys[field]) ?? field;
+		return name === field ? {} : {map: [`${field}=${name}`]};
+	};
+}
+
+type LossChoice = {
+	/** Whether rows are pairs with a number. */
+	scored?: boolean;
+	/** Whether queries meet the texts of other rows. */
+	isShared: (values: Values) => boolean;
+	to: (values: Values) => Ours;
+};
+
+const inBatch: LossChoice = {
+	isShared: values => values.is('use_inbatch_negative'),
+	to: values => ({
+		loss: 'infonce',
+		temperature: values.number('temperature'),
+		candidates: values.is('use_inbatch_negative')
+			? ['inBatchPositives', 'ownHard', 'otherHard']
+			: ['ownHard'],
+	}),
+};
+
+const lossChoices: Readonly<Record<string, LossChoice>> = {
+	infonce: inBatch,
+	triplet_ranking: inBatch,
+	simcse: {
+		isShared: () => true,
+		to: values => ({loss: 'infonce', temperature: values.number('temperature')}),
+	},
+	triplet: {
+		isShared: () => true,
+		to: values => ({
+			loss: 'triplet',
+			temperature: values.number('temperature'),
+			lossOption: ['form=logSigmoid', 'margin=0'],
+		}),
+	},
+	cosent: {
+		scored: true,
+		isShared: () => true,
+		to: () => ({loss: 'cosent', lossOption: ['scale=1']}),
+	},
+	pearson: {scored: true, isShared: () => true, to: () => ({loss: 'pearson'})},
+};
+
+function lossOf(values: Values): LossChoice {
+	return lossChoices[values.text('loss_fn') ?? 'infonce'] ?? inBatch;
+}
+
+const lossOptions: Table = {
+	loss_fn: {
+		kind: 'text',
+		default: 'infonce',
+		to: (values, say) => {
+			if (lossOf(values).scored) {
+				say(
+					`loss_fn ${values.text('loss_fn')}: rows need a label or score, which that program drops`,
+				);
+			}
+			return lossOf(values).to(values);
+		},
+		refused(values) {
+			const name = values.text('loss_fn') ?? 'infonce';
+			if (lossChoices[name]) return undefined;
+			if (name === 'arcface') {
+				return 'that program gives it no labels; `inbatch train --loss arcface` has them';
+			}
+			return `the losses of that program are ${Object.keys(lossChoices).join(', ')}`;
+		},
+	},
+	temperature: read('number', {default: 0.02}),
+	use_inbatch_negative: read('boolean', {default: true, aliases: ['use_inbatch_neg']}),
+	negatives_cross_device: read('boolean', {default: false}),
+	train_type: refused('text', 'the program trains pairwise; --loss_fn says how', {
+		default: 'pairwise',
+	}),
+};
+
+export const openRetrievals: Preset = {
+	name: 'open-retrievals',
+	title: 'open-retrievals',
+	dialect: 'flags',
+	programs: [
+		{name: /(^|[./])embed(\.py)?$/},
+		{name: /build_hn/, instead: '`inbatch mine` finds hard negatives'},
+		{name: /rerank/, instead: 'rerankers are not trained here'},
+	],
+	options: {
+		...modelOptions,
+		...dataOptions,
+		...lossOptions,
+		...trainingArguments({
+			negativesCross: values => values.is('negatives_cross_device'),
+			rowsMeet: values => lossOf(values).isShared(values),
+		}),
+		output_dir: maps('text', values => ({output: values.text('output_dir')}), {
+			default: './checkpoint',
+		}),
+		overwrite_output_dir: maps(
+			'boolean',
+			values => (values.is('overwrite_output_dir') ? {overwrite: true} : {}),
+			{default: false},
+		),
+		do_train: trainsOnlyIfTold('open-retrievals'),
+		remove_unused_columns: dead('boolean', 'fields that nothing reads are left', {default: false}),
+	},
+	check(values, say) {
+		if (values.is('negatives_cross_device') && values.processes === 1) {
+			say('--negatives_cross_device: without effect, the command starts one process');
+		}
+		if (values.number('temperature')! > 0.5) {
+			say('--temperature is above 0.5, for cosines 0.01 to 0.1 is usual');
+		}
+	},
+};

@@ -1,0 +1,98 @@
+// What a preset is: a table of the options of another system, each with its documented default and what it
+// becomes here, is refused for, or why it has no effect.
+
+import type {lossSchema, trainSchema} from '../train/options.js';
+import type {Kind, Value, Values} from './values.js';
+
+/** Options of `inbatch train` that a preset may set. */
+export type OurName =
+	| keyof typeof trainSchema.shape
+	| keyof typeof lossSchema.shape
+	| 'data'
+	| 'output'
+	| 'overwrite'
+	| 'resume'
+	| 'eval'
+	| 'model'
+	| 'pooling'
+	| 'normalize'
+	| 'maxLength'
+	| 'truncationSide'
+	| 'revision'
+	| 'cache'
+	| 'device'
+	| 'dtype'
+	| 'threads';
+
+export type OurValue = string | number | boolean | readonly (string | number)[];
+export type Ours = {readonly [K in OurName]?: OurValue | undefined};
+
+/** What an option of theirs becomes. Exactly one of `to`, `refused` and `dead`, or none of them where others read it. */
+export type Option = {
+	kind: Kind;
+	/** As documented, or as its code has it; nothing: not set. */
+	default?: Value;
+	/** Other spellings. */
+	aliases?: readonly string[];
+	/** Its options here, as a function of all values. `say` tells the user something. */
+	to?: (values: Values, say: (text: string) => void) => Ours;
+	/** Why a value cannot be had here; nothing for a value that asks for nothing. */
+	refused?: (values: Values) => string | undefined;
+	/** Why it has no effect. Said when it is given. */
+	dead?: string;
+};
+
+export type Table = Readonly<Record<string, Option>>;
+
+export type Preset = {
+	name: string;
+	/** The system in words. */
+	title: string;
+	/** `flags`: --name value, as argparse reads them. `overrides`: a.b.c=value, as Hydra reads them. */
+	dialect: 'flags' | 'overrides';
+	options: Table;
+	/** Which programs the preset stands for; of others it says what to do instead. */
+	programs: readonly {name: RegExp; instead?: string}[];
+	/** The flag that names a YAML or JSON file of further options, below the command line. */
+	configFlag?: string;
+	/** The configuration that the table has the defaults of. */
+	configName?: string;
+	/** What must hold, or should be said, about all values together. */
+	check?: (values: Values, say: (text: string) => void) => void;
+};
+
+type Given = Pick<Option, 'default' | 'aliases'>;
+
+/** An option that becomes others here. */
+export function maps(kind: Kind, to: NonNullable<Option['to']>, given: Given = {}): Option {
+	return {kind, to, ...given};
+}
+
+/** An option that others read. */
+export function read(kind: Kind, given: Given = {}): Option {
+	return {kind, ...given};
+}
+
+/** An option without effect, there or here. */
+export function dead(kind: Kind, why: string, given: Given = {}): Option {
+	return {kind, dead: why, ...given};
+}
+
+/** An option that is only accepted at values that ask for nothing: its default, or one of `idle`. */
+export function refused(
+	kind: Kind,
+	why: string,
+	given: Given & {idle?: readonly Value[]} = {},
+): Option {
+	const {idle = [], ...rest} = given;
+	const quiet = [undefined, null, rest.default, ...idle].map(textOf);
+	return {
+		kind,
+		...rest,
+		refused: values => (quiet.includes(textOf(values.own())) ? undefined : why),
+	};
+}
+
+function textOf(value: unknown): string {
+	return JSON.stringify(value ?? null);
+}

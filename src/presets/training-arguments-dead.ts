@@ -1,0 +1,146 @@
+// Options of transformers' TrainingArguments that change nothing here, with the reason that is said.
+
+import {dead, type Option, type Table} from './table.js';
+import type {Kind, Value} from './values.js';
+
+const speed = 'it changes speed and memory only, which are kept otherwise here';
+const devices =
+	'one process trains here, with the batch that the documented processes make together';
+const loader = 'rows are read without loader processes';
+const evaluation = 'the program evaluates nothing';
+const hub = 'nothing is sent to the hub';
+const logs = 'what is logged where is fixed: metrics.jsonl and the terminal';
+
+function all(why: string, kind: Kind, defaults: Readonly<Record<string, Value>>): Table {
+	const entries = Object.entries(defaults).map(([name, value]): [string, Option] => [
+		name,
+		dead(kind, why, {default: value}),
+	]);
+	return Object.fromEntries(entries);
+}
+
+export const deadArguments: Table = {
+	...all(speed, 'boolean', {
+		tf32: null,
+		torch_compile: false,
+		use_ipex: false,
+		jit_mode_eval: false,
+		use_liger_kernel: false,
+		auto_find_batch_size: false,
+		gradient_checkpointing: false,
+		fp16_full_eval: false,
+		bf16_full_eval: false,
+		skip_memory_metrics: true,
+		use_cache: false,
+	}),
+	...all(speed, 'text', {
+		torch_compile_backend: null,
+		torch_compile_mode: null,
+		gradient_checkpointing_kwargs: null,
+		half_precision_backend: 'auto',
+		fp16_backend: 'auto',
+		fp16_opt_level: 'O1',
+		liger_kernel_config: null,
+		torchdynamo: null,
+	}),
+	...all(speed, 'number', {torch_empty_cache_steps: null}),
+	...all(devices, 'text', {
+		deepspeed: null,
+		fsdp: '',
+		fsdp_config: null,
+		fsdp_transformer_layer_cls_to_wrap: null,
+		fsdp_min_num_params: 0,
+		sharded_ddp: '',
+		ddp_backend: null,
+		accelerator_config: null,
+		parallelism_config: null,
+		tpu_num_cores: null,
+	}),
+	...all(devices, 'number', {local_rank: -1, ddp_bucket_cap_mb: null, ddp_timeout: 1800}),
+	...all(devices, 'boolean', {
+		ddp_find_unused_parameters: null,
+		ddp_broadcast_buffers: null,
+		ddp_static_graph: null,
+		dispatch_batches: null,
+		split_batches: null,
+		average_tokens_across_devices: true,
+		save_on_each_node: false,
+		log_on_each_node: true,
+		use_mps_device: false,
+	}),
+	...all(loader, 'number', {dataloader_num_workers: 0, dataloader_prefetch_factor: null}),
+	...all(loader, 'boolean', {
+		dataloader_pin_memory: true,
+		dataloader_persistent_workers: false,
+		remove_unused_columns: true,
+		ignore_data_skip: false,
+	}),
+	...all(evaluation, 'number', {
+		per_device_eval_batch_size: 8,
+		eval_steps: null,
+		eval_delay: 0,
+		eval_accumulation_steps: null,
+	}),
+	...all(evaluation, 'boolean', {
+		prediction_loss_only: false,
+		greater_is_better: null,
+		include_inputs_for_metrics: false,
+		eval_do_concat_batches: true,
+		batch_eval_metrics: false,
+		eval_use_gather_object: false,
+	}),
+	...all(evaluation, 'list', {include_for_metrics: [], label_names: null}),
+	...all(hub, 'text', {
+		hub_model_id: null,
+		hub_strategy: 'every_save',
+		hub_token: null,
+		hub_revision: null,
+		push_to_hub_model_id: null,
+		push_to_hub_organization: null,
+		push_to_hub_token: null,
+	}),
+	...all(hub, 'boolean', {hub_private_repo: null, hub_always_push: false}),
+	...all(logs, 'text', {
+		run_name: null,
+		logging_dir: null,
+		log_level: 'passive',
+		log_level_replica: 'warning',
+		project: null,
+		debug: '',
+	}),
+	...all(logs, 'boolean', {
+		logging_first_step: false,
+		logging_nan_inf_filter: true,
+		disable_tqdm: null,
+		include_tokens_per_second: false,
+		include_num_input_tokens_seen: false,
+	}),
+	label_smoothing_factor: dead(
+		'number',
+		"it smooths labels of classes, which the program's loss has not",
+		{
+			default: 0,
+		},
+	),
+	group_by_length: dead(
+		'boolean',
+		'texts are packed without padding, so no length has to be grouped',
+		{
+			default: false,
+		},
+	),
+	length_column_name: dead('text', 'texts are packed without padding', {default: 'length'}),
+	data_seed: dead('number', 'the order of the rows comes from seed'),
+	full_determinism: dead('boolean', 'every run gives the same bits', {default: false}),
+	save_safetensors: dead('boolean', 'weights are always written as safetensors', {default: true}),
+	save_only_model: dead('boolean', 'a checkpoint always holds what --resume needs', {
+		default: false,
+	}),
+	restore_callback_states_from_checkpoint: dead('boolean', '--resume restores all state', {
+		default: false,
+	}),
+	past_index: dead('number', 'no output of a model is carried on', {default: -1}),
+	mp_parameters: dead('text', devices, {default: ''}),
+	ray_scope: dead('text', 'no search over options is made', {default: 'last'}),
+	optim_target_modules: dead('list', 'it belongs to GaLore, which is not offered'),
+};

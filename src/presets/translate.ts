@@ -1,0 +1,134 @@
+// From the words of a documented command to options of `inbatch train`, with what must be said about them.
+
+import {EngineError} from '../errors.js';
+import {kebabCase} from '../options.js';
+import {alternatives} from '../train/options.js';
+import {readFlags} from './flags.js';
+import {type Launched, readLauncher} from './launcher.js';
+import {readOverrides} from './overrides.js';
+import type {OwnFlags, Reading} from './reading.js';
+import type {OurName, OurValue, Preset} from './table.js';
+import {Values} from './values.js';
+
+/** An option of ours, and where it comes from. */
+export type Translated = {
+	value: OurValue;
+	/** The options of theirs that were given and say it; none for a default. */
+	places: readonly string[];
+};
+
+export type Translation = {
+	options: Map<OurName, Translated>;
+	/** Our own options that stood among theirs, as they stood. */
+	own: readonly string[];
+	/** What the user should know, each a sentence. */
+	says: readonly string[];
+};
+
+/** Reads what stands behind `--preset NAME`. Opens configuration files, no data. */
+export async function translate(
+	preset: Preset,
+	words: readonly string[],
+	ownFlags: OwnFlags,
+): Promise<Translation> {
+	const launched = readLauncher(words);
+	const says = [...launched.says];
+	expectProgram(preset, launched);
+	const read = preset.dialect === 'flags' ? readFlags : readOverrides;
+	const reading = await read(preset, launched.rest, ownFlags);
+	says.push(...reading.says);
+	const values = new Values(preset.options, reading.given, launched);
+	const say = (text: string) => {
+		if (!says.includes(text)) says.push(text);
+	};
+	preset.check?.(values, say);
+	refuse(preset, values);
+	sayDead(reading, say);
+	return {options: optionsOf(preset, values, say), own: reading.own, says};
+}
+
+function expectProgram({name, programs}: Preset, {program}: Launched): void {
+	if (program === undefined) return;
+	const found = programs.find(each => each.name.test(program));
+	if (found && found.instead === undefined) return;
+	const known = programs.filter(({instead}) => instead === undefined);
+	const hint = found?.instead ?? `--preset ${name} stands for its training program`;
+	const expected = `expected the training program of ${name}`;
+	const got = `got ${program}`;
+	if (known.length === 0) throw new EngineError('INTERNAL', `presets: ${name} has no program`);
+	throw new EngineError('OPTION_CONFLICT', `--preset: ${expected}, ${got}; ${hint}`);
+}
+
+function refuse({name: preset, options}: Preset, values: Values): void {
+	for (const [name, {refused}] of Object.entries(options)) {
+		const why = refused?.(values.of(name));
+		if (why === undefined) continue;
+		const place = values.place(name);
+		const message = `${place}: expected what can be had here, got ${shown(values.of(name).own())}`;
+		throw new EngineError('OPTION_CONFLICT', `${message}; ${why} (docs/from/${preset}.md)`);
+	}
+}
+
+function sayDead({preset, given}: Reading, say: (text: string) => void): void {
+	for (const [name, {place}] of given) {
+		const why = preset.options[name]?.dead;
+		if (why !== undefined) say(`${place}: without effect, ${why}`);
+	}
+}
+
+function optionsOf(
+	{options}: Preset,
+	values: Values,
+	say: (text: string) => void,
+): Map<OurName, Translated> {
+	const ours = new Map<OurName, Translated>();
+	for (const [name, {to}] of Object.entries(options)) {
+		if (!to) continue;
+		const own = values.of(name);
+		for (const [key, value] of Object.entries(to(own, say)) as [OurName, OurValue | undefined][]) {
+			if (value === undefined) continue;
+			const places = own.givenPlaces();
+			const before = ours.get(key);
+			ours.set(key, before ? joined(key, before, {value, places}) : {value, places});
+		}
+	}
+	return ours;
+}
+
+/** Two options of theirs may each give a part of a list. */
+function joined(key: OurName, before: Translated, more: Translated): Translated {
+	if (!Array.isArray(before.value) || !Array.isArray(more.value)) {
+		throw new EngineError('INTERNAL', `presets: expected ${key} once, got it twice`);
+	}
+	return {
+		value: [...before.value, ...more.value] as (string | number)[],
+		places: [...before.places, ...more.places],
+	};
+}
+
+const rivals: readonly (readonly OurName[])[] = [...alternatives, ['overwrite', 'resume']];
+
+/**
+Takes out what our own options say themselves. One that says what an option of theirs was given for is
+refused.
+*/
+export function withOwn(options: Map<OurName, Translated>, own: readonly string[]): void {
+	for (const key of own as readonly OurName[]) {
+		const same = rivals.filter(names => names.includes(key)).flat();
+		for (const rival of new Set([key, ...same])) {
+			const translated = options.get(rival);
+			if (!translated) continue;
+			if (translated.places.length > 0) throw given(key, translated);
+			options.delete(rival);
+		}
+	}
+}
+
+function given(key: string, {places}: Translated): EngineError {
+	const message = `--${kebabCase(key)}: expected this or ${places.join(', ')}, got both`;
+	return new EngineError('OPTION_CONFLICT', message);
+}
+
+function shown(value: unknown): string {
+	return JSON.stringify(value) ?? 'none';
+}
