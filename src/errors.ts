@@ -42,6 +42,7 @@ export const errorCodes = {
 	VECTOR_NOT_FINITE: 'The vector of a text became infinite or not a number.',
 	LOSS_NOT_FINITE: 'The loss became infinite or not a number.',
 	LOSS_INVALID: 'A loss was given columns it cannot use, or returned no scalar.',
+	EVALUATOR_INVALID: 'An evaluation did not return finite numbers, or not the one that decides.',
 	CHECKPOINT_INVALID: 'A checkpoint is torn, tampered with or of another run.',
 	RESUME_CHANGED: 'An option or a data file changed since the checkpoint.',
 	INTERNAL: 'A bug of this package; please report it.',

@@ -133,6 +133,8 @@ export type NativeModel = {
 		extras: readonly ExtraParameter[],
 		canceller?: Canceller,
 	): Promise<number>;
+	/** Of each parameter in their order the sum of squares of its gradient, then of its weights. */
+	squares(): Promise<number[]>;
 	statistics(): {parameterBytes: number; savedPeak: number; allocations: number};
 	dispose(): Promise<void>;
 };

@@ -83,8 +83,8 @@ void ModelHandle::define(Napi::Env env, Napi::Object exports) {
            InstanceMethod<&H::prepare_training>("prepareTraining"),
            InstanceMethod<&H::forward>("forward"), InstanceMethod<&H::backward>("backward"),
            InstanceMethod<&H::zero_gradients>("zeroGradients"),
-           InstanceMethod<&H::update>("update"), InstanceMethod<&H::statistics>("statistics"),
-           InstanceMethod<&H::dispose>("dispose")}));
+           InstanceMethod<&H::update>("update"), InstanceMethod<&H::squares>("squares"),
+           InstanceMethod<&H::statistics>("statistics"), InstanceMethod<&H::dispose>("dispose")}));
 }
 
 // new Model(device, spec)

@@ -29,6 +29,7 @@ class ModelHandle : public Napi::ObjectWrap<ModelHandle> {
   Napi::Value backward(Info info);
   Napi::Value zero_gradients(Info info);
   Napi::Value update(Info info);
+  Napi::Value squares(Info info);
   Napi::Value statistics(Info info);
   Napi::Value dispose(Info info);
 

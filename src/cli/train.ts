@@ -46,6 +46,11 @@ const options = z.object({
 		placeholder: '[NAME=]DIR|FILE',
 		variadic: true,
 	}),
+	evalLoss: z.array(z.string().min(1)).default([]).meta({
+		description: 'held-out rows, whose loss and in-batch accuracy are evaluated too',
+		placeholder: '[NAME=]FILE',
+		variadic: true,
+	}),
 	...modelOptions.shape,
 	model: modelOptions.shape.model.optional(),
 	...inGroup(newPartsSchema.shape, 'New parts:'),
@@ -66,21 +71,12 @@ export const train = defineCommand({
 		if (settings.resume && settings.overwrite) {
 			throw conflict('--resume: expected this or --overwrite, got both');
 		}
-		const {metric, evalSteps, saveBest, patience} = settings;
-		const needsEval = {
-			'eval-steps': evalSteps,
-			metric,
-			'save-best': saveBest || undefined,
-			patience,
-		};
-		const asking = Object.entries(needsEval).find(([, value]) => value !== undefined)?.[0];
-		if (asking !== undefined && settings.eval.length === 0) {
-			throw conflict(`--${asking}: expected --eval beside it, got none`);
-		}
+		const isEvaluated = settings.eval.length > 0 || settings.evalLoss.length > 0;
+		expectEvaluated(settings, isEvaluated);
 		expectCompatible(settings, 'inbatch train');
 		sourceOf(settings);
 		newPartsOf(settings, 'inbatch train');
-		expectPatience(settings, settings.eval.length > 0);
+		expectPatience(settings, isEvaluated);
 		if (settings.map !== undefined) namesGiven(mapOf(settings.map));
 		ratesGiven(settings.learningRateFor);
 		lossOf(settings);
@@ -112,13 +108,30 @@ function sourceOf({model, init}: Pick<Options, 'model' | 'init'>): string {
 	throw new EngineError('OPTION_MISSING', `--model: expected ${expected}, got none`);
 }
 
+/** Refuses options about evaluations where there are none. */
+function expectEvaluated(settings: Options, isEvaluated: boolean): void {
+	const {metric, greaterIsBetter, evalSteps, saveBest, keepBest, patience} = settings;
+	const needsEval = {
+		'eval-steps': evalSteps,
+		metric,
+		'greater-is-better': greaterIsBetter,
+		'save-best': saveBest || undefined,
+		'keep-best': keepBest,
+		patience,
+	};
+	const asking = Object.entries(needsEval).find(([, value]) => value !== undefined)?.[0];
+	if (asking === undefined || isEvaluated) return;
+	throw conflict(`--${asking}: expected --eval or --eval-loss beside it, got none`);
+}
+
 /** The options of the library behind those of the command line. */
 function trainingOf(settings: Options): TrainOptions {
-	const {data, output, overwrite, resume, eval: evaluations} = settings;
+	const {data, output, overwrite, resume, eval: evaluations, evalLoss} = settings;
 	const {loss, record: lossRecord} = lossOf(settings);
 	const keys = Object.keys(trainSchema.shape) as (keyof typeof trainSchema.shape)[];
 	const rest = Object.fromEntries(keys.map(key => [key, settings[key]]));
-	return {...rest, data, output, overwrite, resume, eval: evaluations, loss, lossRecord};
+	const evaluated = {eval: evaluations, evalLoss};
+	return {...rest, data, output, overwrite, resume, ...evaluated, loss, lossRecord};
 }
 
 /** The same entries, under a heading of their own in --help. */

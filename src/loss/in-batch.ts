@@ -22,6 +22,12 @@ import {
 	ownersOf,
 	type RowsKnown,
 } from './loss.js';
+import {
+	type BatchSizes,
+	type NegativesMet,
+	negativesMet,
+	reportNegatives,
+} from './negatives-met.js';
 
 /** A softmax for each query: its normaliser, the mean and the number of its scores, (N, 1). */
 type Softmax = Contrast;
@@ -68,10 +74,12 @@ export function inBatchLoss(
 		return all.reduce((a, b) => unite(ops, a, b));
 	});
 	const isCounted = settings.mask.length > 0 || inputs.queue || batch.positiveOffsets;
+	const negatives = negativesMet(settings.candidates, sizesOf(batch), groups[0]!);
 	const candidates = isCounted
 		? ops.mean(softmaxes[0]!.count)
-		: candidatesMet(settings, batch, groups[0]!);
+		: candidatesMet(negatives, groups[0]!);
 	ops.report('candidates', candidates);
+	reportNegatives(ops, negatives, settings.queue > 0);
 	ops.report('temperature', learnTemperature ? batch.temperature : temperature);
 	reportMasked(ops, settings, met);
 	push(ops, settings, batch);
@@ -274,24 +282,16 @@ function meetsOwn(direction: Direction): boolean {
 	return direction === 'qd' || direction === 'dq';
 }
 
-/** How many scores one softmax is over, on average. */
-function candidatesMet(
-	{candidates}: Settings,
-	{query, documents}: Batch,
-	group: readonly Direction[],
-): number {
-	const ownHard = (documents.vectors.rows - query.rows) / query.rows;
-	const otherHard = documents.vectors.rows - query.rows - ownHard;
-	const count = (name: Candidates, size: number) => (candidates.includes(name) ? size : 0);
-	const others = count('inBatchPositives', query.rows - 1) + count('otherHard', otherHard);
-	const met = {
-		qd: 1 + others + count('ownHard', ownHard),
-		dq: query.rows,
-		qq: query.rows - 1,
-		dd: others,
-	};
-	const own = group.some(meetsOwn) ? 0 : 1;
-	return group.reduce((sum, direction) => sum + met[direction], own);
+/** How many texts there are of each kind. */
+function sizesOf({query, positive, documents, inputs}: Batch): BatchSizes {
+	const earlier = inputs.queue?.vectors?.rows ?? 0;
+	const hard = documents.vectors.rows - positive.rows - earlier;
+	return {queries: query.rows, positives: positive.rows, hard, earlier};
+}
+
+/** How many scores one softmax is over, on average: own ones and negatives. */
+function candidatesMet({local, hard, queue}: NegativesMet, group: readonly Direction[]): number {
+	return Math.max(1, group.filter(meetsOwn).length) + local + hard + queue;
 }
 
 /** The softmax over what either is over. */

@@ -22,7 +22,9 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
 import type {ParameterPart, WeightPart} from '../native.js';
 import {giveTurn} from '../pace.js';
+import type {Ranked} from './best.js';
 import type {Scores} from './evaluations.js';
+import type {HardPair} from './hardest.js';
 import type {LossParameters} from './loss-parameters.js';
 import type {Waiting} from './patience.js';
 
@@ -41,6 +43,10 @@ export type RunState = {
 	/** The newest evaluation, and of all after the first step the best. */
 	evaluated: {step: number; scores: Scores} | null;
 	best: {value: number; step: number; scores: Scores} | null;
+	/** With --keep-best as many as it says, the best first. */
+	bests: Ranked[];
+	/** For the report: the hardest negatives of the last pass over the data. */
+	hardest: HardPair[];
 	/** With --patience: how long the metric has not risen, and whether that ended the run. */
 	waiting: Waiting | null;
 	stopped: boolean;
@@ -56,16 +62,14 @@ const stateName = join('trainer', 'state.json');
 
 export type Checkpoint = {folder: string; state: RunState};
 
-/** Writes checkpoints/step-<n>, whole or not at all, and drops the oldest beyond `keep`. */
+/** Which checkpoints stay: the newest ones, and those of these steps. */
+export type Retention = {keep: number | 'all'; spare: readonly number[]};
+
+/** Writes checkpoints/step-<n>, whole or not at all, and drops the oldest. */
 export async function writeCheckpoint(
 	model: EmbeddingModel,
 	extras: LossParameters,
-	{
-		output,
-		state,
-		keep,
-		spare,
-	}: {output: string; state: RunState; keep: number | 'all'; spare?: number | undefined},
+	{output, state, ...retention}: {output: string; state: RunState} & Retention,
 ): Promise<void> {
 	const folder = join(output, 'checkpoints');
 	await mkdir(folder, {recursive: true});
@@ -87,8 +91,14 @@ export async function writeCheckpoint(
 	} finally {
 		await target.discard();
 	}
+	await dropCheckpoints(output, retention);
+}
+
+/** Removes the checkpoints that are neither new enough nor spared. */
+export async function dropCheckpoints(output: string, {keep, spare}: Retention): Promise<void> {
 	if (keep === 'all') return;
-	const old = (await stepsIn(folder)).filter(step => step !== spare).slice(keep);
+	const folder = join(output, 'checkpoints');
+	const old = (await stepsIn(folder)).filter(step => !spare.includes(step)).slice(keep);
 	for (const step of old) await rm(join(folder, `step-${step}`), {recursive: true, force: true});
 }
 

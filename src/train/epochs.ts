@@ -23,6 +23,10 @@ export type Course = {
 	dropped: number;
 	/** Rows left out in the whole run because their batch was not full. */
 	cut: number;
+	/** Passes over the data, the last of which may be a part. */
+	passes: number;
+	/** The pass that a step belongs to, from 0. */
+	passOf(step: number): number;
 	/** The steps from `from` (counted from 1) to the end. */
 	from(from: number): AsyncGenerator<StepRows, void, undefined>;
 };
@@ -82,5 +86,7 @@ export async function planCourse(
 		}
 	}
 
-	return {steps, dropped, cut, from};
+	const ends = sizes.map((_, n) => sizes.slice(0, n + 1).reduce((a, b) => a + b));
+	const passOf = (step: number) => ends.filter(end => end < step).length;
+	return {steps, dropped, cut, passes: sizes.length, passOf, from};
 }

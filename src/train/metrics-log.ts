@@ -3,34 +3,9 @@
 import {appendFile, readFile} from 'node:fs/promises';
 import {writeFailure} from '../files/failures.js';
 import {writeFileAtomic} from '../files/output.js';
+import type {StepMetrics} from './step-metrics.js';
 
-export type StepMetrics = {
-	/** From 1. */
-	step: number;
-	epoch: number;
-	loss: number;
-	/** The one used. */
-	learningRate: number;
-	/** Before clipping. */
-	gradientNorm: number;
-	temperature: number | null;
-	rows: number;
-	/** Columns per query. */
-	candidates: number | null;
-	tokens: number;
-	truncatedQueries: number;
-	truncatedDocuments: number;
-	rowsPerSecond: number;
-	tokensPerSecond: number;
-	/** Mean over own positives, null where rows are texts alone. */
-	positiveCosine: number | null;
-	/** Mean over own hard negatives, null without. */
-	negativeCosine: number | null;
-	/** How many pairs each mask removed, where there are masks. */
-	masked?: Readonly<Record<string, number>>;
-	/** Documents of earlier steps, where there is a queue, and how many steps old they are. */
-	queue?: Readonly<Record<string, number>>;
-};
+export type {StepMetrics} from './step-metrics.js';
 
 export type EvaluationMetrics = {
 	step: number;
@@ -38,6 +13,10 @@ export type EvaluationMetrics = {
 	/** With --patience: evaluations without a rise, and whether they end the run here. */
 	waited?: number;
 	stopped?: boolean;
+	/** With --patience-significant: of the difference to the last rise. */
+	p?: number;
+	/** Asked for in between by a person or program: it decides nothing. */
+	requested?: true;
 };
 
 export class MetricsLog {

@@ -7,6 +7,7 @@ import {rowOptions, teacherOptions} from './options/data.js';
 import {evaluationOptions} from './options/evaluation.js';
 import {optimizerOptions, parameterOptions} from './options/optimizer.js';
 import {scheduleOptions} from './options/schedule.js';
+import {watchingOptions} from './options/watching.js';
 import {expectKnown} from './schedule.js';
 
 export {type LossSettings, lossSchema} from './options/loss.js';
@@ -20,6 +21,7 @@ export const trainSchema = z.object({
 	...teacherOptions,
 	...parameterOptions,
 	...evaluationOptions,
+	...watchingOptions,
 	seed: z.number().int().min(0).max(0xffffffff).default(0).describe('of every random choice'),
 });
 

@@ -9,16 +9,24 @@ import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
 import {readQrels, type Table} from '../evaluate/trec.js';
 import type {Loss} from '../loss/loss.js';
-import {isObject} from '../model/config.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {documentPrompt} from '../model/outer-config.js';
 import type {DropoutRates} from '../model/spec.js';
 import {automaticChunkTokens, type BatchRules} from './batch.js';
+import {expectBest} from './best.js';
 import {newestCheckpoint, type RunState, restoreCheckpoint} from './checkpoint.js';
 import {type Course, planCourse} from './epochs.js';
-import {decidingMetric, type EvaluationSource, evaluationSources} from './evaluations.js';
+import {
+	type Deciding,
+	decidingMetric,
+	type EvaluationRequest,
+	type EvaluationSource,
+	evaluationSources,
+} from './evaluations.js';
 import {frozenParameters} from './freeze.js';
 import {Guide} from './guide.js';
+import {type HeldOut, openHeldOut} from './held-out.js';
+import {expectSame, expectSameData, identityOf, type Recorded} from './identity.js';
 import {LossParameters} from './loss-parameters.js';
 import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-log.js';
 import {expectWidth, needsCheck} from './needs.js';
@@ -29,7 +37,7 @@ import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
 import {Suspects} from './suspects.js';
-import {TeacherVectors} from './teacher-vectors.js';
+import {type TeacherVectors, teacherOf} from './teacher-vectors.js';
 
 /** What a run is asked for, beside its settings. */
 export type RunRequest = {
@@ -37,7 +45,7 @@ export type RunRequest = {
 	loss: Loss;
 	/** The loss as it is recorded. */
 	lossRecord: unknown;
-	evaluate: readonly string[];
+	evaluations: EvaluationRequest;
 	signal?: AbortSignal | undefined;
 	onStep?: ((metrics: StepMetrics) => void) | undefined;
 	onEvaluate?: ((metrics: EvaluationMetrics) => void) | undefined;
@@ -59,12 +67,16 @@ export type Run = {
 	/** Of the rate of each parameter, where they differ. */
 	rateFactors: readonly number[] | undefined;
 	sources: readonly EvaluationSource[];
-	deciding: {name: string; metric: string} | undefined;
+	/** The rows of each source that is a validation loss, by its name. */
+	heldOut: ReadonlyMap<string, HeldOut>;
+	deciding: Deciding | undefined;
 	guide: Guide | undefined;
 	suspects: Suspects | undefined;
 	/** Positives known beside those of the data, by query and document. */
 	judgements: Table | undefined;
 	stepSettings: StepSettings;
+	/** Whether report.html is made, which wants the hardest negatives. */
+	isReported: boolean;
 	log: MetricsLog;
 	state: RunState;
 	/** The step of the newest checkpoint. */
@@ -84,12 +96,9 @@ export async function prepareRun(
 ): Promise<Run> {
 	const {signal, loss, onMessage} = request;
 	for (const warning of model.folder.saveWarnings) onMessage?.(warning);
-	const sources = await evaluationSources(request.evaluate);
-	const deciding = decidingMetric(settings.metric, sources);
-	if (settings.saveBest && !(deciding && folder)) {
-		const missing = deciding ? '--output to keep the best in' : '--eval to say what is best';
-		throw new EngineError('OPTION_CONFLICT', `save-best: expected ${missing}, got none`);
-	}
+	const sources = await evaluationSources(request.evaluations);
+	const deciding = decidingMetric(settings, sources);
+	expectBest(settings, {sources, deciding, hasOutput: folder !== undefined});
 	expectPatience(settings, deciding !== undefined);
 	const rules = rulesOf(model, settings, loss);
 	if (settings.positives === 'all' && loss.needs?.positives !== 'several') {
@@ -111,6 +120,7 @@ export async function prepareRun(
 	});
 	let teacher: TeacherVectors | undefined;
 	let guide: Guide | undefined;
+	let heldOut: Map<string, HeldOut> = new Map();
 	try {
 		teacher = await teacherOf(loss, settings, dataset, signal);
 		const {threads} = model.computing;
@@ -135,6 +145,17 @@ export async function prepareRun(
 			seed: settings.seed,
 		});
 		const {device, computing} = model;
+		const stepSettings = {
+			model,
+			loss,
+			parameters,
+			dropout: dropoutOf(model, settings),
+			recompute: settings.recompute === 'blocks',
+			seed: settings.seed,
+			suspects: settings.suspects,
+		};
+		const shared = {model, rules, guide, judgements, settings, stepSettings, signal};
+		heldOut = await openHeldOut(sources, {...shared, check: expect});
 		return {
 			model,
 			settings,
@@ -147,24 +168,18 @@ export async function prepareRun(
 			schedule,
 			rateFactors: rateFactors(settings, names),
 			sources,
+			heldOut,
 			deciding,
 			guide,
 			suspects: suspectsOf(loss, settings, folder),
 			judgements,
-			stepSettings: {
-				model,
-				loss,
-				parameters,
-				dropout: dropoutOf(model, settings),
-				recompute: settings.recompute === 'blocks',
-				seed: settings.seed,
-				suspects: settings.suspects,
-			},
+			stepSettings,
+			isReported: folder !== undefined && settings.report,
 			log: new MetricsLog(folder && `${folder.path}/metrics.jsonl`),
 			state: {
 				step: 0,
 				identity: {
-					...identityOf(model, settings, request, dataset),
+					...identityOf(model, settings, recordedOf(request), {dataset, heldOut}),
 					...(teacher && {teacher: teacher.sha256}),
 					...(guide && {guide: guide.fingerprint}),
 				},
@@ -175,6 +190,8 @@ export async function prepareRun(
 				evaluationBefore: {},
 				evaluated: null,
 				best: null,
+				bests: [],
+				hardest: [],
 				waiting: null,
 				stopped: false,
 			},
@@ -187,30 +204,10 @@ export async function prepareRun(
 	} catch (error) {
 		await teacher?.close();
 		await guide?.dispose();
+		for (const each of heldOut.values()) await each.close();
 		await dataset.close();
 		throw error;
 	}
-}
-
-/** The vectors of a teacher that the options name; they and a loss that needs them belong together. */
-async function teacherOf(
-	{name, needs}: Loss,
-	{teacherVectors, teacherWidth}: TrainSettings,
-	{length: records, teacher}: Dataset,
-	signal?: AbortSignal,
-): Promise<TeacherVectors | undefined> {
-	const path = teacherVectors ?? teacher?.path;
-	const width = teacherWidth ?? (teacherVectors === undefined ? teacher?.width : undefined);
-	if (needs?.teacher && path === undefined) {
-		const message = `teacherVectors: expected a file of vectors for the loss ${name}, got none`;
-		throw new EngineError('OPTION_MISSING', message);
-	}
-	if (path === undefined) return undefined;
-	if (needs && !needs.teacher) {
-		const message = `teacherVectors: expected a loss that learns from vectors, got ${name}`;
-		throw new EngineError('OPTION_CONFLICT', message);
-	}
-	return TeacherVectors.open(path, {records, width, signal});
 }
 
 async function judgementsFor(
@@ -272,27 +269,8 @@ function rulesOf(
 	};
 }
 
-/** What a run is: under anything else it cannot be gone on with. */
-function identityOf(
-	model: EmbeddingModel,
-	settings: TrainSettings,
-	request: RunRequest,
-	dataset: Dataset,
-): Record<string, unknown> {
-	const {maxLength, fingerprint, folder} = model;
-	const {pooling, normalize} = folder.spec.head;
-	const identity = {
-		model: fingerprint,
-		...settings,
-		loss: request.lossRecord,
-		eval: request.evaluate,
-		maxLength,
-		truncationSide: folder.truncationSide,
-		pooling,
-		normalize,
-		data: dataset.files.map(({sha256, rows}) => ({sha256, rows})),
-	};
-	return JSON.parse(JSON.stringify(identity)) as Record<string, unknown>;
+function recordedOf({lossRecord, evaluations}: RunRequest): Recorded {
+	return {lossRecord, ...evaluations};
 }
 
 /** Goes on from the newest whole checkpoint of the folder, if there is one. */
@@ -319,33 +297,6 @@ export async function resume(run: Run, onMessage?: (message: string) => void): P
 	run.savedStep = found.state.step;
 	run.resumedFrom = found.state.step;
 	onMessage?.(`goes on from step ${found.state.step} of ${run.course.steps}`);
-}
-
-/** The same files in the same order, wherever they lie; the first that differs is named. */
-function expectSameData(before: unknown, {files}: Dataset): void {
-	const known = Array.isArray(before) ? before : [];
-	const other = files.findIndex(({sha256}, n) => known[n]?.sha256 !== sha256);
-	if (other < 0) return;
-	throw new EngineError(
-		'RESUME_CHANGED',
-		`data: expected ${files[other]!.path} with sha256 ${known[other]?.sha256} as when the run began, ` +
-			`got ${files[other]!.sha256}; give what it was, or start anew with --overwrite`,
-	);
-}
-
-function expectSame(before: unknown, now: unknown, place = ''): void {
-	const text = (value: unknown) => JSON.stringify(value) ?? 'nothing';
-	if (text(before) === text(now)) return;
-	if (isObject(before) && isObject(now)) {
-		for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-			expectSame(before[key], now[key], place ? `${place}.${key}` : key);
-		}
-	}
-	throw new EngineError(
-		'RESUME_CHANGED',
-		`${place}: expected ${text(before)} as when the run began, got ${text(now)}; ` +
-			'give what it was, or start anew with --overwrite',
-	);
 }
 
 /** What run.json says from the beginning on. */

@@ -6,17 +6,8 @@
 // exist at a time, and since every sum over tokens is a chain in the order of the texts, the gradient of
 // the parameters has the same bits for every chunk size.
 
-import {operationsOf} from '../autograd/operations.js';
-import {Tape, type Variable} from '../autograd/tape.js';
-import {
-	applyLoss,
-	type Column,
-	columnOf,
-	type Loss,
-	type LossInputs,
-	ownersOf,
-	type SuspectPairs,
-} from '../loss/loss.js';
+import {Tape} from '../autograd/tape.js';
+import {applyLoss, type Column, type Loss, type SuspectPairs} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
 import {
@@ -28,7 +19,10 @@ import {
 } from '../native.js';
 import {giveTurn} from '../pace.js';
 import type {Chunk, TrainingBatch} from './batch.js';
+import {columnsOf, type Hardest, hardestOf, type Nearness, nearnessOf} from './columns.js';
 import type {LossParameters} from './loss-parameters.js';
+import {normsOf, type PartNorms} from './norms.js';
+import {factsOn, type RowFacts} from './row-facts.js';
 import type {Found} from './suspects.js';
 
 export type StepSettings = {
@@ -43,29 +37,27 @@ export type StepSettings = {
 	suspects: boolean;
 };
 
-/** What a loss may be given beside embeddings. */
-export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch' | 'known'> & {
-	/** A teacher's vector of each row, end to end. */
-	teacher?: Float32Array | undefined;
-	/** A guide's vectors of each column, end to end. */
-	guide?: readonly Float32Array[] | undefined;
-};
-
-export type StepResult = {
+export type StepResult = Nearness & {
 	loss: number;
 	/** Before clipping. */
 	gradientNorm: number;
 	/** Columns that a query meets, when the loss says so. */
 	candidates: number | null;
-	/** Null where rows are texts alone. */
-	positiveCosine: number | null;
-	/** Over the rows' own hard negatives; null without any. */
-	negativeCosine: number | null;
 	temperature: number | null;
 	/** What else the loss said of the batch, by name: masked.<rule>, queue.<fact>. */
 	reports: Readonly<Record<string, number>>;
 	/** What masks suspect, where somebody wants to know. */
 	suspects?: Found | undefined;
+	norms?: PartNorms | undefined;
+	hardest?: Hardest | undefined;
+};
+
+/** What is looked at beside what every step tells. */
+export type Watched = {
+	/** Norms of gradients and weights. */
+	norms?: boolean;
+	/** The nearest text of each query that is not its own positive. */
+	hardest?: boolean;
 };
 
 /** Runs one step; `update.step` counts from 1. Nothing is changed when the loss is not finite. */
@@ -73,7 +65,11 @@ export async function runStep(
 	settings: StepSettings,
 	batch: TrainingBatch,
 	update: UpdateSettings,
-	{signal, facts = {}}: {signal?: AbortSignal | undefined; facts?: RowFacts} = {},
+	{
+		signal,
+		facts = {},
+		watched = {},
+	}: {signal?: AbortSignal | undefined; facts?: RowFacts; watched?: Watched} = {},
 ): Promise<StepResult> {
 	signal?.throwIfAborted();
 	const canceller = new (native().Canceller)();
@@ -81,7 +77,7 @@ export async function runStep(
 	signal?.addEventListener('abort', stop, {once: true});
 	const step = new Step(settings, batch, {update, canceller});
 	try {
-		return await step.run(facts);
+		return await step.run(facts, watched);
 	} catch (error) {
 		signal?.throwIfAborted();
 		throw error;
@@ -112,21 +108,16 @@ class Step {
 		this.#embeddings = this.#tape.empty(batch.texts, settings.model.width);
 	}
 
-	async run(facts: RowFacts): Promise<StepResult> {
+	async run(facts: RowFacts, watched: Watched): Promise<StepResult> {
 		const {model, loss, parameters, suspects} = this.#settings;
 		const suspected: SuspectPairs[] = [];
 		model.core.zeroGradients();
 		await this.#forward();
-		const columns = this.#columns();
-		const {teacher: vectors, guide: guiding, ...numbers} = facts;
-		const teacher = vectors && this.#matrix(vectors);
-		const width = guiding ? guiding[0]!.length / this.#batch.rows : 0;
-		const guide = guiding?.map(column => this.#matrix(column, column.length / width));
-		const given = {...numbers, ...(teacher && {teacher}), ...(guide && {guide})};
+		const columns = columnsOf(this.#tape, this.#embeddings, this.#batch);
 		const queue = parameters.queue?.on(this.#tape, this.#update.step);
 		const inputs = {
 			columns,
-			...given,
+			...factsOn(this.#tape, facts, this.#batch.rows),
 			...(queue && {queue}),
 			...(suspects && {onSuspects: (found: SuspectPairs) => void suspected.push(found)}),
 			parameters: parameters.on(this.#tape),
@@ -135,16 +126,20 @@ class Step {
 		await giveTurn();
 		this.#tape.backward(value);
 		await this.#backward(columns);
+		const extras = parameters.updates();
 		const results = await Promise.all([
 			this.#tape.read(value),
-			model.core.update(this.#update, parameters.updates(), this.#canceller),
-			this.#cosines(columns),
+			watched.norms ? normsOf(model.core, this.#tape, extras) : undefined,
+			model.core.update(this.#update, extras, this.#canceller),
+			nearnessOf(this.#tape, columns),
 			this.#report('candidates'),
 			this.#report('temperature'),
 			this.#reports(),
+			watched.hardest ? this.#hardest(columns) : undefined,
 		]);
 		parameters.queue?.commit();
-		const [[lossValue], gradientNorm, nearness, candidates, temperature, reports] = results;
+		const [[lossValue], norms, gradientNorm, nearness, ...others] = results;
+		const [candidates, temperature, reports, hardest] = others;
 		const [pairs] = suspected;
 		const found = pairs && {...pairs, pairs: await this.#tape.read(pairs.pairs)};
 		return {
@@ -155,6 +150,8 @@ class Step {
 			temperature,
 			reports,
 			suspects: found,
+			norms,
+			hardest,
 		};
 	}
 
@@ -165,16 +162,16 @@ class Step {
 		return Object.fromEntries(values) as Record<string, number>;
 	}
 
+	#hardest(columns: readonly Column[]): Promise<Hardest | undefined> {
+		const others = (this.#settings.loss.needs?.across ?? 'texts') === 'texts';
+		return hardestOf(this.#tape, columns, {others, cosine: true});
+	}
+
 	/** What the loss said of itself under that name, as it was in this step. */
 	async #report(name: string): Promise<number | null> {
 		const report = this.#tape.reports.get(name);
 		if (report === undefined) return null;
 		return typeof report === 'number' ? report : (await this.#tape.read(report))[0]!;
-	}
-
-	/** Numbers of all rows, as a matrix of so many rows. */
-	#matrix(numbers: Float32Array, rows = this.#batch.rows): Variable {
-		return this.#tape.constant(numbers, {rows, columns: numbers.length / rows});
 	}
 
 	dispose(): void {
@@ -201,23 +198,6 @@ class Step {
 		return this.#tape.own(this.#embeddings.slice(first, count));
 	}
 
-	/**
-	Query, positives, of which a row may have several, and, when there are any, the ragged negatives; or
-	the texts alone.
-	*/
-	#columns(): Column[] {
-		const {rows, texts, positiveOffsets, negativeOffsets} = this.#batch;
-		const positives = positiveOffsets[rows]!;
-		const first = rows + positives;
-		const slice = (begin: number, count: number): Variable =>
-			this.#tape.variable(this.#tape.own(this.#embeddings.slice(begin, count)));
-		const columns: Column[] = [slice(0, rows)];
-		if (positives === rows) columns.push(slice(rows, rows));
-		else if (positives > 0) columns.push(columnOf(slice(rows, positives), rows, positiveOffsets));
-		if (texts > first) columns.push(columnOf(slice(first, texts - first), rows, negativeOffsets));
-		return columns;
-	}
-
 	async #backward(columns: readonly Column[]): Promise<void> {
 		const {core} = this.#settings.model;
 		for (const [n, chunk] of this.#batch.chunks.entries()) {
@@ -242,25 +222,5 @@ class Step {
 			at += rows;
 		}
 		return whole;
-	}
-
-	/** How near a query is to its positive and to its own negatives. */
-	async #cosines(columns: readonly Column[]) {
-		const [query, positive, negative] = columns.map(({tensor}) => this.#tape.constant(tensor));
-		if (!positive) return {positiveCosine: null, negativeCosine: null};
-		const ops = operationsOf(this.#tape);
-		const unit = ops.normalizeRows(query!);
-		const owners = columns[1]!.offsets && ownersOf(columns[1]!);
-		const near = ops.mean(
-			ops.rowDots(owners ? ops.gatherRows(unit, owners) : unit, ops.normalizeRows(positive)),
-		);
-		if (!negative) return {positiveCosine: (await this.#tape.read(near))[0]!, negativeCosine: null};
-		const own = ops.gatherRows(unit, ownersOf(columns[2]!));
-		const far = ops.mean(ops.rowDots(own, ops.normalizeRows(negative)));
-		const [[positiveCosine], [negativeCosine]] = await Promise.all([
-			this.#tape.read(near),
-			this.#tape.read(far),
-		]);
-		return {positiveCosine: positiveCosine!, negativeCosine: negativeCosine!};
 	}
 }

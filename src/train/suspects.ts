@@ -46,18 +46,12 @@ export class Suspects {
 
 	/** Takes in the pairs of a step; a pair that was met before counts with its highest score. */
 	add(step: number, rows: readonly RowTexts[], {pairs, positives, earlier}: Found): void {
-		const negatives = rows.flatMap(row =>
-			row.negatives.map((text, n) => ({text, id: row.negativeIds?.[n]})),
-		);
-		const own = rows.flatMap(({query, positive = query, positiveId, ...row}) => [
-			{text: positive, id: positiveId},
-			...(row.morePositives ?? []).map((text, n) => ({text, id: row.positiveIds?.[n + 1]})),
-		]);
+		const documents = documentsOf(rows);
 		for (const [n, {query, positive = query, queryId}] of rows.entries()) {
 			const column = pairs[2 * n]!;
 			const score = pairs[2 * n + 1]!;
 			if (column < 0 || (column >= positives && column < positives + earlier)) continue;
-			const found = column < positives ? own[column]! : negatives[column - positives - earlier]!;
+			const found = documents.text(column < positives ? column : column - earlier);
 			this.#keep({
 				score,
 				step,
@@ -88,4 +82,26 @@ export class Suspects {
 		const sorted = [...this.#kept].sort(([, a], [, b]) => b.score - a.score || a.step - b.step);
 		this.#kept = new Map(sorted.slice(0, most));
 	}
+}
+
+type Document = {text: string; id: string | undefined};
+
+/** The documents of a batch by their number: the positives of all rows, then their hard negatives. */
+export function documentsOf(rows: readonly RowTexts[]) {
+	const owners: number[] = [];
+	const negatives = rows.flatMap((row, owner) =>
+		row.negatives.map((text, n): Document => {
+			owners.push(owner);
+			return {text, id: row.negativeIds?.[n]};
+		}),
+	);
+	const positives = rows.flatMap(({query, positive = query, positiveId, ...row}): Document[] => [
+		{text: positive, id: positiveId},
+		...(row.morePositives ?? []).map((text, n) => ({text, id: row.positiveIds?.[n + 1]})),
+	]);
+	const first = positives.length;
+	return {
+		text: (n: number): Document => (n < first ? positives[n]! : negatives[n - first]!),
+		isNegativeOf: (n: number, row: number): boolean => n >= first && owners[n - first] === row,
+	};
 }

@@ -2,12 +2,15 @@
 // files of float32, or float32 end to end without a header.
 
 import type {FileHandle} from 'node:fs/promises';
+import type {Dataset} from '../data/dataset.js';
 import {EngineError} from '../errors.js';
 import {readFailure} from '../files/failures.js';
 import {sha256File} from '../files/hash.js';
 import {parseNpyHeader} from '../files/npy.js';
 import {openToRead, readInto} from '../files/open.js';
+import type {Loss} from '../loss/loss.js';
 import {giveTurn} from '../pace.js';
+import type {TrainSettings} from './options.js';
 
 export type TeacherOptions = {
 	/** Records of the data, for which there must be rows. */
@@ -109,4 +112,25 @@ function rawLayout(path: string, size: number, width: number): Layout {
 
 function refuse(path: string, expected: string, got: string): never {
 	throw new EngineError('FILE_FORMAT', `${path}: expected ${expected}, got ${got}`);
+}
+
+/** The vectors of a teacher that the options name; they and a loss that needs them belong together. */
+export async function teacherOf(
+	{name, needs}: Loss,
+	{teacherVectors, teacherWidth}: TrainSettings,
+	{length: records, teacher}: Dataset,
+	signal?: AbortSignal,
+): Promise<TeacherVectors | undefined> {
+	const path = teacherVectors ?? teacher?.path;
+	const width = teacherWidth ?? (teacherVectors === undefined ? teacher?.width : undefined);
+	if (needs?.teacher && path === undefined) {
+		const message = `teacherVectors: expected a file of vectors for the loss ${name}, got none`;
+		throw new EngineError('OPTION_MISSING', message);
+	}
+	if (path === undefined) return undefined;
+	if (needs && !needs.teacher) {
+		const message = `teacherVectors: expected a loss that learns from vectors, got ${name}`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	}
+	return TeacherVectors.open(path, {records, width, signal});
 }

@@ -9,18 +9,13 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
 import {parseOptions} from '../options.js';
 import {restoreWeights} from './checkpoint.js';
-import type {Scores} from './evaluations.js';
+import {evaluateNow, stoppedOf} from './evaluate-run.js';
+import {type Evaluator, recordOf, type Scores} from './evaluations.js';
 import {expectCompatible, type TrainSettings, trainSchema} from './options.js';
 import {prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
 import {installModel, RunFolder} from './run-folder.js';
-import {
-	evaluateNow,
-	saveNow,
-	settleOnBest,
-	stoppedOf,
-	type TrainResult,
-	trainSteps,
-} from './trainer.js';
+import {peakMemory} from './step-metrics.js';
+import {saveNow, settleOnBest, type TrainResult, trainSteps} from './trainer.js';
 
 export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
 	/** A path, `name=path`, a folder, a list of these, or records as an array or (async) iterable. */
@@ -36,6 +31,10 @@ export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
 	resume?: boolean | undefined;
 	/** Evaluations before, during and after: `[name=]folder` or `[name=]file`. */
 	eval?: string | readonly string[] | undefined;
+	/** Held-out rows whose loss and in-batch accuracy are evaluated: `[name=]file`, or data by name. */
+	evalLoss?: string | readonly string[] | Readonly<Record<string, unknown>> | undefined;
+	/** Evaluations of your own, by name: `async model => ({metric: 0.5})`. */
+	evaluators?: Readonly<Record<string, Evaluator>> | undefined;
 	/** Ends the run after a checkpoint; the promise rejects with the signal's reason. */
 	signal?: AbortSignal | undefined;
 	onStep?: RunRequest['onStep'];
@@ -61,7 +60,9 @@ export async function train(model: EmbeddingModel, options: TrainOptions): Promi
 	} = options;
 	const {
 		resume: goesOn = false,
-		eval: evaluations = [],
+		eval: evaluate = [],
+		evalLoss = [],
+		evaluators = {},
 		onStep,
 		onEvaluate,
 		onMessage,
@@ -70,9 +71,14 @@ export async function train(model: EmbeddingModel, options: TrainOptions): Promi
 	expectGiven(options);
 	const settings = parseOptions(trainSchema, rest, 'train');
 	expectCompatible(settings, 'train');
-	const evaluate = [evaluations].flat();
+	const evaluations = {
+		evaluate: [evaluate].flat(),
+		evalLoss: typeof evalLoss === 'string' ? [evalLoss] : evalLoss,
+		evaluators,
+	};
 	const record = lossRecord ?? {name: loss.name || 'custom', ...loss.options};
-	const request = {data, loss, lossRecord: record, evaluate, signal, onStep, onEvaluate, onMessage};
+	const watching = {signal, onStep, onEvaluate, onMessage};
+	const request = {data, loss, lossRecord: record, evaluations, ...watching};
 	const folder =
 		output === undefined ? undefined : await RunFolder.open(output, {overwrite, resume: goesOn});
 	try {
@@ -134,7 +140,7 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		}
 		await folder?.begin(run.resumedFrom, inputsOf(run));
 		await run.log.start(run.resumedFrom, run.state.evaluated?.step ?? null);
-		const options = {...settings, loss: request.lossRecord, eval: request.evaluate};
+		const options = {...settings, loss: request.lossRecord, ...recordOf(request.evaluations)};
 		const record = runRecord(run, options);
 		await folder?.writeJson('run.json', record);
 		const result = resultOf(run, await work(run));
@@ -143,15 +149,20 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 	} finally {
 		run.stepSettings.parameters.dispose();
 		await run.guide?.dispose();
+		for (const each of run.heldOut.values()) await each.close();
 		await run.teacher?.close();
 		await run.dataset.close();
 	}
 }
 
 /** What a run reads and its output must not hold. */
-function inputsOf({model, dataset, sources}: Run): string[] {
+function inputsOf({model, dataset, sources, heldOut}: Run): string[] {
+	const files = [dataset, ...Array.from(heldOut.values(), each => each.dataset)].flatMap(
+		({files}) => files,
+	);
+	const folders = sources.flatMap(source => ('path' in source ? source.path : []));
 	const {path, configPath} = model.folder;
-	return [path, configPath, ...[...dataset.files, ...sources].map(file => file.path)];
+	return [path, configPath, ...files.map(file => file.path), ...folders];
 }
 
 /** Evaluates before, trains, evaluates after; on an abort the state reached is kept. Returns the last scores. */
@@ -196,7 +207,7 @@ function resultOf(run: Run, after: Scores): TrainResult {
 		seconds,
 		rowsPerSecond: rows / seconds,
 		tokensPerSecond: tokens / seconds,
-		peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+		peakMemoryBytes: peakMemory(),
 		resumedFrom,
 		output: folder?.path ?? null,
 		evaluation: {before: state.evaluationBefore, after},

@@ -1,19 +1,18 @@
 // The training loop: data to batches to steps, with checkpoints, evaluations and a log.
 
 import {join} from 'node:path';
-import type {RowTexts} from '../data/rows.js';
 import {EngineError} from '../errors.js';
 import type {UpdateSettings} from '../native.js';
-import {packBatch, type TrainingBatch} from './batch.js';
-import {restoreWeights, writeCheckpoint} from './checkpoint.js';
+import {dropCheckpoints, type Retention, restoreWeights, writeCheckpoint} from './checkpoint.js';
 import type {StepRows} from './epochs.js';
-import {evaluateAll, type Scores} from './evaluations.js';
-import {knownOf} from './known.js';
-import type {StepMetrics} from './metrics-log.js';
-import {factsOf} from './needs.js';
-import {isExhausted, type Stopped, waitingAfter} from './patience.js';
+import {evaluateNow, isEvaluationDue} from './evaluate-run.js';
+import type {Scores} from './evaluations.js';
+import {withHardest} from './hardest.js';
+import type {Stopped} from './patience.js';
+import {type Prepared, prepareStep} from './prepare.js';
 import type {Run} from './run.js';
-import {type RowFacts, runStep, type StepResult} from './step.js';
+import {runStep, type StepResult} from './step.js';
+import {metricsOf} from './step-metrics.js';
 
 /** What a run did. */
 export type TrainResult = {
@@ -35,13 +34,6 @@ export type TrainResult = {
 	stopped?: Stopped;
 };
 
-type Prepared = {
-	course: StepRows;
-	texts: readonly RowTexts[];
-	batch: TrainingBatch;
-	facts: RowFacts;
-};
-
 /** Runs all steps that are left, and leaves the trained weights in the model. */
 export async function trainSteps(run: Run): Promise<void> {
 	const {course, state, signal} = run;
@@ -59,7 +51,9 @@ export async function trainSteps(run: Run): Promise<void> {
 }
 
 /** Puts the best weights in place of the last; returns the evaluation of what is now the model. */
-export async function settleOnBest({model, settings, folder, state}: Run): Promise<Scores> {
+export async function settleOnBest(run: Run): Promise<Scores> {
+	const {model, settings, folder, state} = run;
+	if (folder) await dropCheckpoints(folder.path, retentionOf(run));
 	const {best, evaluated} = state;
 	if (!settings.saveBest || !folder || !best || best.step === state.step) {
 		return evaluated?.scores ?? {};
@@ -68,34 +62,31 @@ export async function settleOnBest({model, settings, folder, state}: Run): Promi
 	return best.scores;
 }
 
-/** The texts of a step as packed tokens; made while the step before it computes. */
+/** The batch of a step; made while the step before it computes. */
 async function prepare(
-	{rows, model, rules, stepSettings, teacher, guide, judgements, signal}: Run,
+	run: Run,
 	upcoming: IteratorResult<StepRows, void>,
 ): Promise<Prepared | undefined> {
 	if (upcoming.done) return undefined;
-	const course = upcoming.value;
-	const texts = await rows.read(course.rows, course.pass, {signal});
-	const places = texts.map(({teacherRow}, n) => teacherRow ?? rows.record(course.rows[n]!));
-	const facts = {
-		...factsOf(texts, stepSettings.loss.needs),
-		epoch: course.pass,
-		teacher: await teacher?.read(places, signal),
-		guide: await guide?.read(texts, signal),
-		...(stepSettings.loss.needs?.known && {known: await knownOf(texts, {judgements, signal})}),
-	};
-	return {course, texts, batch: await packBatch(model, texts, rules, signal), facts};
+	const {stepSettings, signal} = run;
+	return prepareStep(run, upcoming.value, {needs: stepSettings.loss.needs, signal});
 }
 
 async function takeStep(run: Run, {course, texts, batch, facts}: Prepared): Promise<void> {
 	const {state, settings, signal} = run;
 	const begun = performance.now();
 	const update = updateOf(run, course.step);
-	const result = await runStep(run.stepSettings, batch, update, {signal, facts});
+	const isLogged = course.step % settings.loggingSteps === 0 || course.step === run.course.steps;
+	const isWanted = run.isReported && course.pass === run.course.passes - 1;
+	const watched = {norms: isLogged, hardest: isWanted};
+	const result = await runStep(run.stepSettings, batch, update, {signal, facts, watched});
 	if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm)) {
 		throw await notFinite(run, course, result);
 	}
 	if (result.suspects) run.suspects?.add(course.step, texts, result.suspects);
+	if (result.hardest) {
+		state.hardest = withHardest(state.hardest, {step: course.step, texts, batch}, result.hardest);
+	}
 	const seconds = (performance.now() - begun) / 1000;
 	state.step = course.step;
 	state.lastLoss = result.loss;
@@ -104,9 +95,7 @@ async function takeStep(run: Run, {course, texts, batch, facts}: Prepared): Prom
 	state.totals.seconds += seconds;
 	const metrics = metricsOf(course, batch, {result, seconds, rate: update.rate});
 	run.onStep?.(metrics);
-	if (course.step % settings.loggingSteps === 0 || course.step === run.course.steps) {
-		await run.log.append(metrics);
-	}
+	if (isLogged) await run.log.append(metrics);
 	await afterStep(run, course);
 }
 
@@ -115,39 +104,6 @@ function updateOf({settings, schedule, rateFactors}: Run, step: number): UpdateS
 	const rate = learningRate * schedule(step - 1);
 	const moments = {optimizer, beta1, beta2, epsilon};
 	return {rate, ...moments, decay: weightDecay, clip, step, factors: rateFactors};
-}
-
-function metricsOf(
-	{step, epoch}: StepRows,
-	batch: TrainingBatch,
-	{result, seconds, rate}: {result: StepResult; seconds: number; rate: number},
-): StepMetrics {
-	return {
-		step,
-		epoch,
-		loss: result.loss,
-		learningRate: rate,
-		gradientNorm: result.gradientNorm,
-		temperature: result.temperature,
-		rows: batch.rows,
-		candidates: result.candidates,
-		tokens: batch.tokens,
-		truncatedQueries: batch.truncatedQueries,
-		truncatedDocuments: batch.truncatedDocuments,
-		rowsPerSecond: batch.rows / seconds,
-		tokensPerSecond: batch.tokens / seconds,
-		positiveCosine: result.positiveCosine,
-		negativeCosine: result.negativeCosine,
-		...reportsOf('masked', result.reports),
-		...reportsOf('queue', result.reports),
-	};
-}
-
-/** The reports of a group under its name; nothing where there are none. */
-function reportsOf(group: 'masked' | 'queue', reports: StepResult['reports']) {
-	const own = Object.entries(reports).filter(([name]) => name.startsWith(`${group}.`));
-	if (own.length === 0) return {};
-	return {[group]: Object.fromEntries(own.map(([name, n]) => [name.slice(group.length + 1), n]))};
 }
 
 /** Names the step and the first rows of the batch whose loss is not finite. */
@@ -174,58 +130,22 @@ async function afterStep(run: Run, {step, endsEpoch}: StepRows): Promise<void> {
 	if (isBest || isDue || isLast) await saveNow(run);
 }
 
-/** Whether the step that is reached is to be evaluated and is not yet. The last one waits for the end of the run. */
-function isEvaluationDue({state, settings: {evalSteps}, course}: Run): boolean {
-	if (evalSteps === undefined || state.step === 0 || state.step === course.steps) return false;
-	return state.step % evalSteps === 0 && state.evaluated?.step !== state.step;
-}
-
-/** Evaluates the model as it is; says whether it is the best since the first step. */
-export async function evaluateNow(run: Run): Promise<boolean> {
-	const {model, sources, settings, state, deciding, signal} = run;
-	if (sources.length === 0) return false;
-	const {queryPrompt, documentPrompt} = settings;
-	const scores = await evaluateAll(model, sources, {queryPrompt, documentPrompt, signal});
-	const value = deciding && scores[deciding.name]?.[deciding.metric];
-	const evaluation = {step: state.step, evaluation: scores, ...patienceAfter(run, value)};
-	state.evaluated = {step: state.step, scores};
-	run.onEvaluate?.(evaluation);
-	await run.log.append(evaluation);
-	if (value === undefined || !settings.saveBest || state.step === 0) return false;
-	if (state.best && state.best.value >= value) return false;
-	state.best = {value, step: state.step, scores};
-	return true;
-}
-
-/** Counts an evaluation for --patience; what the log says of it. */
-function patienceAfter(
-	{state, settings, course}: Run,
-	value: number | undefined,
-): {waited?: number; stopped?: boolean} {
-	if (settings.patience === undefined || value === undefined || state.step === 0) return {};
-	state.waiting = waitingAfter(state.waiting, {value, step: state.step}, settings);
-	state.stopped = state.step < course.steps && isExhausted(state.waiting, settings);
-	return {waited: state.waiting.waited, ...(state.stopped && {stopped: true})};
-}
-
-/** Where and why a run ended before its last step, when it did. */
-export function stoppedOf({state, deciding}: Run): Stopped | undefined {
-	if (!state.stopped || !state.waiting || !deciding) return undefined;
-	const {value: best, step: bestStep, waited} = state.waiting;
-	const metric = `${deciding.name}/${deciding.metric}`;
-	return {step: state.step, metric, best, bestStep, waited};
-}
-
 /** Writes a checkpoint of the run as it is after its last step. */
 export async function saveNow(run: Run): Promise<void> {
-	const {folder, model, stepSettings, state, settings} = run;
+	const {folder, model, stepSettings, state} = run;
 	if (!folder || run.savedStep === state.step) return;
 	await run.suspects?.write();
 	await writeCheckpoint(model, stepSettings.parameters, {
 		output: folder.path,
 		state,
-		keep: settings.keep,
-		spare: settings.saveBest ? state.best?.step : undefined,
+		...retentionOf(run),
 	});
 	run.savedStep = state.step;
+}
+
+/** The newest checkpoints stay, and the best ones where they are wanted. */
+export function retentionOf({settings, state}: Run): Retention {
+	const {keep, saveBest, keepBest} = settings;
+	const isBestWanted = saveBest || keepBest !== undefined;
+	return {keep, spare: isBestWanted ? state.bests.map(({step}) => step) : []};
 }

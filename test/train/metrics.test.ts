@@ -43,6 +43,8 @@ test('metrics.jsonl has every field of every step, as onStep sees them', async (
 		...['step', 'epoch', 'loss', 'learningRate', 'gradientNorm', 'temperature', 'rows'],
 		...['candidates', 'tokens', 'truncatedQueries', 'truncatedDocuments'],
 		...['rowsPerSecond', 'tokensPerSecond', 'positiveCosine', 'negativeCosine'],
+		...['cosineGap', 'inBatchCosine', 'negatives', 'gradientNorms', 'weightNorms'],
+		'peakMemoryBytes',
 	]);
 	expect(metricsIn(at('fields'))).toEqual(steps);
 	expect(steps.map(({step}) => step)).toEqual([1, 2, 3]);

@@ -101,9 +101,9 @@ export function metricsIn(output: string): Logged[] {
 	return text.split('\n').map(line => JSON.parse(line) as Logged);
 }
 
-/** Metrics without what depends on the clock. */
+/** Metrics without what depends on the clock and the process. */
 export function timeless(metrics: readonly Logged[]): object[] {
-	return metrics.map(({rowsPerSecond, tokensPerSecond, ...rest}) => rest);
+	return metrics.map(({rowsPerSecond, tokensPerSecond, peakMemoryBytes, ...rest}) => rest);
 }
 
 /** The bytes of the tensors in a weight file. */

@@ -9,7 +9,11 @@ export const evaluationOptions = {
 	metric: z
 		.string()
 		.optional()
-		.describe('what --save-best and --patience look at, as name/ndcg@10'),
+		.describe('what --save-best, --keep-best and --patience look at, as name/ndcg@10 or name/loss'),
+	greaterIsBetter: z
+		.boolean()
+		.optional()
+		.describe('whether a greater --metric is better (default: unless its name ends in loss)'),
 	patience: count
 		.optional()
 		.describe('evaluations in a row without a rise of the metric that end the run'),
@@ -18,11 +22,18 @@ export const evaluationOptions = {
 		.min(0)
 		.optional()
 		.describe('what a rise of the metric must be above to count (default 0)'),
+	patienceSignificant: z
+		.boolean()
+		.default(false)
+		.describe('a rise counts only if a paired test over queries or pairs has p < 0.05'),
 	saveSteps: count.optional().describe('steps between checkpoints (default: each epoch)'),
 	keep: z
 		.union([z.literal('all'), count])
 		.default(2)
 		.describe('checkpoints that are kept'),
+	keepBest: count
+		.optional()
+		.describe('checkpoints with the best --metric that are kept beside --keep'),
 	saveBest: z.boolean().default(false).describe('whether the best checkpoint becomes the model'),
 	loggingSteps: count.default(1).describe('steps between lines of metrics.jsonl'),
 };

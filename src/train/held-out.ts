@@ -1,0 +1,171 @@
+// Validation loss: the loss of held-out rows in batches as in training, without dropout, and how often a
+// query's own positive is the nearest of what it meets.
+
+import {Tape} from '../autograd/tape.js';
+import {type Dataset, openDataset} from '../data/dataset.js';
+import {mapOf} from '../data/fields.js';
+import {Rows} from '../data/rows.js';
+import {sourcesOf} from '../data/sources.js';
+import {EngineError} from '../errors.js';
+import {applyLoss} from '../loss/loss.js';
+import {cancellable} from '../native.js';
+import {giveTurn} from '../pace.js';
+import {columnsOf, hardestOf} from './columns.js';
+import {type Course, planCourse} from './epochs.js';
+import type {EvaluationSource} from './evaluations.js';
+import type {RecordCheck} from './needs.js';
+import type {TrainSettings} from './options.js';
+import {type BatchSource, type Prepared, prepareStep} from './prepare.js';
+import {factsOn} from './row-facts.js';
+import type {StepSettings} from './step.js';
+
+/** What held-out rows share with the run. */
+export type HeldOutOptions = Omit<BatchSource, 'rows' | 'teacher'> & {
+	settings: TrainSettings;
+	stepSettings: StepSettings;
+	check: RecordCheck | undefined;
+	signal: AbortSignal | undefined;
+};
+
+export type HeldOutResult = {
+	/** `loss`, and `accuracy` where queries meet others: the share whose own positive scores highest. */
+	metrics: Record<string, number>;
+	/** The loss of each batch, and for each query whether its own positive scores highest. */
+	values: Record<string, number[]>;
+};
+
+export class HeldOut {
+	readonly dataset: Dataset;
+	readonly #course: Course;
+	readonly #source: BatchSource;
+	readonly #options: HeldOutOptions;
+
+	private constructor(dataset: Dataset, rows: Rows, course: Course, options: HeldOutOptions) {
+		const {model, rules, guide, judgements} = options;
+		this.dataset = dataset;
+		this.#course = course;
+		this.#options = options;
+		this.#source = {model, rules, guide, judgements, rows, teacher: undefined};
+	}
+
+	/** Reads and checks the rows, and plans their batches: the same ones at every evaluation. */
+	static async open(name: string, data: unknown, options: HeldOutOptions): Promise<HeldOut> {
+		const {settings, stepSettings, check: expect, signal} = options;
+		const {needs = {}} = stepSettings.loss;
+		if (needs.teacher) {
+			const message = `eval-loss: expected a loss without a teacher's vectors, got ${stepSettings.loss.name}`;
+			throw new EngineError('OPTION_CONFLICT', message);
+		}
+		const dataset = await openDataset(sourcesOf(data), {
+			kind: needs.row,
+			map: settings.map && mapOf(settings.map),
+			byTeacher: settings.positives === 'teacher',
+			expect,
+			expectKey: JSON.stringify([name, needs, settings.negatives, settings.onShortage]),
+			signal,
+		});
+		try {
+			const rows = await Rows.select(dataset, settings, {signal});
+			// A row can wait for another batch only where the order is free.
+			const whole = {order: 'shuffle', epochs: 1, steps: undefined, dropLast: false} as const;
+			const once = {...settings, ...whole};
+			const course = await planCourse(rows, once, {...needs, signal});
+			return new HeldOut(dataset, rows, course, options);
+		} catch (error) {
+			await dataset.close();
+			throw error;
+		}
+	}
+
+	/** The means over all rows, at so many passes over the training data. */
+	async measure(epoch: number): Promise<HeldOutResult> {
+		const {stepSettings, signal} = this.#options;
+		const losses: number[] = [];
+		const hits: number[] = [];
+		let rows = 0;
+		let sum = 0;
+		for await (const course of this.#course.from(1)) {
+			const {needs} = stepSettings.loss;
+			const prepared = await prepareStep(this.#source, course, {needs, signal});
+			const found = await lossOf(stepSettings, {...prepared, epoch}, signal);
+			losses.push(found.loss);
+			hits.push(...found.hits);
+			rows += prepared.batch.rows;
+			sum += found.loss * prepared.batch.rows;
+		}
+		const accuracy = hits.reduce((a, b) => a + b, 0) / hits.length;
+		return {
+			metrics: {loss: sum / rows, ...(hits.length > 0 && {accuracy})},
+			values: {loss: losses, accuracy: hits},
+		};
+	}
+
+	async close(): Promise<void> {
+		await this.dataset.close();
+	}
+}
+
+async function lossOf(
+	{model, loss, parameters, seed}: StepSettings,
+	{batch, facts, epoch}: Prepared & {epoch: number},
+	signal: AbortSignal | undefined,
+): Promise<{loss: number; hits: number[]}> {
+	const tape = new Tape(model.computing.native);
+	try {
+		return await cancellable(signal, async canceller => {
+			const embeddings = tape.empty(batch.texts, model.width);
+			const pass = {seed, step: 1, hidden: 0, attention: 0, keep: false};
+			for (const {packed, first, count} of batch.chunks) {
+				model.core.forward(packed, pass, tape.own(embeddings.slice(first, count)), canceller);
+				await giveTurn(signal);
+			}
+			const columns = columnsOf(tape, embeddings, batch);
+			const given = factsOn(tape, {...facts, epoch}, batch.rows);
+			const value = applyLoss(tape, loss, {columns, ...given, parameters: parameters.on(tape)});
+			const across = loss.needs?.across ?? 'texts';
+			const hardest =
+				across === 'rows'
+					? undefined
+					: await hardestOf(tape, columns, {
+							others: across === 'texts',
+							cosine: loss.options?.['similarity'] !== 'dot',
+						});
+			const [number] = await tape.read(value);
+			return {loss: number!, hits: hardest ? hitsOf(hardest, batch.positiveOffsets) : []};
+		});
+	} finally {
+		tape.dispose();
+	}
+}
+
+/** 1 where one of a query's own positives scores above all else that it meets; a query that meets nothing has none. */
+function hitsOf(
+	{pairs, own}: NonNullable<Awaited<ReturnType<typeof hardestOf>>>,
+	offsets: Int32Array,
+): number[] {
+	const hits: number[] = [];
+	for (let row = 0; row + 1 < offsets.length; row++) {
+		if (pairs[2 * row]! < 0) continue;
+		const scores = own.subarray(offsets[row], offsets[row + 1]);
+		hits.push(scores.some(score => score > pairs[2 * row + 1]!) ? 1 : 0);
+	}
+	return hits;
+}
+
+/** The held-out rows of every source that has some, by its name. */
+export async function openHeldOut(
+	sources: readonly EvaluationSource[],
+	options: HeldOutOptions,
+): Promise<Map<string, HeldOut>> {
+	const opened = new Map<string, HeldOut>();
+	try {
+		for (const source of sources) {
+			if (source.kind !== 'loss') continue;
+			opened.set(source.name, await HeldOut.open(source.name, source.data, options));
+		}
+		return opened;
+	} catch (error) {
+		for (const each of opened.values()) await each.close();
+		throw error;
+	}
+}
