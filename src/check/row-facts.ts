@@ -1,6 +1,6 @@
 // The rows and batches that training would make of the records, and what it would leave out.
 
-import {planEpoch} from '../data/plan.js';
+import {planEpoch} from '../data/mixing.js';
 import {Rows} from '../data/rows.js';
 import {EngineError} from '../errors.js';
 import type {Loss} from '../loss/loss.js';
@@ -46,7 +46,7 @@ export async function rowFacts(
 		const plan = await planEpoch(rows, course);
 		const dropped = rows.short + plan.dropped;
 		findings.addAll('dropped-row', dropped, []);
-		return {rows: usable - plan.dropped, droppedRows: dropped, batches: plan.batches.length};
+		return {rows: usable - plan.dropped, droppedRows: dropped, batches: plan.length};
 	} catch (error) {
 		if (!(error instanceof EngineError)) throw error;
 		if (error.code !== 'DATA_ROW' && error.code !== 'TRAIN_BATCH') throw error;

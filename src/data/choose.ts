@@ -64,8 +64,8 @@ export function choose(
 	supply: Supply,
 	own = 0,
 ): Choice {
-	const random = randomOf(rule.seed, rule.resample === 'once' ? 0 : epoch, row);
 	const isRandom = rule.positives === 'random' && supply.positives > 1;
+	const random = later(() => randomOf(rule.seed, rule.resample === 'once' ? 0 : epoch, row));
 	const positive = isRandom ? below(random, supply.positives) : own;
 	return {positive, negatives: chooseNegatives(rule, supply.negatives, random)};
 }
@@ -85,6 +85,15 @@ function chooseNegatives(rule: ChoiceRule, available: number, random: Random): n
 	const isDrawn = negativeChoice === 'random' && wanted < copies * available;
 	const taken = isDrawn ? sample(random, wanted, copies * available) : firstOf(wanted);
 	return taken.map(index => index % available);
+}
+
+/** Random numbers that are begun when the first of them is asked for. */
+function later(begin: () => Random): Random {
+	let random: Random | undefined;
+	return () => {
+		random ??= begin();
+		return random();
+	};
 }
 
 function firstOf(count: number): number[] {

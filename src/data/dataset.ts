@@ -6,6 +6,7 @@ import {readInto} from '../files/open.js';
 import {readPieces} from '../files/pieces.js';
 import {giveTurn} from '../pace.js';
 import {BadLines} from './bad-lines.js';
+import type {Supply} from './choose.js';
 import type {VectorsFile} from './distill-settings.js';
 import {type Names, namesGiven} from './fields.js';
 import {identityOf, keep, readKept} from './kept-index.js';
@@ -20,6 +21,12 @@ export interface DataFile {
 	sha256: string;
 	rows: number;
 	bytes: number;
+}
+
+/** Records that belong together under a name, as numbers from `begin` to `end`. */
+export interface DataSet {
+	name: string;
+	parts: readonly {begin: number; end: number}[];
 }
 
 /** A file and its records, which are numbered from `first`. */
@@ -143,10 +150,16 @@ export class Dataset {
 	readonly warnings: readonly string[];
 	/** The number of records. */
 	readonly length: number;
+	/** The data sets: files of one name are one. */
+	readonly sets: readonly DataSet[];
 	/** A teacher's vectors, where settings named them: a row for each record. */
 	readonly teacher: VectorsFile | undefined;
 	readonly #parts: readonly Part[];
 	readonly #rule: ParseRule;
+	/** The data sets by their names. */
+	readonly #setNumbers: ReadonlyMap<string, number>;
+	/** The file that was looked at last: its neighbours are likely to be next. */
+	#last: Part | undefined;
 	#isOpen = true;
 
 	constructor(
@@ -158,33 +171,30 @@ export class Dataset {
 		this.warnings = warnings;
 		this.teacher = teacherOf(parts.map(({source}) => source));
 		this.length = parts.reduce((sum, {index}) => sum + index.length, 0);
+		this.sets = setsOf(parts);
+		this.#setNumbers = new Map(this.sets.map(({name}, number) => [name, number]));
 		this.files = parts.map(({source: {name, path, bytes, origin}, sha256, index}) => {
 			return {name, path, bytes, sha256, ...origin, rows: index.length};
 		});
 	}
 
-	positiveCount(record: number): number {
+	/** How many texts of each kind a record has. */
+	supply(record: number): Supply {
 		const {index, first} = this.#partOf(record);
-		return index.positives.at(record - first);
+		const positives = index.positives.at(record - first);
+		return {positives, negatives: index.texts(record - first) - 1 - positives};
 	}
 
-	negativeCount(record: number): number {
+	/** The hashes of texts of a record: 0 is its query, then come its positives, then its negatives. */
+	hashes(record: number, texts: readonly number[]): number[] {
 		const {index, first} = this.#partOf(record);
-		return index.texts(record - first) - 1 - index.positives.at(record - first);
+		const begin = index.hashStarts.at(record - first);
+		return texts.map(text => index.hashes.at(begin + text));
 	}
 
-	/**
-	The hash of a text of a record: 0 is its query, then come its positives, then its negatives.
-	*/
-	textHash(record: number, text: number): number {
-		const {index, first} = this.#partOf(record);
-		return index.hashes.at(index.hashStarts.at(record - first) + text);
-	}
-
-	/** The number of the data set that a record is of: files of one name are one set. */
+	/** The number of the data set that a record is of. */
 	setOf(record: number): number {
-		const {name} = this.#partOf(record).source;
-		return this.files.findIndex(file => file.name === name);
+		return this.#setNumbers.get(this.#partOf(record).source.name)!;
 	}
 
 	/** Reads records, in the order asked for. */
@@ -237,6 +247,8 @@ export class Dataset {
 	}
 
 	#partOf(record: number): Part {
+		const last = this.#last;
+		if (last && record >= last.first && record < last.first + last.index.length) return last;
 		let low = 0;
 		let high = this.#parts.length;
 		while (high - low > 1) {
@@ -245,7 +257,8 @@ export class Dataset {
 			else high = middle;
 		}
 
-		return this.#parts[low]!;
+		this.#last = this.#parts[low]!;
+		return this.#last;
 	}
 
 	/** Neighbours in a file are read together. */
@@ -278,6 +291,17 @@ export class Dataset {
 		const where = `${source.path}: record ${record}`;
 		return parseRecord(source.format.parse(text, where), where, this.#rule).record;
 	}
+}
+
+function setsOf(parts: readonly Part[]): DataSet[] {
+	const sets = new Map<string, {begin: number; end: number}[]>();
+	for (const {source, first, index} of parts) {
+		const spans = sets.get(source.name) ?? [];
+		spans.push({begin: first, end: first + index.length});
+		sets.set(source.name, spans);
+	}
+
+	return Array.from(sets, ([name, spans]) => ({name, parts: spans}));
 }
 
 /** The vectors that settings named; they number the records of one file alone. */

@@ -1,7 +1,6 @@
 // The rows of an epoch: a row is one query with one positive and its negatives, as the loss sees
 // it. It knows how to find its record and its texts.
 
-import {EngineError} from '../errors.js';
 import {giveTurn} from '../pace.js';
 import {
 	type Choice,
@@ -11,8 +10,12 @@ import {
 	choose,
 	isShort,
 } from './choose.js';
-import type {Dataset} from './dataset.js';
+import {type Counted, countRows} from './count-rows.js';
+import type {DataSet, Dataset} from './dataset.js';
+import type {LimitOptions} from './limits.js';
 import type {TrainingRecord} from './record.js';
+import type {RowStarts} from './row-starts.js';
+import type {Selection} from './selection.js';
 
 /** The texts of one row. */
 export interface RowTexts {
@@ -42,72 +45,88 @@ export interface RowTexts {
 	set: number;
 }
 
-const quotedRecords = 5;
+/** The rows of one data set that are used, numbered in the order of the data. */
+export interface RowSet {
+	readonly name: string;
+	readonly length: number;
+	/** The row of a number. */
+	at(index: number): number;
+}
 
 /**
-All rows that a data set has under a rule; the same in every epoch, but for what is chosen for them.
+All rows that data have under a rule; the same in every epoch, but for what is chosen for them.
 */
 export class Rows {
+	/** The data sets, in the order in which they were named. */
+	readonly sets: readonly RowSet[];
+	/** What was left out, said once. */
+	readonly messages: readonly string[];
 	readonly #dataset: Dataset;
 	readonly #rule: ChoiceRule;
-	/** The first row of each record when a record has a row per positive. */
-	readonly #starts: Float64Array | undefined;
+	/** Where the rows of each record begin when a record has a row per positive. */
+	readonly #starts: RowStarts | undefined;
+	readonly #used: Selection;
 	/** Rows, and how many of them are left out for want of negatives. */
 	readonly length: number;
 	readonly short: number;
 
 	private constructor(dataset: Dataset, rule: ChoiceRule, counted: Counted) {
+		const {starts, used, short, messages} = counted;
 		this.#dataset = dataset;
 		this.#rule = rule;
-		this.#starts = counted.starts;
-		this.length = this.#starts?.at(-1) ?? dataset.length;
-		this.short = counted.short;
+		this.#starts = starts;
+		this.#used = used;
+		this.length = starts?.length ?? dataset.length;
+		this.short = short;
+		this.messages = messages;
+		this.sets = dataset.sets.map(set => this.#rowSet(set));
 	}
 
 	/** Counts the rows; refuses data that the rule says to refuse. */
 	static async select(
 		dataset: Dataset,
-		options: ChoiceOptions = {},
+		options: ChoiceOptions & LimitOptions = {},
 		{signal}: {signal?: AbortSignal | undefined} = {},
 	): Promise<Rows> {
 		const rule = choiceRule(options);
-		return new Rows(dataset, rule, await count(dataset, rule, signal));
+		return new Rows(dataset, rule, await countRows(dataset, {rule, limit: options}, signal));
+	}
+
+	/** How many rows are used. */
+	get used(): number {
+		return this.#used.length;
+	}
+
+	/** The used row of a number. */
+	at(index: number): number {
+		return this.#used.at(index);
 	}
 
 	/** The number of the record that a row comes from. */
 	record(row: number): number {
-		const starts = this.#starts;
-		if (starts === undefined) return row;
-		let low = 0;
-		let high = starts.length - 1;
-		while (high - low > 1) {
-			const middle = (low + high) >>> 1;
-			if (starts[middle]! <= row) low = middle;
-			else high = middle;
+		return this.#starts === undefined ? row : this.#starts.find(row).record;
+	}
+
+	/** What a row takes in an epoch; nothing for a row that is left out for want of negatives. */
+	choose(row: number, epoch: number): Choice | undefined {
+		return this.#take(row, epoch)?.choice;
+	}
+
+	/** The hashes of the texts that a row takes in an epoch; none of a row that is left out. */
+	hashes(row: number, epoch: number): number[] {
+		const taken = this.#take(row, epoch);
+		if (taken === undefined) return [];
+		const {record, choice, supply} = taken;
+		const firstNegative = 1 + supply.positives;
+		const texts = [0];
+		if (this.#rule.positives === 'all') {
+			for (let text = 1; text < firstNegative; text++) texts.push(text);
+		} else if (supply.positives > 0) {
+			texts.push(1 + choice.positive);
 		}
 
-		return low;
-	}
-
-	/** What a row takes in an epoch; nothing for a row that is left out. */
-	choose(row: number, epoch: number): Choice | undefined {
-		const record = this.record(row);
-		const negatives = this.#dataset.negativeCount(record);
-		if (isShort(negatives, this.#rule)) return;
-		const own = this.#starts === undefined ? 0 : row - this.#starts[record]!;
-		const supply = {positives: this.#dataset.positiveCount(record), negatives};
-		return choose(this.#rule, {epoch, row}, supply, own);
-	}
-
-	/** The hashes of the texts that a row takes. */
-	hashes(row: number, {positive, negatives}: Choice): number[] {
-		const record = this.record(row);
-		const firstNegative = 1 + this.#dataset.positiveCount(record);
-		const taken = firstNegative === 1 ? [] : [1 + positive];
-		const all = Array.from({length: firstNegative - 1}, (_, n) => 1 + n);
-		const own = this.#rule.positives === 'all' ? all : taken;
-		const texts = [0, ...own, ...negatives.map(negative => firstNegative + negative)];
-		return texts.map(text => this.#dataset.textHash(record, text));
+		for (const negative of choice.negatives) texts.push(firstNegative + negative);
+		return this.#dataset.hashes(record, texts);
 	}
 
 	/** Reads the texts of rows, in the order asked for. */
@@ -135,6 +154,31 @@ export class Rows {
 	/** Where rows stand in their files, for messages. */
 	async locate(rows: readonly number[]): Promise<string[]> {
 		return this.#dataset.locate(rows.map(row => this.record(row)));
+	}
+
+	#take(row: number, epoch: number) {
+		const {record, own} = this.#starts?.find(row) ?? {record: row, own: 0};
+		const supply = this.#dataset.supply(record);
+		if (isShort(supply.negatives, this.#rule)) return;
+		return {record, supply, choice: choose(this.#rule, {epoch, row}, supply, own)};
+	}
+
+	#rowSet({name, parts}: DataSet): RowSet {
+		const first = (record: number) => this.#starts?.first(record) ?? record;
+		const spans = parts.map(({begin, end}) => {
+			const from = this.#used.before(first(begin));
+			return {from, count: this.#used.before(first(end)) - from};
+		});
+		const at = (index: number) => {
+			let left = index;
+			const span = spans.find(({count}) => {
+				if (left < count) return true;
+				left -= count;
+				return false;
+			});
+			return this.#used.at(span!.from + left);
+		};
+		return {name, length: spans.reduce((sum, {count}) => sum + count, 0), at};
 	}
 }
 
@@ -165,48 +209,4 @@ function textsOf(
 		...(positiveIds && {positiveIds}),
 		set,
 	};
-}
-
-interface Counted {
-	/**
-	The first row of each record when it may have several, and behind them the number of all rows.
-	*/
-	starts: Float64Array | undefined;
-	short: number;
-}
-
-async function count(dataset: Dataset, rule: ChoiceRule, signal?: AbortSignal): Promise<Counted> {
-	const starts = rule.positives === 'each' ? new Float64Array(dataset.length + 1) : undefined;
-	const quoted: number[] = [];
-	let short = 0;
-	let shortRecords = 0;
-	for (let record = 0; record < dataset.length; record++) {
-		if (record % 256 === 0) await giveTurn(signal);
-		const rows = rule.positives === 'each' ? Math.max(1, dataset.positiveCount(record)) : 1;
-		if (starts !== undefined) starts[record + 1] = starts[record]! + rows;
-		if (!isShort(dataset.negativeCount(record), rule)) continue;
-		short += rows;
-		shortRecords++;
-		if (quoted.length < quotedRecords) quoted.push(record);
-	}
-
-	if (shortRecords > 0 && rule.onShortage !== 'drop') {
-		await refuseShort(dataset, rule, {quoted, shortRecords});
-	}
-
-	return {starts, short};
-}
-
-async function refuseShort(
-	dataset: Dataset,
-	{negatives, onShortage}: ChoiceRule,
-	{quoted, shortRecords}: {quoted: number[]; shortRecords: number},
-): Promise<never> {
-	const [first, ...others] = await dataset.locate(quoted);
-	const wanted = onShortage === 'error' ? `${negatives} negatives` : `a negative to ${onShortage}`;
-	const got = `${dataset.negativeCount(quoted[0]!)}`;
-	const list =
-		others.length === 0 ? '' : `; ${shortRecords} such records in all, also ${others.join(', ')}`;
-	const hint = 'lower --negatives or use --on-shortage fewer or drop';
-	throw new EngineError('DATA_ROW', `${first}: expected ${wanted}, got ${got}${list}; ${hint}`);
 }

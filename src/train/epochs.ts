@@ -1,6 +1,7 @@
 // The batches of a run in order, epoch after epoch, from any step on.
 
-import {planEpoch} from '../data/plan.js';
+import {planEpoch} from '../data/mixing.js';
+import type {EpochPlan} from '../data/plan.js';
 import type {Rows} from '../data/rows.js';
 import type {LossNeeds} from '../loss/loss.js';
 import type {TrainSettings} from './options.js';
@@ -13,8 +14,10 @@ export type StepRows = {
 	/** Whether this is the last step of its epoch. */
 	endsEpoch: boolean;
 	rows: Uint32Array;
-	/** Number of the epoch, from 0: which random choices of texts hold. */
+	/** Number of the epoch, from 0. */
 	pass: number;
+	/** Which random choices of texts hold: as a rule those of the epoch. */
+	draw: number;
 };
 
 export type Course = {
@@ -40,19 +43,16 @@ export async function planCourse(
 	settings: TrainSettings,
 	{across = 'texts', signal}: Pick<LossNeeds, 'across'> & {signal?: AbortSignal | undefined} = {},
 ): Promise<Course> {
-	const {batchSize, seed, order, dropLast, allowDuplicates, epochs = 1} = settings;
-	const {maxSteps = Number.POSITIVE_INFINITY} = settings;
-	const plan = (epoch: number) =>
-		planEpoch(rows, {
-			epoch,
-			batchSize,
-			seed,
-			order,
-			dropLast,
-			duplicates: allowDuplicates || across !== 'texts' ? 'allow' : 'refuse',
-			lone: across === 'nothing' ? 'keep' : 'drop',
-			signal,
-		});
+	const {epochs = 1, maxSteps = Number.POSITIVE_INFINITY} = settings;
+	const plans = new Map<number, EpochPlan>();
+	// Only the newest plan is kept: it is the only one that a run of one epoch needs.
+	const plan = async (epoch: number) => {
+		const known =
+			plans.get(epoch) ?? (await planEpoch(rows, optionsOf(settings, across, {epoch, signal})));
+		plans.clear();
+		plans.set(epoch, known);
+		return known;
+	};
 	const sizes: number[] = [];
 	let total = 0;
 	let [dropped, cut] = [0, 0];
@@ -63,7 +63,7 @@ export async function planCourse(
 	while (!isEnough()) {
 		const planned = await plan(sizes.length);
 		const left = settings.steps === undefined ? epochs - sizes.length : 1;
-		const size = Math.max(1, Math.ceil(planned.batches.length * Math.min(1, left)));
+		const size = Math.max(1, Math.ceil(planned.length * Math.min(1, left)));
 		sizes.push(size);
 		total += size;
 		dropped += planned.dropped;
@@ -75,11 +75,14 @@ export async function planCourse(
 		let done = 0;
 		for (const [pass, size] of sizes.entries()) {
 			if (done + size >= first) {
-				const {batches} = await plan(pass);
-				for (let n = Math.max(0, first - 1 - done); n < size && done + n < steps; n++) {
+				const planned = await plan(pass);
+				let n = Math.max(0, first - 1 - done);
+				for await (const batch of planned.from(n)) {
 					const endsEpoch = n + 1 === size;
-					const epoch = pass + (n + 1) / batches.length;
-					yield {step: done + n + 1, epoch, endsEpoch, rows: batches[n]!, pass};
+					const epoch = pass + (n + 1) / planned.length;
+					yield {step: done + n + 1, epoch, endsEpoch, rows: batch, pass, draw: planned.draw};
+					n++;
+					if (n === size || done + n === steps) break;
 				}
 			}
 			done += size;
@@ -89,4 +92,17 @@ export async function planCourse(
 	const ends = sizes.map((_, n) => sizes.slice(0, n + 1).reduce((a, b) => a + b));
 	const passOf = (step: number) => ends.filter(end => end < step).length;
 	return {steps, dropped, cut, passes: sizes.length, passOf, from};
+}
+
+function optionsOf(
+	settings: TrainSettings,
+	across: LossNeeds['across'],
+	{epoch, signal}: {epoch: number; signal?: AbortSignal | undefined},
+) {
+	const {batchSize, seed, order, dropLast, allowDuplicates} = settings;
+	const {mixing, weight, mixingTemperature, homogeneous} = settings;
+	const duplicates = allowDuplicates || across !== 'texts' ? 'allow' : 'refuse';
+	const lone = across === 'nothing' ? 'keep' : 'drop';
+	const mix = {mixing, weight, mixingTemperature, homogeneous};
+	return {epoch, batchSize, seed, order, dropLast, duplicates, lone, signal, ...mix} as const;
 }

@@ -65,10 +65,11 @@ export class HeldOut {
 			signal,
 		});
 		try {
-			const rows = await Rows.select(dataset, settings, {signal});
+			const all = {...settings, maxRows: undefined};
+			const rows = await Rows.select(dataset, all, {signal});
 			// A row can wait for another batch only where the order is free.
 			const whole = {order: 'shuffle', epochs: 1, steps: undefined, dropLast: false} as const;
-			const once = {...settings, ...whole};
+			const once = {...all, ...whole, mixing: undefined};
 			const course = await planCourse(rows, once, {...needs, signal});
 			return new HeldOut(dataset, rows, course, options);
 		} catch (error) {

@@ -5,6 +5,7 @@ import {EngineError} from '../errors.js';
 import {courseOptions} from './options/course.js';
 import {rowOptions, teacherOptions} from './options/data.js';
 import {evaluationOptions} from './options/evaluation.js';
+import {expectMixing, filterOptions, mixingOptions} from './options/mixing.js';
 import {optimizerOptions, parameterOptions} from './options/optimizer.js';
 import {scheduleOptions} from './options/schedule.js';
 import {watchingOptions} from './options/watching.js';
@@ -18,6 +19,8 @@ export const trainSchema = z.object({
 	...optimizerOptions,
 	...scheduleOptions,
 	...rowOptions,
+	...mixingOptions,
+	...filterOptions,
 	...teacherOptions,
 	...parameterOptions,
 	...evaluationOptions,
@@ -39,6 +42,7 @@ Two options that say the same thing in two ways may not both be given, and those
 another.
 */
 export function expectCompatible(settings: Partial<TrainSettings>, where: string): void {
+	expectMixing(settings, where);
 	if (settings.schedule) expectKnown({...settings, schedule: settings.schedule});
 	for (const names of alternatives) {
 		if (names.some(name => settings[name] === undefined)) continue;

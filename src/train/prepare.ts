@@ -35,11 +35,12 @@ export async function prepareStep(
 	course: StepRows,
 	{needs, signal}: {needs: LossNeeds | undefined; signal?: AbortSignal | undefined},
 ): Promise<Prepared> {
-	const texts = await rows.read(course.rows, course.pass, {signal});
+	const texts = await rows.read(course.rows, course.draw, {signal});
 	const places = texts.map(({teacherRow}, n) => teacherRow ?? rows.record(course.rows[n]!));
 	const facts = {
 		...factsOf(texts, needs),
 		epoch: course.pass,
+		sets: texts.map(({set}) => rows.sets[set]!.name),
 		teacher: await teacher?.read(places, signal),
 		guide: await guide?.read(texts, signal),
 		...(needs?.known && {known: await knownOf(texts, {judgements, signal})}),

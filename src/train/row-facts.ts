@@ -8,12 +8,14 @@ export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch' | 'known'>
 	teacher?: Float32Array | undefined;
 	/** A guide's vectors of each column, end to end. */
 	guide?: readonly Float32Array[] | undefined;
+	/** The name of the data set of each row. */
+	sets?: readonly string[] | undefined;
 };
 
 /** The facts of so many rows as a loss takes them. */
 export function factsOn(
 	tape: Tape,
-	{teacher, guide, ...numbers}: RowFacts,
+	{teacher, guide, sets: _, ...numbers}: RowFacts,
 	rows: number,
 ): Omit<LossInputs, 'columns' | 'parameters'> {
 	const matrix = (values: Float32Array, columns: number): Variable =>

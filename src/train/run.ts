@@ -127,6 +127,7 @@ export async function prepareRun(
 		guide = await Guide.open(settings.guide, loss, {threads, signal});
 		for (const warning of dataset.warnings) onMessage?.(warning);
 		const rows = await Rows.select(dataset, settings, {signal});
+		for (const message of rows.messages) onMessage?.(message);
 		const course = await planCourse(rows, settings, {...needs, signal});
 		if (course.dropped > 0) {
 			onMessage?.(`${course.dropped} rows left out: alone in their batch and without negatives`);

@@ -201,7 +201,7 @@ function resultOf(run: Run, after: Scores): TrainResult {
 	const isWhole = settings.steps === undefined && !stopped;
 	return {
 		steps: state.step,
-		epochs: isWhole ? (settings.epochs ?? 1) : rows / Math.max(1, run.rows.length),
+		epochs: isWhole ? (settings.epochs ?? 1) : rows / Math.max(1, run.rows.used),
 		rows,
 		loss: state.lastLoss,
 		seconds,

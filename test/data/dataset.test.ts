@@ -272,11 +272,11 @@ test('The index knows how many texts a record has, and which are equal', async (
 		{query: 'a', pos: ['b', 'c'], neg: ['d', 'e', 'f']},
 		{query: 'f', pos: ['a']},
 	]);
-	expect([dataset.positiveCount(0), dataset.negativeCount(0)]).toEqual([2, 3]);
-	expect([dataset.positiveCount(1), dataset.negativeCount(1)]).toEqual([1, 0]);
-	expect(dataset.textHash(1, 0)).toBe(dataset.textHash(0, 5));
-	expect(dataset.textHash(1, 1)).toBe(dataset.textHash(0, 0));
-	expect(new Set(numbers(6).map(text => dataset.textHash(0, text))).size).toBe(6);
+	expect([dataset.supply(0).positives, dataset.supply(0).negatives]).toEqual([2, 3]);
+	expect([dataset.supply(1).positives, dataset.supply(1).negatives]).toEqual([1, 0]);
+	expect(dataset.hashes(1, [0])[0]).toBe(dataset.hashes(0, [5])[0]);
+	expect(dataset.hashes(1, [1])[0]).toBe(dataset.hashes(0, [0])[0]);
+	expect(new Set(numbers(6).map(text => dataset.hashes(0, [text])[0])).size).toBe(6);
 });
 
 test('A record of 10 MB is one record', async () => {
@@ -342,8 +342,8 @@ test.skipIf(!existsSync(shared)).each([
 	async (path, ...counts) => {
 		const dataset = await open(join(shared, path));
 		const records = numbers(dataset.length);
-		const positives = records.reduce((sum, record) => sum + dataset.positiveCount(record), 0);
-		const negatives = records.reduce((sum, record) => sum + dataset.negativeCount(record), 0);
+		const positives = records.reduce((sum, record) => sum + dataset.supply(record).positives, 0);
+		const negatives = records.reduce((sum, record) => sum + dataset.supply(record).negatives, 0);
 		expect([dataset.length, positives, negatives]).toEqual(counts);
 	},
 );

@@ -206,7 +206,7 @@ test.skipIf(!existsSync(shared))(
 		const rows = readFileSync(join(home, 'qrels_train.tsv'), 'utf8').trim().split('\n').slice(1);
 		const queries = new Set(rows.map(row => row.split('\t')[0]));
 		const records = Array.from({length: dataset.length}, (_, record) => record);
-		const positives = records.reduce((sum, record) => sum + dataset.positiveCount(record), 0);
+		const positives = records.reduce((sum, record) => sum + dataset.supply(record).positives, 0);
 		expect([dataset.length, positives]).toEqual([queries.size, rows.length]);
 	},
 );

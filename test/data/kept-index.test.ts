@@ -60,9 +60,9 @@ test('The second start reads the index and finds the same records', async () => 
 	expect(await second.locate([77])).toEqual([`${path}:78`]);
 	const facts = (dataset: typeof first) =>
 		rows.map((_, n) => [
-			dataset.positiveCount(n),
-			dataset.negativeCount(n),
-			dataset.textHash(n, 3),
+			dataset.supply(n).positives,
+			dataset.supply(n).negatives,
+			dataset.hashes(n, [3])[0],
 		]);
 	expect(facts(second)).toEqual(facts(first));
 });

@@ -354,8 +354,8 @@ test.skipIf(!existsSync(examples)).each<[string, (row: Row) => [number, number],
 	const sum = (counts: number[]) => counts.reduce((total, each) => total + each, 0);
 	expect([
 		dataset.length,
-		sum(records.map(record => dataset.positiveCount(record))),
-		sum(records.map(record => dataset.negativeCount(record))),
+		sum(records.map(record => dataset.supply(record).positives)),
+		sum(records.map(record => dataset.supply(record).negatives)),
 	]).toEqual(counted(path, count));
 });
 

@@ -1,7 +1,7 @@
 import {expect, onTestFinished, test} from 'vitest';
 import type {ChoiceOptions} from '../../dist/data/choose.js';
 import {openDataset} from '../../dist/data/dataset.js';
-import {planEpoch} from '../../dist/data/plan.js';
+import {type PlanOptions, planEpoch as planned} from '../../dist/data/mixing.js';
 import {Rows} from '../../dist/data/rows.js';
 
 const numbers = (length: number) => Array.from({length}, (_, n) => n);
@@ -10,6 +10,15 @@ async function rowsOf(data: object[], options: ChoiceOptions = {}) {
 	const dataset = await openDataset([data]);
 	onTestFinished(() => dataset.close());
 	return Rows.select(dataset, options);
+}
+
+/** All batches of an epoch, and how many rows it leaves out. */
+async function planEpoch(rows: Rows, options: PlanOptions) {
+	const plan = await planned(rows, options);
+	const batches: Uint32Array[] = [];
+	for await (const batch of plan.from(0)) batches.push(batch);
+	expect(batches).toHaveLength(plan.length);
+	return {batches, dropped: plan.dropped};
 }
 
 const distinct = (length: number) => numbers(length).map(n => ({query: `q${n}`, pos: `p${n}`}));
