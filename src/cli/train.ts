@@ -9,11 +9,13 @@ import {presetNames} from '../presets/index.js';
 import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
 import {expectPatience} from '../train/patience.js';
 import {ratesGiven} from '../train/rates.js';
-import {type TrainOptions, train as trainModel} from '../train/train.js';
+import {startTraining} from '../train/start.js';
+import type {TrainOptions} from '../train/train.js';
 import {defineCommand} from './command.js';
 import {lossOf} from './loss-options.js';
 import {modelOptions, openModel} from './model-options.js';
 import {resultText, trainProgress} from './train-progress.js';
+import {runSignals} from './train-signals.js';
 
 const lossGroup = 'Loss:';
 
@@ -84,17 +86,21 @@ export const train = defineCommand({
 	async run(settings, context) {
 		const newParts = newPartsOf(settings, 'inbatch train');
 		const source = {...settings, model: sourceOf(settings), newParts};
+		const signals = runSignals(context.terminal);
 		const model = await openModel(source, context);
 		try {
 			const {stop, ...hooks} = await trainProgress(settings, context);
 			const training = {...trainingOf(settings), ...hooks, signal: context.signal};
-			const result = await trainModel(model, training).finally(stop);
+			const run = startTraining(model, training);
+			signals.reach(run);
+			const result = await run.result.finally(stop);
 			context.terminal.note(resultText(result));
 			return result;
 		} catch (error) {
 			if (context.signal.aborted) context.terminal.note('with --resume the run goes on from here');
 			throw error;
 		} finally {
+			signals.stop();
 			await model.dispose();
 		}
 	},

@@ -98,7 +98,7 @@ export async function writeCheckpoint(
 export async function dropCheckpoints(output: string, {keep, spare}: Retention): Promise<void> {
 	if (keep === 'all') return;
 	const folder = join(output, 'checkpoints');
-	const old = (await stepsIn(folder)).filter(step => !spare.includes(step)).slice(keep);
+	const old = (await stepsIn(folder)).slice(keep).filter(step => !spare.includes(step));
 	for (const step of old) await rm(join(folder, `step-${step}`), {recursive: true, force: true});
 }
 

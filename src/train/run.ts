@@ -15,6 +15,7 @@ import type {DropoutRates} from '../model/spec.js';
 import {automaticChunkTokens, type BatchRules} from './batch.js';
 import {expectBest} from './best.js';
 import {newestCheckpoint, type RunState, restoreCheckpoint} from './checkpoint.js';
+import type {RunControl} from './control.js';
 import {type Course, planCourse} from './epochs.js';
 import {
 	type Deciding,
@@ -49,8 +50,11 @@ export type RunRequest = {
 	signal?: AbortSignal | undefined;
 	onStep?: ((metrics: StepMetrics) => void) | undefined;
 	onEvaluate?: ((metrics: EvaluationMetrics) => void) | undefined;
+	onSave?: ((saved: {step: number; folder: string}) => void) | undefined;
 	/** What a person should know: warnings, what was resumed. */
 	onMessage?: ((message: string) => void) | undefined;
+	/** What may be asked of the run while it goes. */
+	control?: RunControl | undefined;
 };
 
 export type Run = {
@@ -85,6 +89,8 @@ export type Run = {
 	signal: AbortSignal | undefined;
 	onStep: RunRequest['onStep'];
 	onEvaluate: RunRequest['onEvaluate'];
+	onSave: RunRequest['onSave'];
+	control: RunControl | undefined;
 };
 
 /** Checks data, options and evaluations, and makes the model ready to train. */
@@ -201,6 +207,8 @@ export async function prepareRun(
 			signal,
 			onStep: request.onStep,
 			onEvaluate: request.onEvaluate,
+			onSave: request.onSave,
+			control: request.control,
 		};
 	} catch (error) {
 		await teacher?.close();

@@ -9,6 +9,7 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
 import {parseOptions} from '../options.js';
 import {restoreWeights} from './checkpoint.js';
+import type {RunControl} from './control.js';
 import {evaluateNow, stoppedOf} from './evaluate-run.js';
 import {type Evaluator, recordOf, type Scores} from './evaluations.js';
 import {expectCompatible, type TrainSettings, trainSchema} from './options.js';
@@ -39,6 +40,8 @@ export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
 	signal?: AbortSignal | undefined;
 	onStep?: RunRequest['onStep'];
 	onEvaluate?: RunRequest['onEvaluate'];
+	/** Told of every checkpoint that was written. */
+	onSave?: RunRequest['onSave'];
 	onMessage?: RunRequest['onMessage'];
 };
 
@@ -49,6 +52,15 @@ Fine-tunes the model in place.
 const run = await train(model, {data: 'pairs.jsonl', loss: infoNce({temperature: 0.05}), output: 'out'});
 */
 export async function train(model: EmbeddingModel, options: TrainOptions): Promise<TrainResult> {
+	return trainWith(model, options);
+}
+
+/** The same for a run that is asked for things while it goes. */
+export async function trainWith(
+	model: EmbeddingModel,
+	options: TrainOptions,
+	control?: RunControl,
+): Promise<TrainResult> {
 	const {
 		data,
 		loss = infoNce(),
@@ -65,6 +77,7 @@ export async function train(model: EmbeddingModel, options: TrainOptions): Promi
 		evaluators = {},
 		onStep,
 		onEvaluate,
+		onSave,
 		onMessage,
 		...rest
 	} = others;
@@ -77,7 +90,7 @@ export async function train(model: EmbeddingModel, options: TrainOptions): Promi
 		evaluators,
 	};
 	const record = lossRecord ?? {name: loss.name || 'custom', ...loss.options};
-	const watching = {signal, onStep, onEvaluate, onMessage};
+	const watching = {signal, onStep, onEvaluate, onSave, onMessage, control};
 	const request = {data, loss, lossRecord: record, evaluations, ...watching};
 	const folder =
 		output === undefined ? undefined : await RunFolder.open(output, {overwrite, resume: goesOn});

@@ -4,8 +4,9 @@ import {join} from 'node:path';
 import {EngineError} from '../errors.js';
 import type {UpdateSettings} from '../native.js';
 import {dropCheckpoints, type Retention, restoreWeights, writeCheckpoint} from './checkpoint.js';
+import type {Actions} from './control.js';
 import type {StepRows} from './epochs.js';
-import {evaluateNow, isEvaluationDue} from './evaluate-run.js';
+import {evaluateAsked, evaluateNow, isEvaluationDue} from './evaluate-run.js';
 import type {Scores} from './evaluations.js';
 import {withHardest} from './hardest.js';
 import type {Stopped} from './patience.js';
@@ -34,6 +35,9 @@ export type TrainResult = {
 	stopped?: Stopped;
 };
 
+/** A checkpoint that was written. */
+export type Saved = {step: number; folder: string};
+
 /** Runs all steps that are left, and leaves the trained weights in the model. */
 export async function trainSteps(run: Run): Promise<void> {
 	const {course, state, signal} = run;
@@ -45,9 +49,33 @@ export async function trainSteps(run: Run): Promise<void> {
 	for (let prepared = await next; prepared && !state.stopped; prepared = await next) {
 		next = prepare(run, await upcoming.next());
 		next.catch(() => undefined); // looked at when its turn comes; until then it is nobody's
+		await run.control?.between(actionsOf(run), signal);
 		await takeStep(run, prepared);
 		signal?.throwIfAborted();
 	}
+	await run.control?.between(actionsOf(run), signal);
+}
+
+/** What a run does when it is asked; refused where it has nothing to do it with. */
+function actionsOf(run: Run): Actions {
+	const {state, sources, folder} = run;
+	return {
+		evaluate: async () => {
+			if (sources.length > 0) return evaluateAsked(run);
+			throw new EngineError('OPTION_MISSING', 'evaluateNow: expected a run with --eval, got none');
+		},
+		save: async () => {
+			if (!folder) {
+				const message = 'saveNow: expected a run with --output, got one without';
+				throw new EngineError('OPTION_MISSING', message);
+			}
+			if (state.step === 0) {
+				throw new EngineError('OPTION_CONFLICT', 'saveNow: expected a step that is done, got none');
+			}
+			await saveNow(run);
+			return state.step;
+		},
+	};
 }
 
 /** Puts the best weights in place of the last; returns the evaluation of what is now the model. */
@@ -141,6 +169,7 @@ export async function saveNow(run: Run): Promise<void> {
 		...retentionOf(run),
 	});
 	run.savedStep = state.step;
+	run.onSave?.({step: state.step, folder: join(folder.path, 'checkpoints', `step-${state.step}`)});
 }
 
 /** The newest checkpoints stay, and the best ones where they are wanted. */
