@@ -5,7 +5,7 @@ import {EngineError} from '../errors.js';
 import {kebabCase} from '../options.js';
 import type {OwnFlag} from '../presets/reading.js';
 import type {OurName} from '../presets/table.js';
-import type {Translated, Translation} from '../presets/translate.js';
+import type {Translated, Translation} from '../presets/translation.js';
 import {type FlagFacts, flagsOf} from './flags.js';
 import type {Setting, Settings} from './settings.js';
 import {openTerminal} from './terminal.js';

@@ -1,5 +1,6 @@
 // What people see of a training run: a meter over the steps, evaluations as they come, a last line.
 
+import {join} from 'node:path';
 import type {EvaluationMetrics, StepMetrics} from '../train/metrics-log.js';
 import type {TrainOptions} from '../train/train.js';
 import type {TrainResult} from '../train/trainer.js';
@@ -44,16 +45,11 @@ export async function trainProgress(
 	};
 }
 
-export function resultText({
-	steps,
-	rows,
-	loss,
-	seconds,
-	rowsPerSecond,
-	output,
-	stopped,
-}: TrainResult): string {
-	const place = output === null ? '' : `; the model is in ${output}`;
+export function resultText(
+	{steps, rows, loss, seconds, rowsPerSecond, output, stopped}: TrainResult,
+	modelPlace = '',
+): string {
+	const place = output === null ? '' : `; the model is in ${join(output, modelPlace)}`;
 	const rate = `${rowsPerSecond.toPrecision(3)} rows/s`;
 	const early =
 		stopped &&

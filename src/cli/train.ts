@@ -94,7 +94,7 @@ export const train = defineCommand({
 			const run = startTraining(model, training);
 			signals.reach(run);
 			const result = await run.result.finally(stop);
-			context.terminal.note(resultText(result));
+			context.terminal.note(resultText(result, settings.modelPlace));
 			return result;
 		} catch (error) {
 			if (context.signal.aborted) context.terminal.note('with --resume the run goes on from here');

@@ -108,7 +108,6 @@ export const nemoDeadOptions: Table = {
 	...all(speed, 'model.', {
 		use_cpu_initialization: false,
 		onnx_safe: false,
-		activations_checkpoint_granularity: null,
 		activations_checkpoint_method: null,
 		activations_checkpoint_num_layers: null,
 		num_micro_batches_with_partial_activation_checkpoints: null,

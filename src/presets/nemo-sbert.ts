@@ -136,6 +136,10 @@ const modelOptions: Table = {
 	'model.pipeline_model_parallel_size': read('number', {default: 1}),
 	'model.encoder_seq_length': maps('number', lengths, {default: 512}),
 	'model.hidden_dropout': maps('number', dropout, {default: 0.1}),
+	'model.activations_checkpoint_granularity': maps('text', values => {
+		const isAsked = values.text('model.activations_checkpoint_granularity') !== undefined;
+		return isAsked ? {recompute: 'blocks'} : {};
+	}),
 	'model.seed': maps('number', values => ({seed: values.number('model.seed')}), {default: 1234}),
 	'model.softmax_temp': maps('number', contrastive, {default: 0.05}),
 	'model.label_smoothing': read('number', {default: 0}),

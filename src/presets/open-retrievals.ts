@@ -96,8 +96,8 @@ function dataOf(values: Values): Ours {
 
 /** One positive and group − 1 negatives, drawn anew each time a row is read; too few are repeated. */
 function rows(values: Values): Ours {
-	const {scored} = lossOf(values);
-	const negatives = scored ? 0 : values.number('train_group_size')! - 1;
+	const isWithout = lossOf(values).scored || values.around.hasNegatives === false;
+	const negatives = isWithout ? 0 : values.number('train_group_size')! - 1;
 	if (negatives === 0) return {negatives: 0, allowDuplicates: true};
 	return {
 		negatives,
@@ -119,8 +119,15 @@ const fieldKeys = {query: 'query_key', positive: 'positive_key', negative: 'nega
 function named(field: keyof typeof fieldKeys) {
 	return (values: Values): Ours => {
 		const name = values.text(fieldKeys[field]) ?? field;
-		return name === field ? {} : {map: [`${field}=${name}`]};
+		const isMissing = field === 'negative' && values.around.hasNegatives === false;
+		return name === field || isMissing ? {} : {map: [`${field}=${name}`]};
 	};
+}
+
+/** Names of fields that are not ours. */
+function namesIn(values: Values): Record<string, string> {
+	const names = Object.entries(fieldKeys).map(([field, key]) => [field, values.text(key) ?? field]);
+	return Object.fromEntries(names.filter(([field, name]) => field !== name));
 }
 
 type LossChoice = {
@@ -128,19 +135,27 @@ type LossChoice = {
 	scored?: boolean;
 	/** Whether queries meet the texts of other rows. */
 	isShared: (values: Values) => boolean;
-	to: (values: Values) => Ours;
+	to: (values: Values, say: (text: string) => void) => Ours;
 };
 
+const allCandidates = ['inBatchPositives', 'ownHard', 'otherHard'];
+
 const inBatch: LossChoice = {
-	isShared: values => values.is('use_inbatch_negative'),
-	to: values => ({
-		loss: 'infonce',
-		temperature: values.number('temperature'),
-		candidates: values.is('use_inbatch_negative')
-			? ['inBatchPositives', 'ownHard', 'otherHard']
-			: ['ownHard'],
-	}),
+	isShared: meetsBatch,
+	to(values, say) {
+		const isShared = meetsBatch(values);
+		if (isShared && !values.is('use_inbatch_negative')) {
+			say('--use_inbatch_negative false: without effect, as the data have no negatives');
+		}
+		const candidates = isShared ? allCandidates : ['ownHard'];
+		return {loss: 'infonce', temperature: values.number('temperature'), candidates};
+	},
 };
+
+/** Without negatives in the data, queries meet the batch whatever is asked for. */
+function meetsBatch(values: Values): boolean {
+	return values.is('use_inbatch_negative') || values.around.hasNegatives === false;
+}
 
 const lossChoices: Readonly<Record<string, LossChoice>> = {
 	infonce: inBatch,
@@ -179,7 +194,7 @@ const lossOptions: Table = {
 					`loss_fn ${values.text('loss_fn')}: rows need a label or score, which that program drops`,
 				);
 			}
-			return lossOf(values).to(values);
+			return lossOf(values).to(values, say);
 		},
 		refused(values) {
 			const name = values.text('loss_fn') ?? 'infonce';
@@ -226,8 +241,9 @@ export const openRetrievals: Preset = {
 		do_train: trainsOnlyIfTold('open-retrievals'),
 		remove_unused_columns: dead('boolean', 'fields that nothing reads are left', {default: false}),
 	},
+	negativesIn: values => ({data: values.text('data_name_or_path'), map: namesIn(values)}),
 	check(values, say) {
-		if (values.is('negatives_cross_device') && values.processes === 1) {
+		if (values.is('negatives_cross_device') && values.around.processes === 1) {
 			say('--negatives_cross_device: without effect, the command starts one process');
 		}
 		if (values.number('temperature')! > 0.5) {

@@ -57,6 +57,11 @@ export type Preset = {
 	configFlag?: string;
 	/** The configuration that the table has the defaults of. */
 	configName?: string;
+	/** The data, and their field of negatives, whose first record says whether there are any. */
+	negativesIn?: (values: Values) => {
+		data: string | undefined;
+		map: Readonly<Record<string, string>>;
+	};
 	/** What must hold, or should be said, about all values together. */
 	check?: (values: Values, say: (text: string) => void) => void;
 };

@@ -27,7 +27,6 @@ export const deadArguments: Table = {
 		jit_mode_eval: false,
 		use_liger_kernel: false,
 		auto_find_batch_size: false,
-		gradient_checkpointing: false,
 		fp16_full_eval: false,
 		bf16_full_eval: false,
 		skip_memory_metrics: true,

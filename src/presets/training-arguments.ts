@@ -31,26 +31,36 @@ export function trainingArguments(habits: Habits): Table {
 export function poolsOf(values: Values, crosses: boolean): {rows: number; pools: number} {
 	const rows = values.number('per_device_train_batch_size')!;
 	const accumulated = values.number('gradient_accumulation_steps')!;
-	const {processes} = values;
+	const {processes} = values.around;
 	if (crosses) return {rows: rows * processes, pools: accumulated};
 	return {rows, pools: accumulated * processes};
 }
 
-function courseArguments({negativesCross}: Habits): Table {
+function courseArguments({negativesCross, rowsMeet}: Habits): Table {
 	return {
 		per_device_train_batch_size: maps(
 			'number',
 			(values, say) => {
 				const crosses = negativesCross(values);
 				const {rows, pools} = poolsOf(values, crosses);
-				if (values.processes > 1 && crosses) {
-					say(`${values.processes} processes share their negatives: one batch of ${rows} rows`);
+				if (values.around.processes > 1 && crosses) {
+					say(
+						`${values.around.processes} processes share their negatives: one batch of ${rows} rows`,
+					);
 				}
-				return pools === 1 ? {batchSize: rows} : pooled(rows, pools);
+				return {batchSize: rows * pools};
 			},
 			{default: 8, aliases: ['per_gpu_train_batch_size']},
 		),
-		gradient_accumulation_steps: read('number', {default: 1}),
+		gradient_accumulation_steps: {
+			kind: 'number',
+			default: 1,
+			refused(values) {
+				const {pools} = poolsOf(values, negativesCross(values));
+				if (pools === 1 || !rowsMeet(values)) return undefined;
+				return `losses of ${pools} batches with negatives of their own are not averaged here`;
+			},
+		},
 		num_train_epochs: maps(
 			'number',
 			values =>
@@ -69,13 +79,13 @@ function courseArguments({negativesCross}: Habits): Table {
 				default: false,
 			},
 		),
+		gradient_checkpointing: maps(
+			'boolean',
+			values => (values.is('gradient_checkpointing') ? {recompute: 'blocks'} : {}),
+			{default: false},
+		),
 		seed: maps('number', values => ({seed: values.number('seed')}), {default: 42}),
 	};
-}
-
-/** An update of several pools, each with negatives of its own. */
-function pooled(rows: number, pools: number): Ours {
-	return {batchSize: rows * pools};
 }
 
 const optimizers: Readonly<Record<string, string>> = {
@@ -237,10 +247,11 @@ function saving(values: Values, say: (text: string) => void): Ours {
 	const steps = values.number('save_steps')!;
 	if (strategy === 'no')
 		say('save_strategy no: a checkpoint is kept after each epoch all the same');
-	if (strategy !== 'steps') return {};
-	if (Number.isInteger(steps)) return {saveSteps: steps};
+	const named = {checkpointName: 'checkpoint-{step}'};
+	if (strategy !== 'steps') return named;
+	if (Number.isInteger(steps)) return {...named, saveSteps: steps};
 	say(`save_steps ${steps}: a share of the steps; a checkpoint is kept after each epoch instead`);
-	return {};
+	return named;
 }
 
 function onCpu(values: Values): Ours {

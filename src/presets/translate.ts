@@ -1,29 +1,17 @@
 // From the words of a documented command to options of `inbatch train`, with what must be said about them.
 
+import {firstRecord} from '../data/first-record.js';
 import {EngineError} from '../errors.js';
 import {kebabCase} from '../options.js';
 import {alternatives} from '../train/options.js';
 import {readFlags} from './flags.js';
 import {type Launched, readLauncher} from './launcher.js';
+import {fitLengths} from './lengths.js';
 import {readOverrides} from './overrides.js';
 import type {OwnFlags, Reading} from './reading.js';
 import type {OurName, OurValue, Preset} from './table.js';
+import type {Translated, Translation} from './translation.js';
 import {Values} from './values.js';
-
-/** An option of ours, and where it comes from. */
-export type Translated = {
-	value: OurValue;
-	/** The options of theirs that were given and say it; none for a default. */
-	places: readonly string[];
-};
-
-export type Translation = {
-	options: Map<OurName, Translated>;
-	/** Our own options that stood among theirs, as they stood. */
-	own: readonly string[];
-	/** What the user should know, each a sentence. */
-	says: readonly string[];
-};
 
 /** Reads what stands behind `--preset NAME`. Opens configuration files, no data. */
 export async function translate(
@@ -37,14 +25,26 @@ export async function translate(
 	const read = preset.dialect === 'flags' ? readFlags : readOverrides;
 	const reading = await read(preset, launched.rest, ownFlags);
 	says.push(...reading.says);
-	const values = new Values(preset.options, reading.given, launched);
+	const values = await valuesOf(preset, reading, launched);
 	const say = (text: string) => {
 		if (!says.includes(text)) says.push(text);
 	};
 	preset.check?.(values, say);
 	refuse(preset, values);
 	sayDead(reading, say);
-	return {options: optionsOf(preset, values, say), own: reading.own, says};
+	const options = optionsOf(preset, values, say);
+	await fitLengths(options, say);
+	return {options, own: reading.own, says};
+}
+
+/** The values, with what the data say. */
+async function valuesOf(preset: Preset, {given}: Reading, {processes}: Launched): Promise<Values> {
+	const values = new Values(preset.options, given, {processes});
+	const asked = preset.negativesIn?.(values);
+	if (asked?.data === undefined) return values;
+	const record = await firstRecord(asked.data, asked.map);
+	const hasNegatives = record && record.negatives.length > 0;
+	return new Values(preset.options, given, {processes, hasNegatives});
 }
 
 function expectProgram({name, programs}: Preset, {program}: Launched): void {

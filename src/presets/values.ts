@@ -19,10 +19,12 @@ export type GivenValue = {value: Value; place: string};
 export type Surroundings = {
 	/** Processes that train together, over all machines. */
 	processes: number;
+	/** Whether the first record of the data has negatives, where the preset asks. */
+	hasNegatives?: boolean | undefined;
 };
 
 export class Values {
-	readonly processes: number;
+	readonly around: Surroundings;
 	readonly #standards: Standards;
 	readonly #given: ReadonlyMap<string, GivenValue>;
 	readonly #own: string | undefined;
@@ -32,19 +34,19 @@ export class Values {
 	constructor(
 		standards: Standards,
 		given: ReadonlyMap<string, GivenValue>,
-		{processes}: Surroundings,
+		around: Surroundings,
 		own?: string,
 	) {
 		this.#standards = standards;
 		this.#given = given;
-		this.processes = processes;
+		this.around = around;
 		this.#own = own;
 		if (own !== undefined) this.#read.add(own);
 	}
 
 	/** The same values, read on behalf of an option. */
 	of(own: string): Values {
-		return new Values(this.#standards, this.#given, {processes: this.processes}, own);
+		return new Values(this.#standards, this.#given, this.around, own);
 	}
 
 	/** The value of the option itself. */

@@ -26,6 +26,7 @@ import type {Ranked} from './best.js';
 import type {Scores} from './evaluations.js';
 import type {HardPair} from './hardest.js';
 import type {LossParameters} from './loss-parameters.js';
+import {dropNames} from './output-names.js';
 import type {Waiting} from './patience.js';
 
 /** What a run must remember beside its tensors. */
@@ -100,6 +101,7 @@ export async function dropCheckpoints(output: string, {keep, spare}: Retention):
 	const folder = join(output, 'checkpoints');
 	const old = (await stepsIn(folder)).slice(keep).filter(step => !spare.includes(step));
 	for (const step of old) await rm(join(folder, `step-${step}`), {recursive: true, force: true});
+	if (old.length > 0) await dropNames(output);
 }
 
 /** The SHA-256 of every file of a folder; those that are known are not read again. */

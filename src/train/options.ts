@@ -9,6 +9,7 @@ import {expectMixing, filterOptions, mixingOptions} from './options/mixing.js';
 import {optimizerOptions, parameterOptions} from './options/optimizer.js';
 import {scheduleOptions} from './options/schedule.js';
 import {watchingOptions} from './options/watching.js';
+import {expectNames} from './output-names.js';
 import {expectKnown} from './schedule.js';
 
 export {type LossSettings, lossSchema} from './options/loss.js';
@@ -43,6 +44,7 @@ another.
 */
 export function expectCompatible(settings: Partial<TrainSettings>, where: string): void {
 	expectMixing(settings, where);
+	expectNames(settings);
 	if (settings.schedule) expectKnown({...settings, schedule: settings.schedule});
 	for (const names of alternatives) {
 		if (names.some(name => settings[name] === undefined)) continue;

@@ -83,6 +83,8 @@ export type Run = {
 	isReported: boolean;
 	log: MetricsLog;
 	state: RunState;
+	/** The epoch of the last step, from 0. */
+	pass: number;
 	/** The step of the newest checkpoint. */
 	savedStep: number | null;
 	resumedFrom: number | null;
@@ -202,6 +204,7 @@ export async function prepareRun(
 				waiting: null,
 				stopped: false,
 			},
+			pass: 0,
 			savedStep: null,
 			resumedFrom: null,
 			signal,

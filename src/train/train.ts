@@ -1,5 +1,6 @@
 // train(): from options to a trained model, in a folder when one is asked for.
 
+import {join} from 'node:path';
 import type {z} from 'zod';
 import {EngineError, kindOf} from '../errors.js';
 import {infoNce} from '../loss/infonce.js';
@@ -148,7 +149,7 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		const isFinished = goesOn && isDone;
 		const earlier = isFinished ? await folder?.readJson('run.json') : undefined;
 		if (folder && earlier?.result) {
-			await restoreWeights(model, folder.path);
+			await restoreWeights(model, join(folder.path, settings.modelPlace ?? ''));
 			return {...(earlier.result as TrainResult), resumedFrom: run.resumedFrom};
 		}
 		await folder?.begin(run.resumedFrom, inputsOf(run));
@@ -203,7 +204,8 @@ async function finish(run: Run, folder: RunFolder, record: Record<string, unknow
 		`${state.step} steps of ${settings.batchSize} rows over ${files}, ` +
 		`${optimizerNames[settings.optimizer]} at ${settings.learningRate}, seed ${settings.seed}. Everything else stands in run.json.`;
 	const card = modelCard(model.folder, model.width, {training});
-	await installModel(folder.path, staged => writeModelFolder(model, staged, card));
+	const place = join(folder.path, settings.modelPlace ?? '');
+	await installModel(place, staged => writeModelFolder(model, staged, card));
 	await folder.writeJson('run.json', record);
 }
 

@@ -9,6 +9,7 @@ import type {StepRows} from './epochs.js';
 import {evaluateAsked, evaluateNow, isEvaluationDue} from './evaluate-run.js';
 import type {Scores} from './evaluations.js';
 import {withHardest} from './hardest.js';
+import {nameCheckpoint} from './output-names.js';
 import type {Stopped} from './patience.js';
 import {type Prepared, prepareStep} from './prepare.js';
 import type {Run} from './run.js';
@@ -150,8 +151,9 @@ async function notFinite(
 }
 
 /** Evaluates and saves when it is time for it; at the end there is always a checkpoint. */
-async function afterStep(run: Run, {step, endsEpoch}: StepRows): Promise<void> {
+async function afterStep(run: Run, {step, endsEpoch, pass}: StepRows): Promise<void> {
 	const {saveSteps} = run.settings;
+	run.pass = pass;
 	const isBest = isEvaluationDue(run) && (await evaluateNow(run));
 	const isDue = saveSteps === undefined ? endsEpoch : step % saveSteps === 0;
 	const isLast = step === run.course.steps || run.state.stopped;
@@ -169,7 +171,11 @@ export async function saveNow(run: Run): Promise<void> {
 		...retentionOf(run),
 	});
 	run.savedStep = state.step;
-	run.onSave?.({step: state.step, folder: join(folder.path, 'checkpoints', `step-${state.step}`)});
+	const {step, totals} = state;
+	await nameCheckpoint(folder.path, run.settings.checkpointName, {
+		...{step, epoch: run.pass, rows: totals.rows},
+	});
+	run.onSave?.({step, folder: join(folder.path, 'checkpoints', `step-${step}`)});
 }
 
 /** The newest checkpoints stay, and the best ones where they are wanted. */

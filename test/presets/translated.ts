@@ -2,7 +2,8 @@
 
 import {loadPreset} from '../../dist/presets/index.js';
 import type {OurName, OurValue} from '../../dist/presets/table.js';
-import {type Translation, translate} from '../../dist/presets/translate.js';
+import {translate} from '../../dist/presets/translate.js';
+import type {Translation} from '../../dist/presets/translation.js';
 
 const own = new Map([
 	['--threads', {takesValue: true, isVariadic: false}],

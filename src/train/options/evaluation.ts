@@ -34,6 +34,16 @@ export const evaluationOptions = {
 	keepBest: count
 		.optional()
 		.describe('checkpoints with the best --metric that are kept beside --keep'),
+	modelPlace: z
+		.string()
+		.min(1)
+		.optional()
+		.describe('folder in the output that becomes the model folder (default: the output itself)'),
+	checkpointName: z
+		.string()
+		.min(1)
+		.optional()
+		.describe('a link to each checkpoint in the output, as checkpoint-{step}; {epoch}, {rows}'),
 	saveBest: z.boolean().default(false).describe('whether the best checkpoint becomes the model'),
 	loggingSteps: count.default(1).describe('steps between lines of metrics.jsonl'),
 };
