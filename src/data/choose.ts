@@ -12,7 +12,8 @@ export interface ChoiceOptions {
 	positives?: 'first' | 'random' | 'each' | 'all' | 'teacher' | undefined;
 	/** Hard negatives of a row. */
 	negatives?: number | 'all' | undefined;
-	negativeChoice?: 'first' | 'random' | undefined;
+	/** By their teacher is by their place: such records have them in that order (`ParseRule`). */
+	negativeChoice?: 'first' | 'random' | 'teacherTop' | 'teacherBottom' | undefined;
 	/** Whether random choices are made anew in each epoch. */
 	resample?: 'epoch' | 'once' | undefined;
 	/**

@@ -9,6 +9,7 @@ import {BadLines} from './bad-lines.js';
 import type {Supply} from './choose.js';
 import type {VectorsFile} from './distill-settings.js';
 import {type Names, namesGiven} from './fields.js';
+import {type FilterOptions, filtersOf} from './filters.js';
 import {identityOf, keep, readKept} from './kept-index.js';
 import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
 import {type FileIndex, type RecordRule, type RowIndex, type Scan, scanFile} from './row-index.js';
@@ -49,7 +50,7 @@ interface Span {
 const longestSpan = 2 ** 20;
 const longestGap = 2 ** 14;
 
-export interface DatasetOptions extends Omit<RecordRule, 'names'> {
+export interface DatasetOptions extends Omit<RecordRule, 'names' | 'filters'>, FilterOptions {
 	/** How the data call a field, as `{query: 'title'}`. */
 	map?: Readonly<Record<string, string>> | undefined;
 	/** Bytes of a file from which on its index is kept for the next run. Default 64 MiB. */
@@ -70,21 +71,25 @@ await dataset.close();
 */
 export async function openDataset(
 	sources: readonly DataSource[],
-	{signal, map, keepIndexFrom = defaultKeepIndexFrom, ...rest}: DatasetOptions = {},
+	{signal, map, keepIndexFrom = defaultKeepIndexFrom, ...others}: DatasetOptions = {},
 ): Promise<Dataset> {
 	const names = map && namesGiven(map);
-	const rule = {...rest, ...(names && {names})};
+	const {teacherMin, teacherMargin, filterLength, ...rest} = others;
+	const filters = filtersOf({teacherMin, teacherMargin, filterLength});
+	const rule = {...rest, ...(names && {names}), ...(filters && {filters})};
 	const {files: opened, warnings} = await openSources(sources, {names, signal});
 	const parts: Part[] = [];
 	try {
 		const bad = new BadLines();
 		const missing: string[][] = [];
+		const lacking: boolean[] = [];
 		for (const source of opened) {
 			const before = parts.at(-1);
 			const first = before === undefined ? 0 : before.first + before.index.length;
 			const found = await indexOf(source, {...rule, bad, signal}, {warnings, keepIndexFrom});
 			warnings.push(...found.warnings);
 			missing.push(found.missing);
+			if (filters) lacking.push(found.lacksScores);
 			parts.push({source, first, index: found.index, sha256: found.sha256});
 		}
 
@@ -94,6 +99,7 @@ export async function openDataset(
 		}
 
 		if (names !== undefined) expectSeen(names, missing);
+		expectLeft(parts, lacking);
 		return new Dataset(parts, {warnings, rule});
 	} catch (error) {
 		await closeAll(opened);
@@ -110,12 +116,19 @@ async function indexOf(
 ): Promise<FileIndex> {
 	const {path, origin, bytes, isSpooled} = source;
 	const {kind = 'pair', names, byTeacher = false, expect, expectKey, bad, signal} = scan;
+	const {filters, negativeOrder} = scan;
 	const isKeyed = expect === undefined || expectKey !== undefined;
 	if (bytes < keepIndexFrom || origin !== undefined || isSpooled || !isKeyed) {
 		return scanFile(source, scan);
 	}
 
-	const reading = {kind, names: [...(names ?? [])], byTeacher};
+	const reading = {
+		kind,
+		names: [...(names ?? [])],
+		byTeacher,
+		negativeOrder,
+		filters: filters?.key,
+	};
 	const identity = await identityOf(source, {reading, check: expect && expectKey});
 	const kept = await readKept(path, identity, signal);
 	if (kept !== undefined) {
@@ -141,6 +154,19 @@ function expectSeen(names: Names, missing: readonly (readonly string[])[]): void
 	if (name === undefined) return;
 	const message = `map: expected records with a field "${name}", got none in any file`;
 	throw new EngineError('DATA_ROW', message);
+}
+
+/** Refuses filters that leave nothing, or that look at scores where there are none. */
+function expectLeft(parts: readonly Part[], lacking: readonly boolean[]): void {
+	if (lacking.length > 0 && lacking.every(lacks => lacks)) {
+		const expected =
+			'expected records with "teacher_scores", as teacher-min and teacher-margin need';
+		throw new EngineError('DATA_ROW', `data: ${expected}, got none in any file`);
+	}
+
+	if (parts.some(({index}) => index.length > 0)) return;
+	const expected = 'expected records, got none: all were left out';
+	throw new EngineError('DATA_EMPTY', `data: ${expected}`);
 }
 
 export class Dataset {
@@ -222,16 +248,15 @@ export class Dataset {
 
 	/** Where records stand, as `path:line`; reads the files up to there, so it is for messages. */
 	async locate(records: readonly number[]): Promise<string[]> {
-		const places = Array.from(records.keys()).sort((a, b) => records[a]! - records[b]!);
+		const asked = Array.from(records.keys()).sort((a, b) => records[a]! - records[b]!);
 		const found = new Array<string>(records.length);
 		for (const part of this.#parts) {
-			const inside = places.filter(place => this.#partOf(records[place]!) === part);
+			const inside = asked.filter(place => this.#partOf(records[place]!) === part);
 			const offsets = inside.map(place => part.index.offsets.at(records[place]! - part.first));
 			const {whereOf} = part.source.format;
-			const lines = whereOf === undefined ? await linesAt(part.source, offsets) : [];
+			const places = whereOf === undefined ? await placesAt(part.source, offsets) : [];
 			for (const [n, place] of inside.entries()) {
-				const record = records[place]!;
-				found[place] = whereOf?.(await textOf(part, record)) ?? whereIs(part, lines[n]!, record);
+				found[place] = whereOf?.(await textOf(part, records[place]!)) ?? places[n]!;
 			}
 		}
 
@@ -313,16 +338,30 @@ function teacherOf(sources: readonly SourceFile[]): VectorsFile | undefined {
 	throw new EngineError('OPTION_CONFLICT', message);
 }
 
-function whereIs({source, first}: Part, line: number, record: number): string {
-	const place = `${source.path}:${line}`;
-	return source.format.kind === 'json-array' ? `${place}: element ${record - first + 1}` : place;
-}
-
 /** The text of a record as it stands in its file. */
 async function textOf({source, index, first}: Part, record: number): Promise<string> {
 	const bytes = Buffer.allocUnsafeSlow(index.lengths.at(record - first));
 	await readInto(source.handle, bytes, index.offsets.at(record - first));
 	return bytes.toString('utf8');
+}
+
+/** Where the records stand that begin at these bytes of a file, which rise. */
+async function placesAt(source: SourceFile, offsets: readonly number[]): Promise<string[]> {
+	const {format, path} = source;
+	if (format.kind !== 'json-array') {
+		return (await linesAt(source, offsets)).map(line => `${path}:${line}`);
+	}
+
+	const places: string[] = [];
+	for await (const slices of offsets.length === 0 ? [] : format.slices()) {
+		for (const {offset, where} of slices) {
+			while (offset === offsets[places.length]) places.push(where);
+		}
+
+		if (places.length === offsets.length) break;
+	}
+
+	return places;
 }
 
 /** The numbers of the lines that hold these bytes of a file, which rise. */

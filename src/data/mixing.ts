@@ -79,13 +79,20 @@ function sharesOf(
 	sets: readonly RowSet[],
 	{mixing, weight, mixingTemperature = 1}: MixingOptions,
 ): number[] | undefined {
-	if (mixing === 'round-robin') return sets.map(() => 1 / sets.length);
-	if (mixing === 'weighted') return normal(weightsFor(sets, weight ?? []));
-	if (mixing !== 'temperature') return;
-	return normal(sets.map(({length}) => length ** (1 / mixingTemperature)));
+	if (mixing === 'round-robin') return normal(sets, () => 1);
+	if (mixing === 'temperature')
+		return normal(sets, ({length}) => length ** (1 / mixingTemperature));
+	if (mixing !== 'weighted') return;
+	const weights = weightsFor(sets, weight ?? []);
+	return normal(sets, (_, set) => weights[set]!);
 }
 
-function normal(weights: readonly number[]): number[] {
+/** Weights that are 1 together; a set without a row has none. */
+function normal(
+	sets: readonly RowSet[],
+	weightOf: (set: RowSet, number: number) => number,
+): number[] {
+	const weights = sets.map((set, number) => (set.length > 0 ? weightOf(set, number) : 0));
 	const sum = weights.reduce((total, weight) => total + weight, 0);
 	return weights.map(weight => weight / sum);
 }

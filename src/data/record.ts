@@ -46,7 +46,11 @@ export interface ParseRule {
 	names?: Names | undefined;
 	/** Whether the scores of a teacher choose the positive among all texts. Default false. */
 	byTeacher?: boolean | undefined;
+	/** Whether negatives stand by their teacher's scores, the highest or the lowest first. */
+	negativeOrder?: NegativeOrder | undefined;
 }
+
+export type NegativeOrder = 'teacherTop' | 'teacherBottom';
 
 /** Fields that say something of the positives and negatives. */
 const documentFields = [
@@ -57,7 +61,7 @@ const documentFields = [
 export function parseRecord(
 	value: unknown,
 	where: string,
-	{kind = 'pair', names, byTeacher = false}: ParseRule = {},
+	{kind = 'pair', names, byTeacher = false, negativeOrder}: ParseRule = {},
 ): {record: TrainingRecord; unknownFields: string[]} {
 	const fields = layoutOf(value, names).fields(value, {where, names});
 	if (names !== undefined) expectGiven(fields, names);
@@ -79,8 +83,9 @@ export function parseRecord(
 	assign(record, 'score', readScores(fields, 'score', 1)?.[0]);
 	assign(record, 'label', readLabel(fields));
 	assignContext(record, fields);
+	const chosen = byTeacher ? chosenByTeacher(record, where) : record;
 	return {
-		record: byTeacher ? chosenByTeacher(record, where) : record,
+		record: negativeOrder === undefined ? chosen : ordered(chosen, negativeOrder, where),
 		unknownFields: [...new Set(fields.unknown)],
 	};
 }
@@ -146,6 +151,28 @@ function chosenByTeacher(record: TrainingRecord, where: string): TrainingRecord 
 		negativeScores: others(scores).slice(positives.length),
 		...(ids && negativeIds && {positiveIds: [negativeIds[own]!]}),
 		...(negativeIds && {negativeIds: negativeIds.filter((_, index) => index !== own)}),
+	};
+}
+
+/** The record with its negatives by their scores; those of equal ones stay as they stood. */
+function ordered(record: TrainingRecord, order: NegativeOrder, where: string): TrainingRecord {
+	const {negatives, negativeScores: scores = [], negativeIds} = record;
+	if (scores.length !== negatives.length) {
+		refuse(
+			where,
+			'"teacher_scores" of the negatives, by which to choose',
+			`${scores.length} scores`,
+		);
+	}
+
+	const sign = order === 'teacherTop' ? -1 : 1;
+	const places = Array.from(negatives.keys()).sort((a, b) => sign * (scores[a]! - scores[b]!));
+	const inOrder = <T>(list: readonly T[]) => places.map(place => list[place]!);
+	return {
+		...record,
+		negatives: inOrder(negatives),
+		...(record.negativeScores && {negativeScores: inOrder(scores)}),
+		...(negativeIds && {negativeIds: inOrder(negativeIds)}),
 	};
 }
 

@@ -10,6 +10,7 @@ import {openNameless} from '../files/scratch.js';
 import {giveTurn} from '../pace.js';
 import type {BadLines} from './bad-lines.js';
 import {Column, HashTable} from './columns.js';
+import {Filtering, type Filters} from './filters.js';
 import {layoutOf} from './layouts/index.js';
 import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
 import type {SourceFile} from './source-file.js';
@@ -106,6 +107,8 @@ export interface RecordRule extends ParseRule {
 	expect?: ((record: TrainingRecord, where: string) => void) | undefined;
 	/** What `expect` asks; without it every run reads the whole data again. */
 	expectKey?: string | undefined;
+	/** Which records are left out. */
+	filters?: Filters | undefined;
 }
 
 export interface Scan extends RecordRule {
@@ -127,6 +130,8 @@ export interface FileIndex {
 	warnings: string[];
 	/** Names given by the user that no record has. */
 	missing: string[];
+	/** Whether filters ask for the scores of a teacher and no record has any. */
+	lacksScores: boolean;
 }
 
 /** Reads a whole file and makes its index and its checksum. */
@@ -144,37 +149,40 @@ async function fill(
 	file: SourceFile,
 	{signal, index, ...scan}: Scan & {index: RowIndex},
 ): Promise<FileIndex> {
-	const {bad, names = new Map()} = scan;
+	const {bad, filters, names = new Map()} = scan;
 	const hash = createHash('sha256');
 	const facts = new FileFacts([...names.keys()]);
+	const filtering = filters && new Filtering(filters);
 	const before = bad.count;
 	for await (const slices of file.format.slices({signal, onPiece: piece => hash.update(piece)})) {
 		for (const slice of slices) {
 			const pause = giveTurn(signal);
 			if (pause !== undefined) await pause;
-			readSlice(slice, file, {...scan, index, facts});
+			readSlice(slice, file, {...scan, index, facts, filtering});
 		}
 	}
 
-	if (index.length === 0 && bad.count === before) {
+	if (facts.records === 0 && bad.count === before) {
 		throw new EngineError('FILE_EMPTY', `${file.path}: expected records, got none`);
 	}
 
+	const warnings = [...facts.warnings(file.path), ...(filtering?.warnings(file.path) ?? [])];
 	const {missing} = facts;
-	return {index, sha256: hash.digest('hex'), warnings: facts.warnings(file.path), missing};
+	const lacksScores = filtering?.lacksScores ?? false;
+	return {index, sha256: hash.digest('hex'), warnings, missing, lacksScores};
+}
+
+/** What a reading fills. */
+interface Filled {
+	index: RowIndex;
+	facts: FileFacts;
+	filtering: Filtering | undefined;
 }
 
 function readSlice(
 	slice: Slice,
 	{format}: SourceFile,
-	{
-		index,
-		bad,
-		facts,
-		expect,
-		expectKey: _,
-		...rule
-	}: Omit<Scan, 'signal'> & {index: RowIndex; facts: FileFacts},
+	{index, bad, facts, expect, filtering, ...rule}: Omit<Scan, 'signal'> & Filled,
 ): void {
 	bad.collect(() => {
 		const value = format.parse(slice.text, slice.where);
@@ -182,14 +190,17 @@ function readSlice(
 		facts.expectLayout(layout, slice.where);
 		facts.see(value);
 		const {record, unknownFields} = parseRecord(value, slice.where, rule);
+		facts.push(record, {unknown: unknownFields, layout, where: slice.where});
+		if (filtering?.keeps(record) === false) return;
 		expect?.(record, slice.where);
 		index.push(slice, record);
-		facts.push(record, {unknown: unknownFields, layout, where: slice.where});
 	});
 }
 
 /** What is worth a warning once per file: fields not used, ids that stand for two texts. */
 class FileFacts {
+	/** Records that could be read. */
+	records = 0;
 	readonly #unknown = new Set<string>();
 	readonly #ids = {query: 0, document: 0};
 	readonly #textOfId = {query: new HashTable(), document: new HashTable()};
@@ -225,6 +236,7 @@ class FileFacts {
 		record: TrainingRecord,
 		{unknown, layout, where}: {unknown: readonly string[]; layout: string; where: string},
 	): void {
+		this.records++;
 		this.#layout ??= {name: layout, where};
 		for (const name of unknown) if (this.#unknown.size <= quotedNames) this.#unknown.add(name);
 		this.#pushId('query', record.queryId, record.query, where);

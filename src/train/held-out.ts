@@ -3,7 +3,6 @@
 
 import {Tape} from '../autograd/tape.js';
 import {type Dataset, openDataset} from '../data/dataset.js';
-import {mapOf} from '../data/fields.js';
 import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
@@ -16,6 +15,7 @@ import type {EvaluationSource} from './evaluations.js';
 import type {RecordCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {type BatchSource, type Prepared, prepareStep} from './prepare.js';
+import {readingOf} from './reading.js';
 import {factsOn} from './row-facts.js';
 import type {StepSettings} from './step.js';
 
@@ -57,11 +57,8 @@ export class HeldOut {
 			throw new EngineError('OPTION_CONFLICT', message);
 		}
 		const dataset = await openDataset(sourcesOf(data), {
-			kind: needs.row,
-			map: settings.map && mapOf(settings.map),
-			byTeacher: settings.positives === 'teacher',
+			...readingOf(settings, stepSettings.loss, name),
 			expect,
-			expectKey: JSON.stringify([name, needs, settings.negatives, settings.onShortage]),
 			signal,
 		});
 		try {

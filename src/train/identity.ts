@@ -42,13 +42,18 @@ export function identityOf(
 		truncationSide: folder.truncationSide,
 		pooling,
 		normalize,
-		data: dataset.files.map(hashOf),
+		data: dataset.files.map(file => ({...hashOf(file), set: setOf(dataset, file)})),
 	};
 	return JSON.parse(JSON.stringify(identity)) as Record<string, unknown>;
 }
 
 function hashOf({sha256, rows}: {sha256: string; rows: number}) {
 	return {sha256, rows};
+}
+
+/** Files of one set may be called otherwise, as long as they stay one. */
+function setOf({sets}: Dataset, {name}: {name: string}): number {
+	return sets.findIndex(set => set.name === name);
 }
 
 /** The same files in the same order, wherever they lie; the first that differs is named. */

@@ -3,7 +3,6 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {type Dataset, openDataset} from '../data/dataset.js';
-import {mapOf} from '../data/fields.js';
 import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
@@ -34,6 +33,7 @@ import {expectWidth, needsCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {expectPatience} from './patience.js';
 import {rateFactors} from './rates.js';
+import {filtersIn, readingOf} from './reading.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
@@ -119,11 +119,9 @@ export async function prepareRun(
 	expectWidth(loss, model.width);
 	const expect = needsCheck(loss, settings);
 	const dataset = await openDataset(sourcesOf(request.data), {
-		kind: needs.row,
-		map: settings.map && mapOf(settings.map),
-		byTeacher: settings.positives === 'teacher',
+		...readingOf(settings, loss, loss.name),
+		...filtersIn(settings),
 		expect,
-		expectKey: JSON.stringify([loss.name, needs, settings.negatives, settings.onShortage]),
 		signal,
 	});
 	let teacher: TeacherVectors | undefined;

@@ -14,7 +14,10 @@ export const rowOptions = {
 		.union([z.literal('all'), z.number().int().min(0)])
 		.default('all')
 		.describe('hard negatives of a row'),
-	negativeChoice: z.enum(['first', 'random']).default('first').describe('which negatives'),
+	negativeChoice: z
+		.enum(['first', 'random', 'teacherTop', 'teacherBottom'])
+		.default('first')
+		.describe('which negatives; teacherTop: those of the highest teacher scores'),
 	positives: z
 		.enum(['first', 'random', 'each', 'all', 'teacher'])
 		.default('first')

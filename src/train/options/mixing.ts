@@ -1,6 +1,7 @@
 // Options of train: how several data sets become one run, and which of their records are left out.
 
 import {z} from 'zod';
+import {rangeOf} from '../../data/filters.js';
 import {homogeneousManners} from '../../data/homogeneous.js';
 import {mixings, weightsOf} from '../../data/mixing.js';
 import {EngineError} from '../../errors.js';
@@ -90,6 +91,7 @@ export function expectMixing(settings: Mixed, where: string): void {
 	}
 
 	if (maxRowsChoice !== undefined && maxRows === undefined) refuse('maxRows', 'maxRowsChoice');
+	if (settings.filterLength !== undefined) rangeOf(settings.filterLength);
 	const filters = ['teacherMin', 'teacherMargin', 'filterLength'] as const;
 	const filter = filters.find(name => settings[name] !== undefined);
 	if (filter !== undefined && settings.teacherVectors !== undefined) {
