@@ -48,8 +48,6 @@ export const nemoDeadOptions: Table = {
 		'checkpoint_callback_params.always_save_nemo': false,
 		'checkpoint_callback_params.save_nemo_on_train_end': false,
 		'checkpoint_callback_params.save_best_model': false,
-		'checkpoint_callback_params.filename':
-			'megatron_bert--{val_loss:.2f}-{step}-{consumed_samples}',
 		'checkpoint_callback_params.model_parallel_size':
 			// biome-ignore lint/suspicious/noTemplateCurlyInString: as the file has it
 			'${multiply:${model.tensor_model_parallel_size}, ${model.pipeline_model_parallel_size}}',

@@ -1,8 +1,8 @@
 // The preset of NeMo's SBERT: megatron_bert_embedding_finetuning.py with its configuration
 // megatron_bert_embedding_config, as of the version that documents it.
 
-import {join} from 'node:path';
 import {EngineError} from '../errors.js';
+import {isValidated, nemoExperimentOptions, validation} from './nemo-experiment.js';
 import {nemoOptimOptions} from './nemo-optim.js';
 import {nemoDeadOptions} from './nemo-sbert-dead.js';
 import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
@@ -61,55 +61,11 @@ function course(values: Values): Ours {
 /** Validation, and with it the checkpoints. */
 function checks(values: Values, say: (text: string) => void): Ours {
 	const interval = values.number('trainer.val_check_interval')!;
-	const isCount = Number.isInteger(interval) && interval >= 1;
-	if (!isCount)
-		say(`trainer.val_check_interval ${interval}: a share of an epoch; checkpoints follow epochs`);
-	return isCount ? {saveSteps: interval} : {};
-}
-
-const experimentOptions: Table = {
-	'exp_manager.explicit_log_dir': maps('text', values => ({output: folderOf(values)})),
-	'exp_manager.exp_dir': read('text'),
-	'exp_manager.name': read('text', {default: 'megatron_bert'}),
-	'exp_manager.resume_if_exists': maps(
-		'boolean',
-		values => (values.is('exp_manager.resume_if_exists') ? {resume: true} : {}),
-		{default: true},
-	),
-	'exp_manager.create_wandb_logger': maps('boolean', weightsAndBiases, {default: false}),
-	'exp_manager.create_tensorboard_logger': maps('boolean', () => ({}), {default: true}),
-	'exp_manager.checkpoint_callback_params.save_top_k': maps('number', kept, {default: 10}),
-	'exp_manager.checkpoint_callback_params.monitor': read('text', {default: 'val_loss'}),
-	'exp_manager.checkpoint_callback_params.mode': read('text', {default: 'min'}),
-	'exp_manager.create_early_stopping_callback': refused(
-		'boolean',
-		'--patience, --min-delta and --metric stop a run early by a measured quality',
-		{default: false},
-	),
-	'exp_manager.ema.enable': refused('boolean', 'averaged weights are not offered', {
-		default: false,
-	}),
-};
-
-/** The folder itself, or one of the name in the folder of experiments. */
-function folderOf(values: Values): string {
-	const name = values.text('exp_manager.name') ?? 'default';
-	const experiments = values.text('exp_manager.exp_dir') ?? 'nemo_experiments';
-	return values.text('exp_manager.explicit_log_dir') ?? join(experiments, name);
-}
-
-function weightsAndBiases(values: Values, say: (text: string) => void): Ours {
-	if (values.is('exp_manager.create_wandb_logger')) {
-		say(
-			'exp_manager.create_wandb_logger: nothing is sent to W&B; the numbers are in metrics.jsonl',
-		);
+	if (!Number.isInteger(interval) || interval < 1) {
+		say(`trainer.val_check_interval ${interval}: not a number of steps; checkpoints follow epochs`);
+		return {};
 	}
-	return {};
-}
-
-function kept(values: Values): Ours {
-	const count = values.number('exp_manager.checkpoint_callback_params.save_top_k') ?? 10;
-	return {keep: count < 0 ? 'all' : Math.max(1, count)};
+	return isValidated(values) ? {saveSteps: interval, evalSteps: interval} : {saveSteps: interval};
 }
 
 const modelOptions: Table = {
@@ -207,7 +163,7 @@ const dataOptions: Table = {
 		const path = values.text('model.data.data_train');
 		return {data: path === undefined ? undefined : [path]};
 	}),
-	'model.data.data_validation': read('text'),
+	[validation]: maps('text', heldOut),
 	'model.data.hard_negatives_to_train': maps('number', negatives, {default: 4}),
 	'model.data.negative_sample_strategy': read('text', {default: 'first'}),
 	'model.data.dataloader_type': {
@@ -223,6 +179,15 @@ const dataOptions: Table = {
 		},
 	},
 };
+
+/** The file whose loss decides which checkpoints are the best. */
+function heldOut(values: Values, say: (text: string) => void): Ours {
+	const path = values.text(validation);
+	if (path === undefined) return {};
+	const batches = values.number('trainer.limit_val_batches');
+	say(`${validation}: all of its rows are validated on, not ${batches} batches of them`);
+	return {evalLoss: [`val=${path}`], metric: 'val/loss'};
+}
 
 /** The first of a record's; the version that can draw them fills up what is missing. */
 function negatives(values: Values): Ours {
@@ -252,7 +217,7 @@ export const nemoSbert: Preset = {
 		...dataOptions,
 		...trainerOptions,
 		...nemoOptimOptions,
-		...experimentOptions,
+		...nemoExperimentOptions,
 		...nemoDeadOptions,
 	},
 };

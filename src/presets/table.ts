@@ -13,6 +13,7 @@ export type OurName =
 	| 'overwrite'
 	| 'resume'
 	| 'eval'
+	| 'evalLoss'
 	| 'model'
 	| 'pooling'
 	| 'normalize'

@@ -6,10 +6,18 @@ import {basename, dirname, isAbsolute, join, normalize, relative} from 'node:pat
 import {EngineError} from '../errors.js';
 import {writeFailure} from '../files/failures.js';
 
-const placeholders = ['step', 'epoch', 'rows'] as const;
+const placeholders = ['step', 'epoch', 'rows', 'metric'] as const;
 
-/** What a name of a checkpoint is made of: its step, the epoch it is in, from 0, and the rows seen. */
-export type CheckpointNumbers = Readonly<Record<(typeof placeholders)[number], number>>;
+/** What a name of a checkpoint is made of. */
+export type CheckpointNumbers = {
+	step: number;
+	/** From 0. */
+	epoch: number;
+	/** Seen so far. */
+	rows: number;
+	/** The newest value of the metric that decides. */
+	metric: number | undefined;
+};
 
 /** Refuses names that leave the output, take the place of something else or are not told apart. */
 export function expectNames(names: {
@@ -22,8 +30,9 @@ export function expectNames(names: {
 	expectInside('checkpoint-name', checkpointName);
 	const used = [...checkpointName.matchAll(/\{([^}]*)\}/g)].map(match => match[1]!);
 	const unknown = used.find(name => !(placeholders as readonly string[]).includes(name));
-	if (unknown === undefined && used.some(name => name !== 'rows')) return;
-	const expected = 'expected {step} or {epoch} in it, and beside them {rows} only';
+	const isDistinct = used.includes('step') || used.includes('epoch');
+	if (unknown === undefined && isDistinct) return;
+	const expected = 'expected {step} or {epoch} in it, and beside them {rows} and {metric} only';
 	throw new EngineError('OPTION_RANGE', `checkpoint-name: ${expected}, got ${checkpointName}`);
 }
 
@@ -42,9 +51,10 @@ export async function nameCheckpoint(
 	numbers: CheckpointNumbers,
 ): Promise<void> {
 	if (name === undefined) return;
+	const words = {...numbers, metric: numbers.metric?.toFixed(2) ?? 'none'};
 	const link = join(
 		output,
-		name.replace(/\{(\w+)\}/g, (_, key) => `${numbers[key as keyof CheckpointNumbers]}`),
+		name.replace(/\{(\w+)\}/g, (_, key: keyof typeof words) => `${words[key]}`),
 	);
 	const target = join(output, 'checkpoints', `step-${numbers.step}`);
 	try {

@@ -17,7 +17,7 @@ import {expectCompatible, type TrainSettings, trainSchema} from './options.js';
 import {prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
 import {installModel, RunFolder} from './run-folder.js';
 import {peakMemory} from './step-metrics.js';
-import {saveNow, settleOnBest, type TrainResult, trainSteps} from './trainer.js';
+import {nameNow, saveNow, settleOnBest, type TrainResult, trainSteps} from './trainer.js';
 
 export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
 	/** A path, `name=path`, a folder, a list of these, or records as an array or (async) iterable. */
@@ -188,6 +188,7 @@ async function work(run: Run): Promise<Scores> {
 		}
 		await trainSteps(run);
 		if (!run.state.stopped) await evaluateNow(run);
+		await nameNow(run);
 		return await settleOnBest(run);
 	} catch (error) {
 		if (run.signal?.aborted && run.state.step > 0) await saveNow(run);

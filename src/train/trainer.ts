@@ -171,11 +171,20 @@ export async function saveNow(run: Run): Promise<void> {
 		...retentionOf(run),
 	});
 	run.savedStep = state.step;
-	const {step, totals} = state;
-	await nameCheckpoint(folder.path, run.settings.checkpointName, {
-		...{step, epoch: run.pass, rows: totals.rows},
-	});
+	const {step} = state;
+	const isLast = step === run.course.steps;
+	// The last evaluation comes after the last checkpoint.
+	if (!(isLast && run.deciding && state.evaluated?.step !== step)) await nameNow(run);
 	run.onSave?.({step, folder: join(folder.path, 'checkpoints', `step-${step}`)});
+}
+
+/** Gives the newest checkpoint its further name, if it has one. */
+export async function nameNow({folder, settings, state, deciding, pass, savedStep}: Run) {
+	if (!folder || savedStep !== state.step) return;
+	const {step, totals, evaluated} = state;
+	const metric = deciding && evaluated?.scores[deciding.name]?.[deciding.metric];
+	const numbers = {step, epoch: pass, rows: totals.rows, metric};
+	await nameCheckpoint(folder.path, settings.checkpointName, numbers);
 }
 
 /** The newest checkpoints stay, and the best ones where they are wanted. */

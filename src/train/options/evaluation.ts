@@ -43,7 +43,9 @@ export const evaluationOptions = {
 		.string()
 		.min(1)
 		.optional()
-		.describe('a link to each checkpoint in the output, as checkpoint-{step}; {epoch}, {rows}'),
+		.describe(
+			'a link to each checkpoint in the output, as checkpoint-{step}; {epoch}, {rows}, {metric}',
+		),
 	saveBest: z.boolean().default(false).describe('whether the best checkpoint becomes the model'),
 	loggingSteps: count.default(1).describe('steps between lines of metrics.jsonl'),
 };
