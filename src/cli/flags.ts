@@ -23,27 +23,38 @@ export type Flag = {key: string; option: Option; parseValue: (text: string | und
 /** The flags of one option: one, or for a boolean `--x` and `--no-x`. */
 export function flagsOf(key: string, facts: FlagFacts): Flag[] {
 	const name = kebabCase(key);
-	const make = (form: string, description: string, parseValue: Flag['parseValue']): Flag => {
+	const make: Make = (form, description, parseValue) => {
 		const option = new Option(form, description);
 		if (facts.group) option.helpGroup(facts.group);
 		return {key, option, parseValue};
 	};
 	const description = describe(facts);
+	const isSwitch = facts.anyOf?.some(({type}) => type === 'boolean') ?? false;
+	if (isSwitch) {
+		// A value may follow; without one the option is on.
+		const on = make(`--${name} [${placeholder(facts)}]`, description, text => text ?? true);
+		return [on, offOf(make, key, facts)];
+	}
 	if (facts.type !== 'boolean') {
 		const form = `--${name} <${placeholder(facts)}${facts.variadic ? '...' : ''}>`;
 		return [make(form, description, text => parseValue(text ?? '', facts))];
 	}
 	const on = make(`--${name}`, description, () => true);
-	const opposite = `the opposite of --${name}`;
-	const off = make(
-		`--${facts.off ?? `no-${name}`}`,
-		facts.default === true ? description : opposite,
-		() => false,
-	);
+	const off = offOf(make, key, facts);
 	// With a default only the flag that changes it is worth a line.
 	if (facts.default === true) on.option.hideHelp();
-	if (facts.default === false && facts.off === undefined) off.option.hideHelp();
 	return [on, off];
+}
+
+type Make = (form: string, description: string, parseValue: Flag['parseValue']) => Flag;
+
+/** The flag that switches an option off. */
+function offOf(make: Make, key: string, facts: FlagFacts): Flag {
+	const name = kebabCase(key);
+	const description = facts.default === true ? describe(facts) : `the opposite of --${name}`;
+	const off = make(`--${facts.off ?? `no-${name}`}`, description, () => false);
+	if (facts.default === false && facts.off === undefined) off.option.hideHelp();
+	return off;
 }
 
 /** A text as the kind of value that the option has; one that does not fit stays a text. */

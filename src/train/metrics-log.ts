@@ -19,30 +19,46 @@ export type EvaluationMetrics = {
 	requested?: true;
 };
 
-export class MetricsLog {
-	readonly #path: string | undefined;
+/** Where a run goes on from: the step, and the newest evaluation that is known there; null at the beginning. */
+export type Progress = {step: number | null; evaluated: number | null};
 
-	/** Without a path nothing is written. */
-	constructor(path: string | undefined) {
+/** What is told of every step that is logged and every evaluation. */
+export type RunLog = {
+	/** Begins anew, or keeps what was logged up to where the run goes on from. */
+	start(progress: Progress): Promise<void>;
+	append(metrics: StepMetrics | EvaluationMetrics): Promise<void>;
+};
+
+/** Several logs as one. */
+export function joinedLogs(logs: readonly RunLog[]): RunLog {
+	return {
+		async start(progress) {
+			for (const log of logs) await log.start(progress);
+		},
+		async append(metrics) {
+			for (const log of logs) await log.append(metrics);
+		},
+	};
+}
+
+export class MetricsLog implements RunLog {
+	readonly #path: string;
+
+	constructor(path: string) {
 		this.#path = path;
 	}
 
-	/**
-	Begins anew, or keeps what was logged up to the step that a run goes on from, and of that step's evaluation only
-	one that the checkpoint knows of, since another is made again.
-	*/
-	async start(resumedFrom: number | null, evaluated: number | null): Promise<void> {
-		if (this.#path === undefined) return;
-		const before = resumedFrom === null ? '' : await readFile(this.#path, 'utf8').catch(() => '');
+	/** Of evaluations only those are kept that the checkpoint knows of, since others are made again. */
+	async start({step: last, evaluated}: Progress): Promise<void> {
+		const before = last === null ? '' : await readFile(this.#path, 'utf8').catch(() => '');
 		const kept = before.split('\n').filter(line => {
 			const {step, isEvaluation} = factsOf(line);
-			return isEvaluation ? step <= (evaluated ?? -1) : step <= (resumedFrom ?? -1);
+			return step <= ((isEvaluation ? evaluated : last) ?? -1);
 		});
 		await writeFileAtomic(this.#path, kept.map(line => `${line}\n`).join(''));
 	}
 
 	async append(metrics: StepMetrics | EvaluationMetrics): Promise<void> {
-		if (this.#path === undefined) return;
 		try {
 			await appendFile(this.#path, `${JSON.stringify(metrics)}\n`);
 		} catch (error) {

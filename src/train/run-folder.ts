@@ -15,11 +15,14 @@ export type RunFolderOptions = {overwrite: boolean; resume: boolean};
 
 export class RunFolder {
 	readonly path: string;
+	/** Whether what an earlier run left may be replaced or gone on with. */
+	readonly mayReplace: boolean;
 	readonly #lock: Lock;
 	#isBegun = false;
 
-	private constructor(path: string, lock: Lock) {
+	private constructor(path: string, lock: Lock, {overwrite, resume}: RunFolderOptions) {
 		this.path = path;
+		this.mayReplace = overwrite || resume;
 		this.#lock = lock;
 	}
 
@@ -33,7 +36,7 @@ export class RunFolder {
 		}
 		try {
 			await expectUsable(path, options);
-			return new RunFolder(path, lock);
+			return new RunFolder(path, lock, options);
 		} catch (error) {
 			lock.release();
 			throw error;

@@ -27,8 +27,9 @@ import {frozenParameters} from './freeze.js';
 import {Guide} from './guide.js';
 import {type HeldOut, openHeldOut} from './held-out.js';
 import {expectSame, expectSameData, identityOf, type Recorded} from './identity.js';
+import {openLog} from './logs.js';
 import {LossParameters} from './loss-parameters.js';
-import {type EvaluationMetrics, MetricsLog, type StepMetrics} from './metrics-log.js';
+import type {EvaluationMetrics, RunLog, StepMetrics} from './metrics-log.js';
 import {expectWidth, needsCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {expectPatience} from './patience.js';
@@ -81,7 +82,7 @@ export type Run = {
 	stepSettings: StepSettings;
 	/** Whether report.html is made, which wants the hardest negatives. */
 	isReported: boolean;
-	log: MetricsLog;
+	log: RunLog;
 	state: RunState;
 	/** The epoch of the last step, from 0. */
 	pass: number;
@@ -106,6 +107,7 @@ export async function prepareRun(
 	for (const warning of model.folder.saveWarnings) onMessage?.(warning);
 	const sources = await evaluationSources(request.evaluations);
 	const deciding = decidingMetric(settings, sources);
+	const log = await openLog(settings, folder);
 	expectBest(settings, {sources, deciding, hasOutput: folder !== undefined});
 	expectPatience(settings, deciding !== undefined);
 	const rules = rulesOf(model, settings, loss);
@@ -182,7 +184,7 @@ export async function prepareRun(
 			judgements,
 			stepSettings,
 			isReported: folder !== undefined && settings.report,
-			log: new MetricsLog(folder && `${folder.path}/metrics.jsonl`),
+			log,
 			state: {
 				step: 0,
 				identity: {

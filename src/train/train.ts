@@ -153,7 +153,8 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 			return {...(earlier.result as TrainResult), resumedFrom: run.resumedFrom};
 		}
 		await folder?.begin(run.resumedFrom, inputsOf(run));
-		await run.log.start(run.resumedFrom, run.state.evaluated?.step ?? null);
+		const evaluated = run.state.evaluated?.step ?? null;
+		await run.log.start({step: run.resumedFrom, evaluated});
 		const options = {...settings, loss: request.lossRecord, ...recordOf(request.evaluations)};
 		const record = runRecord(run, options);
 		await folder?.writeJson('run.json', record);
