@@ -7,6 +7,8 @@ import {sourcesOf} from '../data/sources.js';
 import type {Loss} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {parseOptions} from '../options.js';
+import {expectPrompts} from '../train/options/prompts.js';
+import {PromptRules} from '../train/prompts.js';
 import {assemble} from './assemble.js';
 import {Contamination} from './contamination.js';
 import {Findings} from './findings.js';
@@ -41,15 +43,17 @@ for (const {kind, count} of report.findings) console.log(kind, count);
 export async function checkData(data: unknown, options: CheckOptions = {}): Promise<CheckReport> {
 	const {loss, model, eval: evaluations = [], signal, onProgress, ...rest} = options;
 	const settings = parseOptions(checkSchema, rest, 'check');
+	expectPrompts(settings, 'check');
 	const findings = new Findings(settings.examples);
+	const prompts = await PromptRules.open(model ?? {prompts: {}}, settings);
 	const {split, map} = settings;
 	const sets = [evaluations].flat();
 	const contamination = await Contamination.open(sets, findings, {split, signal});
 	const names = map && namesGiven(mapOf(map));
-	const asked = {settings, names, loss, findings, contamination, signal, onProgress};
+	const asked = {settings, names, loss, prompts, findings, contamination, signal, onProgress};
 	const scanned = await scanSources(sourcesOf(data), asked);
 	try {
-		return await examine(scanned, {settings, model, findings, contamination, loss, signal});
+		return await examine(scanned, {...asked, model});
 	} finally {
 		await scanned.dataset.close();
 	}
@@ -61,12 +65,13 @@ interface Asked {
 	contamination: Contamination;
 	model: EmbeddingModel | undefined;
 	loss: Loss | undefined;
+	prompts: PromptRules;
 	signal: AbortSignal | undefined;
 }
 
 /** What is looked for when all records are known. */
 async function examine(scanned: Scanned, asked: Asked): Promise<CheckReport> {
-	const {settings, findings, contamination, model, signal} = asked;
+	const {settings, findings, contamination, model, prompts, signal} = asked;
 	const {checks, dataset, rule} = scanned;
 	for (const label of checks.labels.single()) {
 		findings.add('rare-label', () => ({where: '', text: label}));
@@ -74,10 +79,11 @@ async function examine(scanned: Scanned, asked: Asked): Promise<CheckReport> {
 
 	const repeated = await findRepeats(scanned, {most: settings.examples, findings, signal});
 	const rows = await rowFacts(scanned, asked);
-	const tokens = model && new TokenLengths(model, settings, findings);
+	const tokens = model && new TokenLengths({model, prompts}, settings, findings);
 	if (tokens) for (const {source} of scanned.parts) await tokens.read(source, rule, signal);
 	const mines = model !== undefined && rule.kind === 'pair' && settings.mine > 0;
-	const mined = mines ? await quickMine(dataset, {model, settings, findings, signal}) : null;
+	const mining = {prompts, settings, findings, signal};
+	const mined = mines ? await quickMine(dataset, {model, ...mining}) : null;
 	const {sets: evaluation} = contamination;
 	return assemble({settings, findings, scanned, repeated, rows, tokens, mined, evaluation});
 }

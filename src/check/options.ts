@@ -4,13 +4,16 @@
 import {z} from 'zod';
 import {courseOptions} from '../train/options/course.js';
 import {rowOptions} from '../train/options/data.js';
+import {promptOptions} from '../train/options/prompts.js';
 
 const {positives, negatives, onShortage, map} = rowOptions;
-const {queryMaxLength, documentMaxLength, queryPrompt, documentPrompt} = rowOptions;
+const {queryMaxLength, documentMaxLength} = rowOptions;
+const {excludePrompt: _, ...prompts} = promptOptions;
 
 export const checkSchema = z.object({
 	...{positives, negatives, onShortage, map, batchSize: courseOptions.batchSize},
-	...{queryMaxLength, documentMaxLength, queryPrompt, documentPrompt},
+	...{queryMaxLength, documentMaxLength},
+	...prompts,
 	split: z.string().default('test').describe('judgements of the folders of --eval'),
 	near: z.boolean().default(true).meta({
 		description: 'do not look for texts that are nearly the same',

@@ -5,8 +5,8 @@ import type {Dataset} from '../data/dataset.js';
 import {below, randomOf} from '../data/random.js';
 import type {TrainingRecord} from '../data/record.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
-import {documentPrompt} from '../model/outer-config.js';
 import {giveTurn} from '../pace.js';
+import type {PromptRules} from '../train/prompts.js';
 import {type Example, type Findings, placeOf, shown} from './findings.js';
 import type {CheckSettings} from './options.js';
 import type {MinedFacts} from './report.js';
@@ -16,6 +16,7 @@ const mostDocuments = 4096;
 
 interface Mining {
 	model: EmbeddingModel;
+	prompts: PromptRules;
 	settings: CheckSettings;
 	findings: Findings;
 	signal?: AbortSignal | undefined;
@@ -94,32 +95,57 @@ interface Vectors {
 
 async function vectorsOf({
 	model,
+	prompts,
 	settings,
 	records,
 	documents,
 	signal,
-}: Omit<Mining, 'findings'> & {
-	records: readonly TrainingRecord[];
-	documents: readonly string[];
-}): Promise<Vectors> {
-	const {prompts, maxLength, width} = model;
+}: Omit<Mining, 'findings'> & Pick<Mined, 'records' | 'documents'>): Promise<Vectors> {
+	const {maxLength, width} = model;
 	const {queryMaxLength = maxLength, documentMaxLength = maxLength} = settings;
-	const queryPrompt = settings.queryPrompt ?? prompts['query'] ?? '';
-	const promptText = settings.documentPrompt ?? documentPrompt(prompts) ?? '';
-	const encode = (texts: string[], options: {promptText: string; maxLength: number}) =>
-		model.encode(texts, {...options, normalize: true, dimensions: width, signal});
-	const queries = new Float32Array(records.length * width);
-	for (const prompt of new Set(records.map(record => record.prompt ?? queryPrompt))) {
-		const places = [...records.keys()].filter(n => (records[n]!.prompt ?? queryPrompt) === prompt);
-		const texts = places.map(n => records[n]!.query);
-		const {data} = await encode(texts, {promptText: prompt, maxLength: queryMaxLength});
-		for (const [n, place] of places.entries()) {
-			queries.set(data.subarray(n * width, (n + 1) * width), place * width);
+	const encode = async (texts: readonly Prompted[], longest: number) => {
+		const vectors = new Float32Array(texts.length * width);
+		for (const promptText of new Set(texts.map(({prompt}) => prompt))) {
+			const places = [...texts.keys()].filter(n => texts[n]!.prompt === promptText);
+			const options = {promptText, maxLength: longest, normalize: true, dimensions: width, signal};
+			const {data} = await model.encode(
+				places.map(n => texts[n]!.text),
+				options,
+			);
+			for (const [n, place] of places.entries()) {
+				vectors.set(data.subarray(n * width, (n + 1) * width), place * width);
+			}
+		}
+
+		return vectors;
+	};
+	const queries = records.map(each => ({text: each.query, prompt: prompts.query(each)}));
+	return {
+		queries: await encode(queries, queryMaxLength),
+		documents: await encode(promptedDocuments(documents, records, prompts), documentMaxLength),
+		width,
+	};
+}
+
+interface Prompted {
+	text: string;
+	prompt: string;
+}
+
+/** Each document with the prompt of the first record that has it. */
+function promptedDocuments(
+	documents: readonly string[],
+	records: readonly TrainingRecord[],
+	prompts: PromptRules,
+): Prompted[] {
+	const promptOf = new Map<string, string>();
+	for (const record of records) {
+		for (const text of [...record.positives, ...record.negatives]) {
+			if (!promptOf.has(text)) promptOf.set(text, prompts.document(record));
 		}
 	}
 
-	const options = {promptText, maxLength: documentMaxLength};
-	return {queries, documents: (await encode([...documents], options)).data, width};
+	return documents.map(text => ({text, prompt: promptOf.get(text) ?? ''}));
 }
 
 async function scoresOf(

@@ -11,6 +11,7 @@ import {closeAll, type DataSource, openSources} from '../data/sources.js';
 import {EngineError} from '../errors.js';
 import type {Loss} from '../loss/loss.js';
 import {needsCheck} from '../train/needs.js';
+import type {PromptRules} from '../train/prompts.js';
 import {BrokenLines, faultOf} from './broken-lines.js';
 import type {Contamination} from './contamination.js';
 import {type Findings, placeOf, shown} from './findings.js';
@@ -23,6 +24,7 @@ export interface ScanRequest {
 	settings: CheckSettings;
 	names: Names | undefined;
 	loss: Loss | undefined;
+	prompts: PromptRules;
 	findings: Findings;
 	contamination: Contamination;
 	signal: AbortSignal | undefined;
@@ -133,11 +135,13 @@ async function kindOf(sources: readonly SourceFile[], names: Names | undefined):
 
 /** What becomes of every record that could be read. */
 function observer(checks: RecordChecks, request: ScanRequest) {
-	const {loss, settings, findings, contamination, onProgress} = request;
+	const {loss, prompts, settings, findings, contamination, onProgress} = request;
 	const fits = loss && needsCheck(loss, settings);
+	const hasTask = prompts.check;
 	const near = settings.near ? new NearRecords(findings) : undefined;
 	const see = (record: TrainingRecord, where: string) => {
 		fits?.(record, where);
+		hasTask?.(record, where);
 		checks.see(record, where);
 		contamination.see(record, where);
 		near?.see(record, where);

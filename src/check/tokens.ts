@@ -4,9 +4,9 @@ import {type ParseRule, parseRecord} from '../data/record.js';
 import type {SourceFile} from '../data/source-file.js';
 import {EngineError} from '../errors.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
-import {documentPrompt} from '../model/outer-config.js';
 import {preparedText} from '../model/prompt.js';
 import {giveTurn} from '../pace.js';
+import type {PromptRules} from '../train/prompts.js';
 import {type Findings, placeOf, shown} from './findings.js';
 import type {CheckSettings} from './options.js';
 import type {Role} from './record-checks.js';
@@ -29,21 +29,22 @@ export class TokenLengths {
 	readonly tokens: Record<Role, Tally> = {query: new Tally(), document: new Tally()};
 	readonly maxLength: Record<Role, number>;
 	readonly #model: EmbeddingModel;
-	readonly #prompts: Record<Role, string>;
+	readonly #prompts: PromptRules;
 	readonly #findings: Findings;
 	#waiting: Text[] = [];
 	#characters = 0;
 
-	constructor(model: EmbeddingModel, settings: CheckSettings, findings: Findings) {
-		const {maxLength, prompts} = model;
+	constructor(
+		{model, prompts}: {model: EmbeddingModel; prompts: PromptRules},
+		settings: CheckSettings,
+		findings: Findings,
+	) {
+		const {maxLength} = model;
 		const {queryMaxLength = maxLength, documentMaxLength = maxLength} = settings;
 		this.#model = model;
 		this.#findings = findings;
 		this.maxLength = {query: queryMaxLength, document: documentMaxLength};
-		this.#prompts = {
-			query: settings.queryPrompt ?? prompts['query'] ?? '',
-			document: settings.documentPrompt ?? documentPrompt(prompts) ?? '',
-		};
+		this.#prompts = prompts;
 	}
 
 	/** Reads the records of a file again; what is none is left, for it was told. */
@@ -63,10 +64,11 @@ export class TokenLengths {
 
 	#take(read: () => ReturnType<typeof parseRecord>['record'], where: string): void {
 		try {
-			const {query, prompt, positives, negatives} = read();
-			this.#push('query', query, prompt ?? this.#prompts.query, where);
+			const record = read();
+			const {query, positives, negatives} = record;
+			this.#push('query', query, this.#prompts.query(record), where);
 			for (const text of [...positives, ...negatives]) {
-				this.#push('document', text, this.#prompts.document, where);
+				this.#push('document', text, this.#prompts.document(record), where);
 			}
 		} catch (error) {
 			if (!(error instanceof EngineError)) throw error;

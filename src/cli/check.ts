@@ -7,6 +7,7 @@ import {checkSchema} from '../check/options.js';
 import type {CheckReport} from '../check/report.js';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
+import {expectPrompts} from '../train/options/prompts.js';
 import {lossSchema} from '../train/options.js';
 import {checkTable} from './check-table.js';
 import {type Context, defineCommand} from './command.js';
@@ -44,6 +45,7 @@ export const check = defineCommand({
 	example: 'pairs.jsonl --eval scifact --model path/to/all-MiniLM-L6-v2',
 	bare: 'data',
 	check(settings, {asked}) {
+		expectPrompts(settings, 'inbatch check');
 		if (settings.map !== undefined) namesGiven(mapOf(settings.map));
 		if (settings.loss !== undefined) lossOf({...settings, loss: settings.loss});
 		const {eval: evaluations} = settings;

@@ -27,6 +27,8 @@ export interface RowTexts {
 	negatives: string[];
 	/** The prompt that the record brings for its query. */
 	prompt?: string;
+	/** The task of the record, by which prompts are chosen. */
+	task?: string;
 	/** What the record says of its query and positive together. */
 	label?: number;
 	score?: number;
@@ -187,7 +189,7 @@ function textsOf(
 	{positive, negatives}: Choice,
 	{set, isAll}: {set: number; isAll: boolean},
 ): RowTexts {
-	const {query, prompt, label, negativeScores, teacherRow, queryId} = record;
+	const {query, prompt, task, label, negativeScores, teacherRow, queryId} = record;
 	const {positives, positiveIds, negativeIds} = record;
 	const positiveId = positiveIds?.[positive];
 	const own = record.positives[positive];
@@ -198,6 +200,7 @@ function textsOf(
 		...(isAll && {morePositives: positives.slice(1)}),
 		negatives: negatives.map(negative => record.negatives[negative]!),
 		...(prompt !== undefined && {prompt}),
+		...(task !== undefined && {task}),
 		...(label !== undefined && {label}),
 		...(score !== undefined && {score}),
 		...(teacherRow !== undefined && {teacherRow}),

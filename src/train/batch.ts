@@ -6,12 +6,12 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import {preparedText} from '../model/prompt.js';
 import type {PackedBatch} from '../native.js';
 import {giveTurn} from '../pace.js';
+import type {PromptRules} from './prompts.js';
 
 export type BatchRules = {
 	queryMaxLength: number;
 	documentMaxLength: number;
-	queryPrompt: string;
-	documentPrompt: string;
+	prompts: PromptRules;
 	/** 2: a text alone stands twice in the batch, and what differs is its dropout. */
 	views: 1 | 2;
 	/** Tokens of one forward and backward pass. */
@@ -45,9 +45,9 @@ export async function packBatch(
 	const settings = {truncationSide, addSpecialTokens, signal};
 	const {queries, documents} = await textsOf(model, rows, rules, signal);
 	const [left, right, skip] = await Promise.all([
-		tokenizer.encode(queries, {maxLength: rules.queryMaxLength, ...settings}),
-		tokenizer.encode(documents, {maxLength: rules.documentMaxLength, ...settings}),
-		skipsOf(model, rows, {...rules, texts: queries.length + documents.length}),
+		tokenizer.encode(textsIn(queries), {maxLength: rules.queryMaxLength, ...settings}),
+		tokenizer.encode(textsIn(documents), {maxLength: rules.documentMaxLength, ...settings}),
+		skipsOf(model, {queries, documents}, rules),
 	]);
 	const ids = new Int32Array(left.ids.length + right.ids.length);
 	ids.set(left.ids);
@@ -72,26 +72,33 @@ export async function packBatch(
 	};
 }
 
-/** The texts as the tokenizer gets them. */
+/** A text as the tokenizer gets it, and the prompt that is in it. */
+type Prompted = {prompt: string; text: string};
+
+const textsIn = (prompted: readonly Prompted[]) => prompted.map(({text}) => text);
+
+/** The texts of rows: all queries, and all positives before all negatives. */
 async function textsOf(
 	model: EmbeddingModel,
 	rows: readonly RowTexts[],
-	{queryPrompt, documentPrompt, views}: BatchRules,
+	{prompts, views}: BatchRules,
 	signal?: AbortSignal,
-): Promise<{queries: string[]; documents: string[]}> {
+): Promise<{queries: Prompted[]; documents: Prompted[]}> {
 	const {lowerCase} = model.folder;
-	const prepare = (promptText: string, text: string) =>
-		preparedText(text, {prompt: model.promptOf({promptText}), lowerCase});
-	const queries: string[] = [];
-	const positives: string[] = [];
-	const negatives: string[] = [];
+	const prepare = (prompt: string, text: string) => {
+		return {prompt, text: preparedText(text, {prompt, lowerCase})};
+	};
+	const queries: Prompted[] = [];
+	const positives: Prompted[] = [];
+	const negatives: Prompted[] = [];
 	for (const [n, row] of rows.entries()) {
 		if (n % 64 === 0) await giveTurn(signal);
-		queries.push(prepare(row.prompt ?? queryPrompt, row.query));
+		const document = prompts.document(row);
+		queries.push(prepare(prompts.query(row), row.query));
 		if (views === 2) positives.push(queries.at(-1)!);
-		else if (row.positive !== undefined) positives.push(prepare(documentPrompt, row.positive));
-		for (const text of row.morePositives ?? []) positives.push(prepare(documentPrompt, text));
-		for (const text of row.negatives) negatives.push(prepare(documentPrompt, text));
+		else if (row.positive !== undefined) positives.push(prepare(document, row.positive));
+		for (const text of row.morePositives ?? []) positives.push(prepare(document, text));
+		for (const text of row.negatives) negatives.push(prepare(document, text));
 	}
 	return {queries, documents: [...positives, ...negatives]};
 }
@@ -99,19 +106,23 @@ async function textsOf(
 /** Leading tokens of each text that pooling leaves out; undefined: none of any. */
 async function skipsOf(
 	model: EmbeddingModel,
-	rows: readonly RowTexts[],
-	{texts, queryPrompt, documentPrompt, ...longest}: BatchRules & {texts: number},
+	{queries, documents}: {queries: readonly Prompted[]; documents: readonly Prompted[]},
+	{queryMaxLength, documentMaxLength}: BatchRules,
 ): Promise<Int32Array | undefined> {
 	if (model.folder.modules.includePrompt) return undefined;
-	const counts = new Map<string, number>();
-	for (const prompt of new Set(rows.map(row => row.prompt ?? queryPrompt))) {
-		counts.set(prompt, await model.promptTokens(prompt, longest.queryMaxLength));
+	const sides = [
+		[queries, queryMaxLength],
+		[documents, documentMaxLength],
+	] as const;
+	const skips: number[] = [];
+	for (const [texts, maxLength] of sides) {
+		const counts = new Map<string, number>();
+		for (const prompt of new Set(texts.map(each => each.prompt))) {
+			counts.set(prompt, await model.promptTokens(prompt, maxLength));
+		}
+		for (const {prompt} of texts) skips.push(counts.get(prompt)!);
 	}
-	const skips = new Int32Array(texts);
-	skips.fill(await model.promptTokens(documentPrompt, longest.documentMaxLength), rows.length);
-	for (const [n, row] of rows.entries()) skips[n] = counts.get(row.prompt ?? queryPrompt)!;
-	if (longest.views === 2) skips.copyWithin(rows.length, 0, rows.length);
-	return skips;
+	return Int32Array.from(skips);
 }
 
 function offsetsOf(rows: readonly RowTexts[], count: (row: RowTexts) => number): Int32Array {

@@ -32,13 +32,12 @@ export async function evaluateAsked(run: Run): Promise<Scores> {
 }
 
 async function evaluated(run: Run): Promise<Evaluated> {
-	const {model, sources, heldOut, settings, state, deciding, course, signal} = run;
-	const {queryPrompt, documentPrompt} = settings;
+	const {model, sources, heldOut, rules, state, deciding, course, signal} = run;
 	return evaluateAll(model, {
 		sources,
 		heldOut,
 		deciding,
-		prompts: {queryPrompt, documentPrompt},
+		prompts: rules.prompts.standard,
 		step: state.step,
 		pass: course.passOf(Math.max(1, state.step)),
 		signal,

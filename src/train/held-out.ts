@@ -12,7 +12,6 @@ import {giveTurn} from '../pace.js';
 import {columnsOf, hardestOf} from './columns.js';
 import {type Course, planCourse} from './epochs.js';
 import type {EvaluationSource} from './evaluations.js';
-import type {RecordCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {type BatchSource, type Prepared, prepareStep} from './prepare.js';
 import {readingOf} from './reading.js';
@@ -23,7 +22,6 @@ import type {StepSettings} from './step.js';
 export type HeldOutOptions = Omit<BatchSource, 'rows' | 'teacher'> & {
 	settings: TrainSettings;
 	stepSettings: StepSettings;
-	check: RecordCheck | undefined;
 	signal: AbortSignal | undefined;
 };
 
@@ -49,16 +47,15 @@ export class HeldOut {
 	}
 
 	/** Reads and checks the rows, and plans their batches: the same ones at every evaluation. */
-	static async open(name: string, data: unknown, options: HeldOutOptions): Promise<HeldOut> {
-		const {settings, stepSettings, check: expect, signal} = options;
+	static async open(data: unknown, options: HeldOutOptions): Promise<HeldOut> {
+		const {settings, stepSettings, signal} = options;
 		const {needs = {}} = stepSettings.loss;
 		if (needs.teacher) {
 			const message = `eval-loss: expected a loss without a teacher's vectors, got ${stepSettings.loss.name}`;
 			throw new EngineError('OPTION_CONFLICT', message);
 		}
 		const dataset = await openDataset(sourcesOf(data), {
-			...readingOf(settings, stepSettings.loss, name),
-			expect,
+			...readingOf(settings, stepSettings.loss, options.rules.prompts),
 			signal,
 		});
 		try {
@@ -159,7 +156,7 @@ export async function openHeldOut(
 	try {
 		for (const source of sources) {
 			if (source.kind !== 'loss') continue;
-			opened.set(source.name, await HeldOut.open(source.name, source.data, options));
+			opened.set(source.name, await HeldOut.open(source.data, options));
 		}
 		return opened;
 	} catch (error) {

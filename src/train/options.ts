@@ -7,6 +7,7 @@ import {rowOptions, teacherOptions} from './options/data.js';
 import {evaluationOptions} from './options/evaluation.js';
 import {expectMixing, filterOptions, mixingOptions} from './options/mixing.js';
 import {optimizerOptions, parameterOptions} from './options/optimizer.js';
+import {expectPrompts, promptOptions} from './options/prompts.js';
 import {scheduleOptions} from './options/schedule.js';
 import {watchingOptions} from './options/watching.js';
 import {expectNames} from './output-names.js';
@@ -22,6 +23,7 @@ export const trainSchema = z.object({
 	...rowOptions,
 	...mixingOptions,
 	...filterOptions,
+	...promptOptions,
 	...teacherOptions,
 	...parameterOptions,
 	...evaluationOptions,
@@ -45,6 +47,7 @@ another.
 export function expectCompatible(settings: Partial<TrainSettings>, where: string): void {
 	expectMixing(settings, where);
 	expectNames(settings);
+	expectPrompts(settings, where);
 	if (settings.schedule) expectKnown({...settings, schedule: settings.schedule});
 	for (const names of alternatives) {
 		if (names.some(name => settings[name] === undefined)) continue;

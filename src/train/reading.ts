@@ -3,14 +3,19 @@
 import type {DatasetOptions} from '../data/dataset.js';
 import {mapOf} from '../data/fields.js';
 import type {Loss} from '../loss/loss.js';
+import {needsCheck, type RecordCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
+import type {PromptRules} from './prompts.js';
 
-/** For the rows that a loss is to see; `name` is what a check of them goes by. */
+type Reading = 'kind' | 'map' | 'byTeacher' | 'negativeOrder' | 'expect' | 'expectKey';
+
+/** For the rows that a loss is to see, under the prompts that they get. */
 export function readingOf(
 	settings: TrainSettings,
-	{needs = {}}: Loss,
-	name: string,
-): Pick<DatasetOptions, 'kind' | 'map' | 'byTeacher' | 'negativeOrder' | 'expectKey'> {
+	loss: Loss,
+	prompts: Pick<PromptRules, 'check' | 'table'>,
+): Pick<DatasetOptions, Reading> {
+	const {needs = {}, name} = loss;
 	const {map, positives, negatives, negativeChoice, onShortage} = settings;
 	const isOrdered = negativeChoice === 'teacherTop' || negativeChoice === 'teacherBottom';
 	return {
@@ -18,7 +23,8 @@ export function readingOf(
 		map: map && mapOf(map),
 		byTeacher: positives === 'teacher',
 		...(isOrdered && {negativeOrder: negativeChoice}),
-		expectKey: JSON.stringify([name, needs, negatives, onShortage]),
+		expect: allOf([needsCheck(loss, settings), prompts.check]),
+		expectKey: JSON.stringify([name, needs, negatives, onShortage, prompts.table?.contents]),
 	};
 }
 
@@ -29,4 +35,13 @@ export function filtersIn({
 	filterLength,
 }: TrainSettings): Pick<DatasetOptions, 'teacherMin' | 'teacherMargin' | 'filterLength'> {
 	return {teacherMin, teacherMargin, filterLength};
+}
+
+/** One check that asks for everything; nothing where nothing is asked. */
+function allOf(checks: readonly (RecordCheck | undefined)[]): RecordCheck | undefined {
+	const asked = checks.filter(check => check !== undefined);
+	if (asked.length === 0) return undefined;
+	return (record, where) => {
+		for (const check of asked) check(record, where);
+	};
 }

@@ -9,7 +9,6 @@ import {EngineError} from '../errors.js';
 import {readQrels, type Table} from '../evaluate/trec.js';
 import type {Loss} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
-import {documentPrompt} from '../model/outer-config.js';
 import type {DropoutRates} from '../model/spec.js';
 import {automaticChunkTokens, type BatchRules} from './batch.js';
 import {expectBest} from './best.js';
@@ -30,9 +29,10 @@ import {expectSame, expectSameData, identityOf, type Recorded} from './identity.
 import {openLog} from './logs.js';
 import {LossParameters} from './loss-parameters.js';
 import type {EvaluationMetrics, RunLog, StepMetrics} from './metrics-log.js';
-import {expectWidth, needsCheck} from './needs.js';
+import {expectWidth} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {expectPatience} from './patience.js';
+import {excludePrompts, PromptRules} from './prompts.js';
 import {rateFactors} from './rates.js';
 import {filtersIn, readingOf} from './reading.js';
 import type {RunFolder} from './run-folder.js';
@@ -110,7 +110,10 @@ export async function prepareRun(
 	const log = await openLog(settings, folder);
 	expectBest(settings, {sources, deciding, hasOutput: folder !== undefined});
 	expectPatience(settings, deciding !== undefined);
-	const rules = rulesOf(model, settings, loss);
+	if (settings.excludePrompt) excludePrompts(model);
+	const prompts = await PromptRules.open(model, settings);
+	if (sources.length > 0) for (const remark of prompts.remarks) onMessage?.(remark);
+	const rules = rulesOf(model, settings, loss, prompts);
 	if (settings.positives === 'all' && loss.needs?.positives !== 'several') {
 		const expected =
 			'expected all only with a loss that takes several, as infonce without dq and dd';
@@ -119,11 +122,9 @@ export async function prepareRun(
 	const judgements = await judgementsFor(loss, settings, signal);
 	const {needs = {}} = loss;
 	expectWidth(loss, model.width);
-	const expect = needsCheck(loss, settings);
 	const dataset = await openDataset(sourcesOf(request.data), {
-		...readingOf(settings, loss, loss.name),
+		...readingOf(settings, loss, prompts),
 		...filtersIn(settings),
-		expect,
 		signal,
 	});
 	let teacher: TeacherVectors | undefined;
@@ -164,7 +165,7 @@ export async function prepareRun(
 			suspects: settings.suspects,
 		};
 		const shared = {model, rules, guide, judgements, settings, stepSettings, signal};
-		heldOut = await openHeldOut(sources, {...shared, check: expect});
+		heldOut = await openHeldOut(sources, shared);
 		return {
 			model,
 			settings,
@@ -189,6 +190,7 @@ export async function prepareRun(
 				step: 0,
 				identity: {
 					...identityOf(model, settings, recordedOf(request), {dataset, heldOut}),
+					...(prompts.table && {promptTable: prompts.table.contents}),
 					...(teacher && {teacher: teacher.sha256}),
 					...(guide && {guide: guide.fingerprint}),
 				},
@@ -254,13 +256,14 @@ function rulesOf(
 	model: EmbeddingModel,
 	settings: TrainSettings,
 	{name, needs: {views = 1} = {}}: Loss,
+	prompts: PromptRules,
 ): BatchRules {
 	const {hidden, attention} = dropoutOf(model, settings);
 	if (views === 2 && hidden === 0 && attention === 0) {
 		const expected = 'expected dropout above 0, which tells the two views of a text apart';
 		throw new EngineError('OPTION_CONFLICT', `${name}: ${expected}, got 0; set --dropout 0.1`);
 	}
-	const {maxLength, prompts, folder} = model;
+	const {maxLength, folder} = model;
 	const {queryMaxLength = maxLength, documentMaxLength = maxLength, chunkTokens} = settings;
 	for (const [name, length] of Object.entries({queryMaxLength, documentMaxLength})) {
 		if (length <= folder.longest) continue;
@@ -273,10 +276,7 @@ function rulesOf(
 		queryMaxLength,
 		documentMaxLength: views === 2 ? queryMaxLength : documentMaxLength,
 		views,
-		queryPrompt: model.promptOf({promptText: settings.queryPrompt ?? prompts['query'] ?? ''}),
-		documentPrompt: model.promptOf({
-			promptText: settings.documentPrompt ?? documentPrompt(prompts) ?? '',
-		}),
+		prompts,
 		chunkTokens: chunkTokens === 'auto' ? automaticChunkTokens(model) : chunkTokens,
 	};
 }

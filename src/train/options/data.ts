@@ -40,11 +40,6 @@ export const rowOptions = {
 		}),
 	queryMaxLength: count.optional().describe('longest query in tokens'),
 	documentMaxLength: count.optional().describe('longest document in tokens'),
-	queryPrompt: z.string().optional().describe("literal prompt of queries (default: the model's)"),
-	documentPrompt: z
-		.string()
-		.optional()
-		.describe("literal prompt of documents (default: the model's)"),
 };
 
 export const teacherOptions = {
