@@ -3,7 +3,7 @@
 import {loadAddon} from './addon.js';
 import {EngineError} from './errors.js';
 
-export type ElementType = 'f32' | 'f16' | 'bf16' | 'i32' | 'f64';
+export type ElementType = 'f32' | 'f16' | 'bf16' | 'i32' | 'f64' | 'u8';
 
 /** A matrix in device memory. Its memory is free when it and all queued work on it are done with. */
 export type Tensor = {
@@ -19,7 +19,7 @@ export type Tensor = {
 /** Cancels the work it was handed to; queued work is skipped, running work stops at its next item. */
 export type Canceller = {cancel(): void};
 
-type Elements = Float32Array | Float64Array | Int32Array | Uint16Array;
+type Elements = Float32Array | Float64Array | Int32Array | Uint16Array | Uint8Array;
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -61,9 +61,20 @@ export type PassSettings = {
 	recompute?: boolean;
 };
 
-export type UpdateSettings = {
+export type OptimizerName = 'adamw' | 'adam' | 'adamw8' | 'lion' | 'adafactor';
+
+/** What is kept of each parameter while it is trained. */
+export type TrainingSettings = {
 	/** Default adamw. */
-	optimizer?: 'adamw' | 'adam' | 'lion';
+	optimizer?: OptimizerName;
+	/** Whether a mean of the weights is kept, which begins as they are. */
+	average?: boolean;
+	/** Parameters that hold several matrices, end to end, and the elements of each. */
+	stacked?: readonly {name: string; parts: readonly number[]}[];
+};
+
+/** A step of the optimizer that training was prepared for. */
+export type UpdateSettings = {
 	rate: number;
 	beta1: number;
 	beta2: number;
@@ -71,6 +82,10 @@ export type UpdateSettings = {
 	decay: number;
 	/** Largest norm of all gradients together; 0: not clipped. */
 	clip: number;
+	/** Largest magnitude of an element of a gradient; 0, the default: not clipped. */
+	clipValue?: number;
+	/** How far the means of weights go towards the weights that the step leaves. Default 0. */
+	averageShare?: number;
 	/** From 1. */
 	step: number;
 	/** What the rate of each parameter is multiplied by, in their order. Default 1 each. */
@@ -92,22 +107,51 @@ export type WeightPart = {
 	tensor?: string;
 };
 
-export type ParameterPart = 'weight' | 'gradient' | 'first' | 'second';
+/** Moments, what those of 8 bits are scaled by, those of Adafactor, and the mean of the weights. */
+export type StatePart =
+	| 'first'
+	| 'second'
+	| 'firstScale'
+	| 'secondScale'
+	| 'rowSquares'
+	| 'columnSquares'
+	| 'average';
+export type ParameterPart = 'weight' | 'gradient' | StatePart;
+
+/** A part of what is kept of a parameter. */
+export type HeldState = {part: StatePart; rows: number; columns: number; type: 'f32' | 'u8'};
+
+/** A move of weights along their gradients: of the table of tokens, or of all matrices. */
+export type PerturbSettings = {
+	matrices?: boolean;
+	/** Length of the move; of matrices, times the norm of each. */
+	rate: number;
+	/** Of the table: the greatest length of all moves together. Default any. */
+	radius?: number;
+	/** Of matrices: the greatest move of an element, as a share of it. Default any. */
+	bound?: number;
+};
 
 export type NativeModel = {
-	/** `trained`: has a gradient and so many moments, one or two. */
+	/** `trained`: has a gradient and the state of the training. */
 	parameters(): {
 		name: string;
 		rows: number;
 		columns: number;
 		decay: boolean;
 		trained: boolean;
-		moments: number;
+		state: HeldState[];
 	}[];
 	/** Refuses values that are not finite by the name of their tensor. */
 	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<void>;
-	write(part: ParameterPart, name: string, row: number, values: Float32Array): void;
-	read(part: ParameterPart, name: string, row: number, values: Float32Array): Promise<void>;
+	/** State of type u8 is written from and read into bytes. */
+	write(part: ParameterPart, name: string, row: number, values: Float32Array | Uint8Array): void;
+	read(
+		part: ParameterPart,
+		name: string,
+		row: number,
+		values: Float32Array | Uint8Array,
+	): Promise<void>;
 	/** Resolves to a fingerprint of all values. */
 	pack(): Promise<string>;
 	/** Fills `embeddings` (N × dimensions); resolves to the first row that is not finite, or -1. */
@@ -117,8 +161,7 @@ export type NativeModel = {
 		embeddings: Float32Array,
 		canceller?: Canceller,
 	): Promise<number>;
-	/** Without `second` only lion can update. Default true. */
-	prepareTraining(frozen: readonly string[], second?: boolean): Promise<void>;
+	prepareTraining(frozen: readonly string[], settings?: TrainingSettings): Promise<void>;
 	forward(
 		batch: PackedBatch,
 		settings: PassSettings,
@@ -135,6 +178,14 @@ export type NativeModel = {
 	): Promise<number>;
 	/** Of each parameter in their order the sum of squares of its gradient, then of its weights. */
 	squares(): Promise<number[]>;
+	/** Means of weights become the weights and these the means; pack() afterwards. */
+	exchangeAverages(): void;
+	/** May follow another; undoPerturb() puts all weights back to the bit. */
+	perturb(settings: PerturbSettings): void;
+	undoPerturb(): void;
+	/** Remembers all gradients; makes them what was remembered. */
+	holdGradients(): void;
+	returnGradients(): void;
 	statistics(): {parameterBytes: number; savedPeak: number; allocations: number};
 	dispose(): Promise<void>;
 };

@@ -122,14 +122,6 @@ void read(const Reading& reading, Napi::Value value, S& out) {
       S::fields());
 }
 
-inline Napi::Float32Array floats(const char* where, Napi::Value value) {
-  if (!value.IsTypedArray() ||
-      value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
-    refuse(where, "expected a Float32Array");
-  }
-  return value.As<Napi::Float32Array>();
-}
-
 // An argument of the method `where`.
 template <class T>
 T argument(const char* where, Napi::Value value) {

@@ -2,9 +2,7 @@
 #include "model.h"
 
 #include <cstring>
-#include <unordered_set>
 
-#include "../model/optimizer.h"
 #include "convert.h"
 #include "device.h"
 #include "file.h"
@@ -15,25 +13,6 @@ namespace inbatch {
 namespace {
 
 using Core = std::shared_ptr<ModelCore>;
-
-struct PassSettings {
-  int64_t seed = 0, step = 0;
-  float hidden = 0, attention = 0;
-  bool keep = false, recompute = false;
-
-  static constexpr auto fields() {
-    using S = PassSettings;
-    return std::tuple{field("seed", &S::seed),     field("step", &S::step),
-                      field("hidden", &S::hidden), field("attention", &S::attention),
-                      field("keep", &S::keep),     field("recompute", &S::recompute)};
-  }
-};
-
-std::shared_ptr<OwnedBatch> batch_of(const Core& core, Napi::Value value) {
-  auto batch = read_batch(value);
-  core->encoder.check(batch->view());
-  return batch;
-}
 
 // What load() is told about elements of a parameter. `tensor` is their name in the file.
 struct PartToLoad {
@@ -48,19 +27,44 @@ struct PartToLoad {
   }
 };
 
-Tensor* part_of(Parameter& parameter, const std::string& part) {
-  if (part == "weight") return &parameter.value;
-  Tensor* found = part == "gradient" ? &parameter.gradient
-                  : part == "first"  ? &parameter.first
-                  : part == "second" ? &parameter.second
-                                     : nullptr;
-  if (!found || found->empty()) {
-    throw Error("OP_INVALID",
-                "model: expected weight, or gradient, first or second of a trained "
-                "parameter, got " +
-                    part + " of " + parameter.name);
-  }
-  return found;
+// visit(name, tensor) for the weight, the gradient and each part of the state that is there.
+template <class F>
+void for_each_part(const Parameter& parameter, const F& visit) {
+  visit("weight", parameter.value);
+  if (!parameter.gradient.empty()) visit("gradient", parameter.gradient);
+  const auto one = [&](auto field) {
+    const Tensor& tensor = parameter.state.*field.member;
+    if (!tensor.empty()) visit(field.name, tensor);
+  };
+  std::apply([&](auto... field) { (one(field), ...); }, TrainingState::fields());
+}
+
+Tensor part_of(const Parameter& parameter, const std::string& part) {
+  Tensor found;
+  std::string known;
+  for_each_part(parameter, [&](const char* name, const Tensor& tensor) {
+    if (part == name) found = tensor;
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  });
+  if (!found.empty()) return found;
+  throw Error("OP_INVALID",
+              "model: expected one of " + known + " of " + parameter.name + ", got " + part);
+}
+
+Napi::Value state_of(Napi::Env env, const Parameter& parameter) {
+  const auto list = Napi::Array::New(env);
+  const auto one = [&](auto field) {
+    const Tensor& tensor = parameter.state.*field.member;
+    if (tensor.empty()) return;
+    const auto entry = Napi::Object::New(env);
+    entry.Set("part", field.name);
+    entry.Set("rows", double(tensor.rows));
+    entry.Set("columns", double(tensor.cols));
+    entry.Set("type", name_of(tensor.type));
+    list.Set(list.Length(), entry);
+  };
+  std::apply([&](auto... field) { (one(field), ...); }, TrainingState::fields());
+  return list;
 }
 
 Tensor rows_of(const Tensor& tensor, int64_t row, int64_t rows) {
@@ -83,7 +87,11 @@ void ModelHandle::define(Napi::Env env, Napi::Object exports) {
            InstanceMethod<&H::prepare_training>("prepareTraining"),
            InstanceMethod<&H::forward>("forward"), InstanceMethod<&H::backward>("backward"),
            InstanceMethod<&H::zero_gradients>("zeroGradients"),
-           InstanceMethod<&H::update>("update"), InstanceMethod<&H::squares>("squares"),
+           InstanceMethod<&H::squares>("squares"), InstanceMethod<&H::update>("update"),
+           InstanceMethod<&H::exchange_averages>("exchangeAverages"),
+           InstanceMethod<&H::perturb>("perturb"), InstanceMethod<&H::undo_perturb>("undoPerturb"),
+           InstanceMethod<&H::hold_gradients>("holdGradients"),
+           InstanceMethod<&H::return_gradients>("returnGradients"),
            InstanceMethod<&H::statistics>("statistics"), InstanceMethod<&H::dispose>("dispose")}));
 }
 
@@ -115,7 +123,7 @@ void ModelHandle::queue(Info info, std::function<void(const Stream&)> work, Napi
   Environment::of(info.Env()).queue(lane_, std::move(job));
 }
 
-// parameters(): [{name, rows, columns, decay, trained, moments}]
+// parameters(): [{name, rows, columns, decay, trained, state: [{part, rows, columns, type}]}]
 Napi::Value ModelHandle::parameters(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto& all = core("parameters")->parameters.all();
@@ -128,7 +136,7 @@ Napi::Value ModelHandle::parameters(Info info) {
       entry.Set("columns", double(p.cols));
       entry.Set("decay", p.decay);
       entry.Set("trained", !p.gradient.empty());
-      entry.Set("moments", (p.first.empty() ? 0 : 1) + (p.second.empty() ? 0 : 1));
+      entry.Set("state", state_of(info.Env(), p));
       list.Set(index++, entry);
     }
     return list;
@@ -173,40 +181,48 @@ Napi::Value ModelHandle::load(Info info) {
   });
 }
 
-// write(part, name, row, Float32Array): rows of a weight or a moment; pack() afterwards.
+// The rows of a part, from a number on, that a typed array has elements for.
+Tensor rows_for(const char* where, const Tensor& part, int64_t row, Napi::Value array) {
+  const bool is_bytes = part.type == Type::U8;
+  const bool fits = array.IsTypedArray() && array.As<Napi::TypedArray>().TypedArrayType() ==
+                                                (is_bytes ? napi_uint8_array : napi_float32_array);
+  if (!fits) refuse(where, is_bytes ? "expected a Uint8Array" : "expected a Float32Array");
+  const auto bytes = int64_t(array.As<Napi::TypedArray>().ByteLength());
+  const int64_t width = std::max<int64_t>(part.cols * width_of(part.type), 1);
+  expect(bytes % width == 0, where, "expected whole rows");
+  return rows_of(part, row, bytes / width);
+}
+
+// write(part, name, row, typed array): rows of a weight or of state; pack() afterwards.
 Napi::Value ModelHandle::write(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("write");
     Parameter& parameter = model->parameters.find(argument<std::string>("write", info[1]));
-    const Tensor* tensor = part_of(parameter, argument<std::string>("write", info[0]));
-    const auto values = floats("write", info[3]);
-    expect(values.ElementLength() % size_t(tensor->cols) == 0, "write", "expected whole rows");
-    const Tensor to = rows_of(*tensor, argument<int64_t>("write", info[2]),
-                              int64_t(values.ElementLength()) / tensor->cols);
-    auto copy =
-        std::make_shared<std::vector<float>>(values.Data(), values.Data() + values.ElementLength());
+    const Tensor part = part_of(parameter, argument<std::string>("write", info[0]));
+    const Tensor to = rows_for("write", part, argument<int64_t>("write", info[2]), info[3]);
+    const Bytes bytes = bytes_of("write", info[3], to.bytes());
+    const auto* begin = static_cast<const char*>(bytes.data);
+    auto copy = std::make_shared<std::vector<char>>(begin, begin + bytes.size);
     queue(info, [model, &parameter, to, copy](const Stream& stream) {
       model->parameters.restore(stream, parameter);
-      std::memcpy(to.data, copy->data(), size_t(to.bytes()));
+      std::memcpy(to.data, copy->data(), copy->size());
     });
     return info.Env().Undefined();
   });
 }
 
-// read(part, name, row, Float32Array): fills the array.
+// read(part, name, row, typed array): fills the array.
 Napi::Value ModelHandle::read(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("read");
     Parameter& parameter = model->parameters.find(argument<std::string>("read", info[1]));
-    const Tensor* tensor = part_of(parameter, argument<std::string>("read", info[0]));
-    const auto values = floats("read", info[3]);
+    const Tensor part = part_of(parameter, argument<std::string>("read", info[0]));
     const int64_t row = argument<int64_t>("read", info[2]);
-    const Tensor from =
-        rows_of(*tensor, row, int64_t(values.ElementLength()) / std::max<int64_t>(tensor->cols, 1));
+    const Tensor from = rows_for("read", part, row, info[3]);
     const Bytes bytes = bytes_of("read", info[3], from.bytes());
     auto job = std::make_unique<Job>();
     job->held.push_back(Napi::Persistent(info[3].As<Napi::Object>()));
-    const bool is_weight = tensor == &parameter.value;
+    const bool is_weight = part.data == parameter.value.data;
     job->work = [model, &parameter, is_weight, row, from, bytes](const Stream& stream) {
       if (!is_weight) {
         std::memcpy(bytes.data, from.data, bytes.size);
@@ -280,116 +296,6 @@ Napi::Value ModelHandle::encode(Info info) {
       if (at >= 0) *broken = at / columns;
     };
     job->result = [broken](Napi::Env env) { return Napi::Number::New(env, double(*broken)); };
-    return await(info, std::move(job));
-  });
-}
-
-// prepareTraining([names of frozen parameters], whether second moments are wanted: true)
-Napi::Value ModelHandle::prepare_training(Info info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Core model = core("prepareTraining");
-    std::vector<std::string> names;
-    inbatch::read(Reading{"frozen", nullptr}, info[0], names);
-    for (const std::string& name : names) model->parameters.find(name);
-    const bool second = info[1].IsUndefined() || argument<bool>("second", info[1]);
-    model->parameters.prepare_training({names.begin(), names.end()}, second);
-    auto job = std::make_unique<Job>();
-    job->work = [model](const Stream& stream) {
-      model->parameters.zero_moments(stream);
-      model->parameters.pack(stream);
-    };
-    return await(info, std::move(job));
-  });
-}
-
-// forward({ids, offsets, texts}, {seed, step, hidden, attention, keep, recompute}, Tensor,
-// canceller): queued. With keep, the pass waits for backward().
-Napi::Value ModelHandle::forward(Info info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Core model = core("forward");
-    const auto batch = batch_of(model, info[0]);
-    PassSettings settings;
-    inbatch::read(Reading{"forward", nullptr}, info[1], settings);
-    const Held* out = held_of(info[2]);
-    if (!out) refuse("forward", "expected a tensor for the embeddings");
-    expect_type("forward", "embeddings", out->tensor, Type::F32);
-    expect_shape("forward", "embeddings", out->tensor, model->encoder.rows(batch->view()),
-                 model->encoder.width());
-    queue(
-        info,
-        [model, batch, settings, held = *out](const Stream& stream) {
-          const RandomKey key{uint32_t(settings.seed), uint32_t(settings.step)};
-          const DropoutRates dropout{settings.hidden, settings.attention};
-          Arena* saved = settings.keep ? &model->saved_memory : nullptr;
-          Pass pass{stream, batch->view(), saved, key, dropout, settings.recompute};
-          model->forward(pass, batch, held.tensor);
-        },
-        info[3]);
-    return info.Env().Undefined();
-  });
-}
-
-// backward(Tensor, canceller): the gradient of the embeddings of the pass that waits; queued.
-Napi::Value ModelHandle::backward(Info info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Core model = core("backward");
-    const Held* gradient = held_of(info[0]);
-    if (!gradient) refuse("backward", "expected a tensor of gradients");
-    queue(
-        info,
-        [model, held = *gradient](const Stream& stream) {
-          if (!model->batch) {
-            throw Error("INTERNAL", "backward: expected a forward pass that was kept");
-          }
-          model->pass.stream = stream;
-          model->encoder.backward(model->pass, held.tensor, model->saved);
-          model->batch.reset();
-        },
-        info[1]);
-    return info.Env().Undefined();
-  });
-}
-
-// zeroGradients(): queued; also forgets a pass that waits.
-Napi::Value ModelHandle::zero_gradients(Info info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Core model = core("zeroGradients");
-    expect(model->parameters.is_training(), "zeroGradients", "expected prepareTraining() before");
-    queue(info, [model](const Stream& stream) {
-      model->forget();
-      model->parameters.zero_gradients(stream);
-    });
-    return info.Env().Undefined();
-  });
-}
-
-// update({rate, beta1, …, clip, step}, [{value, gradient, first, second}], canceller): the norm of
-// all gradients. Once begun it is not cancelled: half an update would be a broken model.
-Napi::Value ModelHandle::update(Info info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    struct Extra {
-      Tensor value, gradient, first, second;
-      static constexpr auto fields() {
-        return std::tuple{field("value", &Extra::value), field("gradient", &Extra::gradient),
-                          field("first", &Extra::first), field("second", &Extra::second)};
-      }
-    };
-    const Core model = core("update");
-    OptimizerSettings settings;
-    inbatch::read(Reading{"update", nullptr}, info[0], settings);
-    std::vector<std::shared_ptr<Memory::Block>> blocks;
-    std::vector<Extra> given;
-    inbatch::read(Reading{"extras", &blocks}, info[1], given);
-    std::vector<ExtraParameter> extras;
-    for (const Extra& e : given) extras.push_back({e.value, e.gradient, e.first, e.second});
-    auto job = std::make_unique<Job>();
-    auto norm = std::make_shared<double>(0);
-    job->cancelled = flag_of(info[2]);
-    job->work = [model, settings, extras, blocks, norm](Stream stream) {
-      stream.cancelled = nullptr;
-      *norm = inbatch::update(stream, model->parameters, settings, extras);
-    };
-    job->result = [norm](Napi::Env env) { return Napi::Number::New(env, *norm); };
     return await(info, std::move(job));
   });
 }

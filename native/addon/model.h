@@ -30,6 +30,11 @@ class ModelHandle : public Napi::ObjectWrap<ModelHandle> {
   Napi::Value zero_gradients(Info info);
   Napi::Value update(Info info);
   Napi::Value squares(Info info);
+  Napi::Value exchange_averages(Info info);
+  Napi::Value perturb(Info info);
+  Napi::Value undo_perturb(Info info);
+  Napi::Value hold_gradients(Info info);
+  Napi::Value return_gradients(Info info);
   Napi::Value statistics(Info info);
   Napi::Value dispose(Info info);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "../model/encoder.h"
+#include "../model/perturbation.h"
 #include "batch.h"
 
 namespace inbatch {
@@ -19,6 +20,7 @@ struct ModelCore {
   Encoder::Saved saved;
   Pass pass;
   std::shared_ptr<OwnedBatch> batch;
+  Perturbation perturbation;
 
   // Gives up the pass that waits, if there is one.
   void forget() {
@@ -43,5 +45,13 @@ struct ModelCore {
     batch = std::move(owned);
   }
 };
+
+// The batch behind an object of JavaScript, checked against the model.
+inline std::shared_ptr<OwnedBatch> batch_of(const std::shared_ptr<ModelCore>& core,
+                                            Napi::Value value) {
+  auto batch = read_batch(value);
+  core->encoder.check(batch->view());
+  return batch;
+}
 
 }  // namespace inbatch

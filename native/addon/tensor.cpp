@@ -14,10 +14,10 @@ const napi_type_tag kTag = {0x6e6261746368746eull, 0x696e62617463681aull};
 }  // namespace
 
 Type type_of(const std::string& name) {
-  for (const Type type : {Type::F32, Type::F16, Type::BF16, Type::I32, Type::F64}) {
+  for (const Type type : {Type::F32, Type::F16, Type::BF16, Type::I32, Type::F64, Type::U8}) {
     if (name == name_of(type)) return type;
   }
-  throw Error("OP_INVALID", "tensor: expected type f32, f16, bf16, i32 or f64, got " + name);
+  throw Error("OP_INVALID", "tensor: expected type f32, f16, bf16, i32, f64 or u8, got " + name);
 }
 
 void TensorHandle::define(Napi::Env env, Napi::Object exports) {

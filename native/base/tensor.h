@@ -8,11 +8,21 @@
 
 namespace inbatch {
 
-enum class Type : uint8_t { F32, F16, BF16, I32, F64 };
+enum class Type : uint8_t { F32, F16, BF16, I32, F64, U8 };
 enum class Place : uint8_t { Cpu, Cuda };
 
 constexpr int64_t width_of(Type type) {
-  return type == Type::F64 ? 8 : (type == Type::F16 || type == Type::BF16) ? 2 : 4;
+  switch (type) {
+    case Type::F64:
+      return 8;
+    case Type::F16:
+    case Type::BF16:
+      return 2;
+    case Type::U8:
+      return 1;
+    default:
+      return 4;
+  }
 }
 
 constexpr const char* name_of(Type type) {
@@ -25,6 +35,8 @@ constexpr const char* name_of(Type type) {
       return "bf16";
     case Type::I32:
       return "i32";
+    case Type::U8:
+      return "u8";
     default:
       return "f64";
   }
@@ -54,5 +66,17 @@ struct Tensor {
     return view;
   }
 };
+
+// All elements in one row.
+inline Tensor flattened(const Tensor& x) { return {x.data, 1, x.size(), x.type, x.place}; }
+
+// Elements of a matrix from `at` on: whole rows of it, or of a single row a part.
+inline Tensor elements_of(const Tensor& x, int64_t at, int64_t count) {
+  if (x.rows > 1) return x.slice(at / x.cols, count / x.cols);
+  Tensor view = flattened(x);
+  view.data = static_cast<char*>(x.data) + at * width_of(x.type);
+  view.cols = count;
+  return view;
+}
 
 }  // namespace inbatch

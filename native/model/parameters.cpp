@@ -5,7 +5,9 @@
 #include <cstring>
 
 #include "../ops/linear.h"
+#include "../ops/optimize8.h"
 #include "../ops/run.h"
+#include "../ops/weights.h"
 
 namespace inbatch {
 namespace {
@@ -15,16 +17,58 @@ constexpr int64_t kAlign = 16;  // elements: every parameter starts on a cache l
 int64_t rounded(int64_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
 int64_t packed_size(int64_t n, int64_t k) { return panels_of(n) * kPanel * k; }
 
+// A part of the state of a parameter that is to be held.
+struct Wanted {
+  Tensor TrainingState::*member;
+  int64_t rows, cols;
+  Type type = Type::F32;
+};
+
+// Below this many elements moments in 8 bits save nothing worth having, as in bitsandbytes.
+constexpr int64_t kLeastIn8 = 4096;
+
+std::vector<Wanted> moments_of(const Parameter& p, Optimizer optimizer) {
+  using S = TrainingState;
+  const int64_t blocks = (p.rows * p.cols + AdamW8::block - 1) / AdamW8::block;
+  switch (optimizer) {
+    case Optimizer::Lion:
+      return {{&S::first, p.rows, p.cols}};
+    case Optimizer::Adafactor:
+      if (p.rows == 1) return {{&S::column_squares, 1, p.cols}};
+      return {{&S::row_squares, 1, p.rows},
+              {&S::column_squares, std::max<int64_t>(1, int64_t(p.parts.size())), p.cols}};
+    case Optimizer::AdamW8:
+      if (p.rows * p.cols < kLeastIn8) break;
+      return {{&S::first, p.rows, p.cols, Type::U8},
+              {&S::second, p.rows, p.cols, Type::U8},
+              {&S::first_scale, 1, blocks},
+              {&S::second_scale, 1, blocks}};
+    default:
+      break;
+  }
+  return {{&S::first, p.rows, p.cols}, {&S::second, p.rows, p.cols}};
+}
+
+std::vector<Wanted> wanted_of(const Parameter& p, const TrainingSettings& settings) {
+  std::vector<Wanted> wanted = moments_of(p, settings.optimizer);
+  if (settings.average) wanted.push_back({&TrainingState::average, p.rows, p.cols});
+  return wanted;
+}
+
 }  // namespace
 
 void Flat::allocate(int64_t elements) {
-  if (data_) return;
-  bytes_ = size_t(elements) * sizeof(float);
-  data_ = take_pages(bytes_);
+  const size_t bytes = size_t(elements) * sizeof(float);
+  if (data_ && bytes == bytes_) return;
+  give_pages(data_, bytes_);
+  data_ = nullptr;
+  bytes_ = 0;
+  data_ = take_pages(bytes);
+  bytes_ = bytes;
 }
 
-Tensor Flat::view(int64_t at, int64_t rows, int64_t cols) const {
-  return {static_cast<float*>(data_) + at, rows, cols, Type::F32, Place::Cpu};
+Tensor Flat::view(int64_t at, int64_t rows, int64_t cols, Type type) const {
+  return {static_cast<float*>(data_) + at, rows, cols, type, Place::Cpu};
 }
 
 Parameter* Parameters::declare(const std::string& name, int64_t rows, int64_t cols, bool linear) {
@@ -66,21 +110,52 @@ void Parameters::allocate() {
   }
 }
 
-void Parameters::prepare_training(const std::unordered_set<std::string>& frozen, bool second) {
+void Parameters::prepare_training(const Stream& stream,
+                                  const std::unordered_set<std::string>& frozen,
+                                  const TrainingSettings& settings) {
+  optimizer_ = settings.optimizer;
   int64_t packed = 0;
   for (const Parameter& p : all_) packed += p.linear ? packed_size(p.cols, p.rows) : 0;
   packed_transposed_.allocate(packed);
-  for (Flat* flat : {&gradients_, &first_}) flat->allocate(size_);
-  if (second) second_.allocate(size_);
+  gradients_.allocate(size_);
   int64_t at = 0;
   for (Parameter& p : all_) {
     p.trainable = !frozen.count(p.name);
     p.gradient = p.trainable ? gradients_.view(p.at, p.rows, p.cols) : Tensor{};
-    p.first = p.trainable ? first_.view(p.at, p.rows, p.cols) : Tensor{};
-    p.second = p.trainable && second ? second_.view(p.at, p.rows, p.cols) : Tensor{};
+    p.parts.clear();
     if (!p.linear) continue;
     p.packed_transposed = packed_transposed_.view(at, panels_of(p.cols), kPanel * p.rows);
     at += packed_size(p.cols, p.rows);
+  }
+  for (const Stacked& stacked : settings.stacked) find(stacked.name).parts = stacked.parts;
+  give_places(settings);
+  zero(stream, state_);
+  pack(stream);
+  begin_averages(stream);
+}
+
+// Counts what the state of all parameters takes, then says where each part lies.
+void Parameters::give_places(const TrainingSettings& settings) {
+  for (const bool counts : {true, false}) {
+    int64_t at = 0;
+    for (Parameter& p : all_) {
+      p.state = {};
+      if (!p.trainable) continue;
+      for (const Wanted& wanted : wanted_of(p, settings)) {
+        if (!counts) {
+          p.state.*wanted.member = state_.view(at, wanted.rows, wanted.cols, wanted.type);
+        }
+        const int64_t bytes = wanted.rows * wanted.cols * width_of(wanted.type);
+        at += rounded((bytes + 3) / 4);
+      }
+    }
+    if (counts) state_.allocate(at);
+  }
+}
+
+void Parameters::begin_averages(const Stream& stream) {
+  for (const Parameter& p : all_) {
+    if (!p.state.average.empty()) run(stream, Blend{1, p.value, p.state.average});
   }
 }
 
@@ -129,18 +204,13 @@ void Parameters::read(const Stream& stream, const Parameter& p, int64_t row, Ten
 
 void Parameters::zero_gradients(const Stream& stream) { zero(stream, gradients_); }
 
-void Parameters::zero_moments(const Stream& stream) {
-  for (const Flat* flat : {&first_, &second_}) {
-    if (!flat->empty()) zero(stream, *flat);
-  }
-}
-
 void Parameters::zero(const Stream& stream, const Flat& flat) const {
   constexpr int64_t kChunk = 1 << 18;
-  float* data = flat.view(0, 1, size_).f32();
-  stream.parallel_for((size_ + kChunk - 1) / kChunk, [&](int64_t item, int) {
+  const int64_t size = flat.size();
+  float* data = flat.view(0, 1, size).f32();
+  stream.parallel_for((size + kChunk - 1) / kChunk, [&](int64_t item, int) {
     const int64_t at = item * kChunk;
-    std::memset(data + at, 0, size_t(std::min(kChunk, size_ - at)) * sizeof(float));
+    std::memset(data + at, 0, size_t(std::min(kChunk, size - at)) * sizeof(float));
   });
 }
 

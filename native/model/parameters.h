@@ -14,7 +14,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "../ops/op.h"
+#include "training_state.h"
 
 namespace inbatch {
 
@@ -26,19 +26,23 @@ struct Parameter {
   bool trainable = true;
   bool plain = true;  // value holds the weights; otherwise only packed does
   int64_t at = 0;     // place in the flat memory of gradients and moments, in elements
-  Tensor value, gradient, first, second, packed, packed_transposed;
+  Tensor value, gradient, packed, packed_transposed;
+  std::vector<int64_t> parts;  // elements of each matrix that it is stacked from; or empty
+  TrainingState state;
 };
 
-// Pages of zeros for `elements` floats.
+// Pages for a number of floats, zeros at first.
 class Flat {
  public:
   Flat() = default;
   ~Flat() { give_pages(data_, bytes_); }
   Flat(const Flat&) = delete;
   Flat& operator=(const Flat&) = delete;
+  // Memory of another size is given back first.
   void allocate(int64_t elements);
+  int64_t size() const { return int64_t(bytes_ / sizeof(float)); }
   bool empty() const { return data_ == nullptr; }
-  Tensor view(int64_t at, int64_t rows, int64_t cols) const;
+  Tensor view(int64_t at, int64_t rows, int64_t cols, Type type = Type::F32) const;
   // Gives the memory back; it reads as zeros until it is written again.
   void drop() { drop_pages(data_, bytes_); }
 
@@ -53,11 +57,12 @@ class Parameters {
   // shape is the same parameter: two layers share it.
   Parameter* declare(const std::string& name, int64_t rows, int64_t cols, bool linear);
   void allocate();
-  // Memory for gradients and moments; parameters named in `frozen` get none, and second moments
-  // only what asks for them. Of an earlier training it is used again, as that left it:
-  // zero_moments() follows.
-  void prepare_training(const std::unordered_set<std::string>& frozen, bool second = true);
+  // Memory for gradients and for what the settings ask to keep, all of it zeros but for means of
+  // weights, which begin as these; parameters named in `frozen` get none.
+  void prepare_training(const Stream& stream, const std::unordered_set<std::string>& frozen,
+                        const TrainingSettings& settings = {});
   bool is_training() const { return !gradients_.empty(); }
+  Optimizer optimizer() const { return optimizer_; }
 
   Parameter& find(const std::string& name);
   std::deque<Parameter>& all() { return all_; }
@@ -69,17 +74,22 @@ class Parameters {
   // The rows of a weight from `row` on, without restoring it.
   void read(const Stream& stream, const Parameter& parameter, int64_t row, Tensor rows) const;
   void zero_gradients(const Stream& stream);
-  void zero_moments(const Stream& stream);
+  // The gradients of all parameters, end to end.
+  Tensor gradients() const { return gradients_.view(0, 1, size_); }
+  int64_t size() const { return size_; }
   int64_t bytes() const;
 
  private:
+  void give_places(const TrainingSettings& settings);
+  void begin_averages(const Stream& stream);
   void zero(const Stream& stream, const Flat& flat) const;
   void refresh(const Stream& stream, Parameter& parameter) const;
 
   std::deque<Parameter> all_;
   std::unordered_map<std::string, Parameter*> by_name_;
   int64_t size_ = 0;
-  Flat weights_, linear_, gradients_, first_, second_, packed_, packed_transposed_;
+  Optimizer optimizer_ = Optimizer::AdamW;
+  Flat weights_, linear_, gradients_, state_, packed_, packed_transposed_;
 };
 
 }  // namespace inbatch

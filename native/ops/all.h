@@ -11,10 +11,12 @@
 #include "maxsim.h"
 #include "norm.h"
 #include "optimize.h"
+#include "optimize8.h"
 #include "order.h"
 #include "pool.h"
 #include "rotary.h"
 #include "topk.h"
+#include "weights.h"
 
 namespace inbatch {
 
@@ -26,10 +28,11 @@ using AllOps =
            ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
            NormForward, NormBackward, HeadNormForward, HeadNormBackward, Rotary, EmbedForward,
            EmbedBackward, AttentionForward, AttentionBackward, PoolForward, PoolBackward,
-           NormalizeForward, NormalizeBackward, AdamW, Lion, SumSquares, MapForward, MapBackward,
-           CombineForward, CombineBackward, Reduce, Spread, RowDots, LogSumExpForward,
-           LogSumExpBackward, Cut, Paste, Transpose, PickForward, PickBackward, GatherForward,
-           GatherBackward, ContrastForward, ContrastBackward, RowNorms, OrderedPairs, MaxSimForward,
-           MaxSimBackward, TopK>;
+           NormalizeForward, NormalizeBackward, AdamW, AdamW8, Lion, Adafactor, Clip, SumSquares,
+           Blend, Exchange, Perturb, SquaredDistance, MapForward, MapBackward, CombineForward,
+           CombineBackward, Reduce, Spread, RowDots, LogSumExpForward, LogSumExpBackward, Cut,
+           Paste, Transpose, PickForward, PickBackward, GatherForward, GatherBackward,
+           ContrastForward, ContrastBackward, RowNorms, OrderedPairs, MaxSimForward, MaxSimBackward,
+           TopK>;
 
 }  // namespace inbatch

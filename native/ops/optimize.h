@@ -75,6 +75,63 @@ struct Lion {
   }
 };
 
+// Adafactor (Shazeer and Stern 2018), one step of a matrix whose second moments are held as means
+// of rows and of columns, with a rate from outside (transformers' scale_parameter and relative_step
+// false, clip_threshold 1, decay_rate -0.8, no first moment):
+//
+//   g = gradientScale gradient;  beta = 1 - step^-0.8
+//   r = beta r + (1 - beta) mean over a row of (g^2 + 1e-30), c likewise over a column
+//   u = g / sqrt(r / mean(r)) / sqrt(c);  u = u / max(1, root mean square of u)
+//   w = w (1 - rate decay) - rate u
+//
+//   weight gradient  (R, C) f32; weight is overwritten
+//   row_squares      (1, R) f32, overwritten; empty: R is 1 and nothing is factored, c is all of it
+//   column_squares   (1, C) f32, overwritten
+//
+// step counts from 1. Sums are f64, in the order of the rows and columns.
+struct Adafactor {
+  double rate = 0, decay = 0, gradient_scale = 1;
+  int32_t step = 1;
+  Tensor weight, gradient, row_squares, column_squares;
+
+  static constexpr auto name = "adafactor";
+  static constexpr auto fields() {
+    using Op = Adafactor;
+    return std::tuple{field("rate", &Op::rate),
+                      field("decay", &Op::decay),
+                      field("gradientScale", &Op::gradient_scale),
+                      field("step", &Op::step),
+                      field("weight", &Op::weight),
+                      field("gradient", &Op::gradient),
+                      field("rowSquares", &Op::row_squares),
+                      field("columnSquares", &Op::column_squares)};
+  }
+  void check() const {
+    expect(step >= 1, name, "expected a step from 1, got " + std::to_string(step));
+    expect_same_shape(name, "gradient", gradient, weight);
+    expect_size(name, "columnSquares", column_squares, weight.cols);
+    if (row_squares.empty()) return expect_rows(name, "weight", weight, 1);
+    expect_size(name, "rowSquares", row_squares, weight.rows);
+  }
+};
+
+// x = min(max(x, -bound), bound)
+//
+//   x  (1, P) f32, overwritten
+//
+// Not a number stays so.
+struct Clip {
+  double bound = 0;
+  Tensor x;
+
+  static constexpr auto name = "clip";
+  static constexpr auto fields() {
+    using Op = Clip;
+    return std::tuple{field("bound", &Op::bound), field("x", &Op::x)};
+  }
+  void check() const { expect(bound > 0, name, "expected a bound above 0"); }
+};
+
 // result = sum of x^2: chains of 16 lanes over 4096 elements, added in f64 in order.
 //
 //   x       (1, P) f32

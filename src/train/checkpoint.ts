@@ -20,7 +20,7 @@ import {readTensorTable} from '../files/tensor-files.js';
 import {isObject} from '../model/config.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
-import type {ParameterPart, WeightPart} from '../native.js';
+import type {HeldState, WeightPart} from '../native.js';
 import {giveTurn} from '../pace.js';
 import type {Ranked} from './best.js';
 import type {Scores} from './evaluations.js';
@@ -177,7 +177,7 @@ async function readState(folder: string, step: number): Promise<RunState> {
 	return content.state;
 }
 
-/** Puts the weights and moments of a checkpoint on the device. */
+/** Puts the weights of a checkpoint and what is kept beside them on the device. */
 export async function restoreCheckpoint(
 	model: EmbeddingModel,
 	extras: LossParameters,
@@ -186,18 +186,18 @@ export async function restoreCheckpoint(
 	await restoreWeights(model, folder);
 	const path = join(folder, momentsName);
 	const {tensors} = await readSafetensorsHeader(path);
-	const read = async (name: string): Promise<Float32Array> => {
+	const bytesOf = async (name: string): Promise<Uint8Array> => {
 		const entry = tensors.get(name);
-		if (!entry)
-			throw new EngineError('CHECKPOINT_INVALID', `${path}: expected tensor "${name}", got none`);
-		const bytes = await readTensor(path, entry);
-		return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+		if (entry) return readTensor(path, entry);
+		throw new EngineError('CHECKPOINT_INVALID', `${path}: expected tensor "${name}", got none`);
 	};
-	for (const {part, name, shape} of momentsOf(model)) {
-		const values = await read(`${part}.${name}`);
-		const rows = Math.max(1, Math.floor(pieceSize / shape[1]));
-		for (let row = 0; row < shape[0]; row += rows) {
-			const piece = values.subarray(row * shape[1], (row + rows) * shape[1]);
+	const read = async (name: string): Promise<Float32Array> => floatsOf(await bytesOf(name));
+	for (const {key, name, part, rows, columns, type} of stateOf(model)) {
+		const bytes = await bytesOf(key);
+		const values = type === 'u8' ? bytes : floatsOf(bytes);
+		const most = Math.max(1, Math.floor(pieceSize / columns));
+		for (let row = 0; row < rows; row += most) {
+			const piece = values.subarray(row * columns, (row + most) * columns);
 			model.core.write(part, name, row, piece);
 			await giveTurn();
 		}
@@ -236,20 +236,21 @@ export async function restoreWeights(model: EmbeddingModel, folder: string): Pro
 	await model.refresh();
 }
 
-/** Moments of the parameters that are trained. */
-function momentsOf(
-	model: EmbeddingModel,
-): {part: ParameterPart; name: string; shape: [number, number]}[] {
-	return model.core
-		.parameters()
-		.filter(({trained}) => trained)
-		.flatMap(({name, rows, columns, moments}) =>
-			(['first', 'second'] as const).slice(0, moments).map(part => ({
-				part,
-				name,
-				shape: [rows, columns] as [number, number],
-			})),
-		);
+function floatsOf({buffer, byteOffset, byteLength}: Uint8Array): Float32Array {
+	return new Float32Array(buffer, byteOffset, byteLength / 4);
+}
+
+/**
+What is kept of the parameters that are trained, and its name in the file. Where a mean of the weights is
+kept, that is the model of a checkpoint, and in its place are the weights.
+*/
+function stateOf(model: EmbeddingModel): (HeldState & {name: string; key: string})[] {
+	return model.core.parameters().flatMap(({name, state}) =>
+		state.map(held => {
+			const part = held.part === 'average' ? 'weight' : held.part;
+			return {...held, name, key: `${part}.${name}`};
+		}),
+	);
 }
 
 async function writeMoments(
@@ -257,13 +258,14 @@ async function writeMoments(
 	extras: LossParameters,
 	path: string,
 ): Promise<string> {
-	const moments = momentsOf(model).map(
-		({part, name, shape}): TensorSource => ({
-			name: `${part}.${name}`,
-			dtype: 'F32',
-			shape,
+	const moments = stateOf(model).map(
+		({key, name, part, rows, columns, type}): TensorSource => ({
+			name: key,
+			dtype: type === 'u8' ? 'U8' : 'F32',
+			shape: [rows, columns],
 			bytes: async () => {
-				const values = new Float32Array(shape[0] * shape[1]);
+				const size = rows * columns;
+				const values = type === 'u8' ? new Uint8Array(size) : new Float32Array(size);
 				await model.core.read(part, name, 0, values);
 				return new Uint8Array(values.buffer);
 			},

@@ -49,9 +49,9 @@ export class DocumentQueue {
 		this.#steps = numbers();
 	}
 
-	/** The queue as the loss of a step sees it. */
-	on(tape: Tape, step: number): LossQueue {
-		this.#pending = undefined;
+	/** The queue as the loss of a step sees it; without `push` it adds nothing to it. */
+	on(tape: Tape, step: number, {push = true}: {push?: boolean} = {}): LossQueue {
+		if (push) this.#pending = undefined;
 		const filled = this.#filled;
 		const {texts, queries, documents, sets} = this.#known;
 		const part = (values: Float64Array) => values.slice(0, filled);
@@ -69,7 +69,7 @@ export class DocumentQueue {
 				most: ages.reduce((most, age) => Math.max(most, age), 0),
 			},
 			push: (vectors, known) => {
-				this.#pending = {vectors, known, step};
+				if (push) this.#pending = {vectors, known, step};
 			},
 		};
 	}

@@ -32,8 +32,8 @@ export async function evaluateAsked(run: Run): Promise<Scores> {
 }
 
 async function evaluated(run: Run): Promise<Evaluated> {
-	const {model, sources, heldOut, rules, state, deciding, course, signal} = run;
-	return evaluateAll(model, {
+	const {model, sources, heldOut, rules, state, deciding, course, averages, signal} = run;
+	const asked = {
 		sources,
 		heldOut,
 		deciding,
@@ -41,7 +41,8 @@ async function evaluated(run: Run): Promise<Evaluated> {
 		step: state.step,
 		pass: course.passOf(Math.max(1, state.step)),
 		signal,
-	});
+	};
+	return averages.asModel(() => evaluateAll(model, asked));
 }
 
 type Told = Parameters<NonNullable<Run['onEvaluate']>>[0];

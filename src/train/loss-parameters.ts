@@ -7,13 +7,15 @@ import {startOf} from '../loss/parameters.js';
 import type {ExtraParameter, NativeDevice, Tensor} from '../native.js';
 import {DocumentQueue} from './document-queue.js';
 
+/** The parameters on a tape, by name. */
+export type Learned = Readonly<Record<string, Variable>>;
+
 type Held = {name: string; value: Tensor; first: Tensor; second: Tensor};
 
 export class LossParameters {
 	/** Documents of earlier steps, for a loss that wants some. */
 	readonly queue: DocumentQueue | undefined;
 	readonly #held: Held[];
-	#variables: Record<string, Variable> = {};
 
 	/** The width is that of the embeddings; matrices are drawn by the seed. */
 	constructor(
@@ -34,20 +36,27 @@ export class LossParameters {
 		});
 	}
 
-	/** The parameters as variables of a tape, by name. */
-	on(tape: Tape): Record<string, Variable> {
-		this.#variables = Object.fromEntries(
-			this.#held.map(({name, value}) => [name, tape.variable(value)]),
-		);
-		return this.#variables;
+	/** The parameters as variables of a tape. */
+	on(tape: Tape): Learned {
+		return Object.fromEntries(this.#held.map(({name, value}) => [name, tape.variable(value)]));
 	}
 
-	/** What the optimizer updates, with the gradients that the tape left. */
-	updates(): ExtraParameter[] {
+	/** What the optimizer updates, with the gradients that a tape left. */
+	updates(learned: Learned): ExtraParameter[] {
 		return this.#held.flatMap(({name, value, first, second}) => {
-			const gradient = this.#variables[name]?.gradient;
+			const gradient = learned[name]?.gradient;
 			return gradient ? [{value, gradient, first, second}] : [];
 		});
+	}
+
+	/** Adds the gradients of a second pass to those of the first, on the tape of that. */
+	addGradients(tape: Tape, to: Learned, from: Learned): void {
+		for (const [name, variable] of Object.entries(to)) {
+			const b = from[name]?.gradient;
+			if (!b) continue;
+			const a = variable.gradient ?? tape.zeros(variable);
+			variable.gradient = tape.compute('add', variable, {a, b});
+		}
 	}
 
 	/** Everything that a checkpoint keeps. */

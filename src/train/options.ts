@@ -2,11 +2,15 @@
 
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
+import {expectAdversarial} from './adversarial.js';
+import {expectAverages} from './averages.js';
+import {expectOptimizer} from './optimizers.js';
+import {adversarialOptions} from './options/adversarial.js';
 import {courseOptions} from './options/course.js';
 import {rowOptions, teacherOptions} from './options/data.js';
 import {evaluationOptions} from './options/evaluation.js';
 import {expectMixing, filterOptions, mixingOptions} from './options/mixing.js';
-import {optimizerOptions, parameterOptions} from './options/optimizer.js';
+import {averageOptions, optimizerOptions, parameterOptions} from './options/optimizer.js';
 import {expectPrompts, promptOptions} from './options/prompts.js';
 import {scheduleOptions} from './options/schedule.js';
 import {watchingOptions} from './options/watching.js';
@@ -19,6 +23,8 @@ export {type LossSettings, lossSchema} from './options/loss.js';
 export const trainSchema = z.object({
 	...courseOptions,
 	...optimizerOptions,
+	...averageOptions,
+	...adversarialOptions,
 	...scheduleOptions,
 	...rowOptions,
 	...mixingOptions,
@@ -41,14 +47,17 @@ export const alternatives = [
 ] as const satisfies (keyof TrainSettings)[][];
 
 /**
-Two options that say the same thing in two ways may not both be given, and those of one schedule not with
-another.
+Two options that say the same thing in two ways may not both be given, and those of one schedule, optimizer
+or attack not with another.
 */
-export function expectCompatible(settings: Partial<TrainSettings>, where: string): void {
+export function expectCompatible(settings: TrainSettings, where: string): void {
 	expectMixing(settings, where);
 	expectNames(settings);
 	expectPrompts(settings, where);
-	if (settings.schedule) expectKnown({...settings, schedule: settings.schedule});
+	expectKnown(settings);
+	expectOptimizer(settings);
+	expectAverages(settings);
+	expectAdversarial(settings);
 	for (const names of alternatives) {
 		if (names.some(name => settings[name] === undefined)) continue;
 		const message = `${where}: expected one of ${names.join(' and ')}, got both`;

@@ -10,6 +10,7 @@ import {readQrels, type Table} from '../evaluate/trec.js';
 import type {Loss} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
+import type {WeightAverages} from './averages.js';
 import {automaticChunkTokens, type BatchRules} from './batch.js';
 import {expectBest} from './best.js';
 import {newestCheckpoint, type RunState, restoreCheckpoint} from './checkpoint.js';
@@ -22,7 +23,6 @@ import {
 	type EvaluationSource,
 	evaluationSources,
 } from './evaluations.js';
-import {frozenParameters} from './freeze.js';
 import {Guide} from './guide.js';
 import {type HeldOut, openHeldOut} from './held-out.js';
 import {expectSame, expectSameData, identityOf, type Recorded} from './identity.js';
@@ -33,13 +33,13 @@ import {expectWidth} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {expectPatience} from './patience.js';
 import {excludePrompts, PromptRules} from './prompts.js';
-import {rateFactors} from './rates.js';
 import {filtersIn, readingOf} from './reading.js';
 import type {RunFolder} from './run-folder.js';
 import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
 import {Suspects} from './suspects.js';
 import {type TeacherVectors, teacherOf} from './teacher-vectors.js';
+import {prepareParameters} from './trained.js';
 
 /** What a run is asked for, beside its settings. */
 export type RunRequest = {
@@ -71,6 +71,7 @@ export type Run = {
 	schedule: (update: number) => number;
 	/** Of the rate of each parameter, where they differ. */
 	rateFactors: readonly number[] | undefined;
+	averages: WeightAverages;
 	sources: readonly EvaluationSource[];
 	/** The rows of each source that is a validation loss, by its name. */
 	heldOut: ReadonlyMap<string, HeldOut>;
@@ -147,9 +148,8 @@ export async function prepareRun(
 			steps: settings.scheduleSteps ?? course.steps,
 			width: model.width,
 		});
-		const names = model.core.parameters().map(({name}) => name);
-		const frozen = frozenParameters(settings.freeze, names);
-		await model.core.prepareTraining(frozen, settings.optimizer !== 'lion');
+		const {steps} = course;
+		const trained = await prepareParameters(model, settings, {steps, onMessage});
 		const parameters = new LossParameters(model.computing.native, loss, {
 			width: model.width,
 			seed: settings.seed,
@@ -163,6 +163,7 @@ export async function prepareRun(
 			recompute: settings.recompute === 'blocks',
 			seed: settings.seed,
 			suspects: settings.suspects,
+			attack: trained.attack,
 		};
 		const shared = {model, rules, guide, judgements, settings, stepSettings, signal};
 		heldOut = await openHeldOut(sources, shared);
@@ -176,7 +177,8 @@ export async function prepareRun(
 			course,
 			rules,
 			schedule,
-			rateFactors: rateFactors(settings, names),
+			rateFactors: trained.rateFactors,
+			averages: trained.averages,
 			sources,
 			heldOut,
 			deciding,
@@ -304,6 +306,7 @@ export async function resume(run: Run, onMessage?: (message: string) => void): P
 		);
 	}
 	await restoreCheckpoint(model, stepSettings.parameters, found);
+	await run.averages.resume();
 	await run.suspects?.resume(found.state.step);
 	run.state = {...found.state, device: state.device, kernels: state.kernels};
 	run.savedStep = found.state.step;

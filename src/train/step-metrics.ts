@@ -37,6 +37,8 @@ export type StepMetrics = Partial<PartNorms> & {
 	masked?: Readonly<Record<string, number>>;
 	/** Documents of earlier steps, where there is a queue, and how many steps old they are. */
 	queue?: Readonly<Record<string, number>>;
+	/** At weights moved against the model, where the step is attacked. */
+	adversarialLoss?: number;
 	/** Largest resident size of the process so far. */
 	peakMemoryBytes: number;
 };
@@ -59,7 +61,7 @@ export function metricsOf(
 	batch: TrainingBatch,
 	{result, seconds, rate}: Measured,
 ): StepMetrics {
-	const {loss, gradientNorm, temperature, candidates, norms} = result;
+	const {loss, gradientNorm, temperature, candidates, norms, adversarialLoss} = result;
 	const {positiveCosine, negativeCosine, inBatchCosine} = result;
 	const isBoth = positiveCosine !== null && negativeCosine !== null;
 	return {
@@ -82,6 +84,7 @@ export function metricsOf(
 		inBatchCosine,
 		...groupsOf(batch, result.reports),
 		...norms,
+		...(adversarialLoss !== undefined && {adversarialLoss}),
 		peakMemoryBytes: peakMemory(),
 	};
 }

@@ -6,7 +6,7 @@
 // exist at a time, and since every sum over tokens is a chain in the order of the texts, the gradient of
 // the parameters has the same bits for every chunk size.
 
-import {Tape} from '../autograd/tape.js';
+import {Tape, type Variable} from '../autograd/tape.js';
 import {applyLoss, type Column, type Loss, type SuspectPairs} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
@@ -18,9 +18,10 @@ import {
 	type UpdateSettings,
 } from '../native.js';
 import {giveTurn} from '../pace.js';
+import {type Attack, underAttack} from './adversarial.js';
 import type {Chunk, TrainingBatch} from './batch.js';
 import {columnsOf, type Hardest, hardestOf, type Nearness, nearnessOf} from './columns.js';
-import type {LossParameters} from './loss-parameters.js';
+import type {Learned, LossParameters} from './loss-parameters.js';
 import {normsOf, type PartNorms} from './norms.js';
 import {factsOn, type RowFacts} from './row-facts.js';
 import type {Found} from './suspects.js';
@@ -35,6 +36,8 @@ export type StepSettings = {
 	seed: number;
 	/** Whether what masks suspect is wanted. */
 	suspects: boolean;
+	/** A second gradient, at weights moved against the model. */
+	attack?: Attack | undefined;
 };
 
 export type StepResult = Nearness & {
@@ -49,6 +52,8 @@ export type StepResult = Nearness & {
 	/** What masks suspect, where somebody wants to know. */
 	suspects?: Found | undefined;
 	norms?: PartNorms | undefined;
+	/** At moved weights, where the step is attacked. */
+	adversarialLoss?: number | undefined;
 	hardest?: Hardest | undefined;
 };
 
@@ -87,6 +92,15 @@ export async function runStep(
 	}
 }
 
+/** What is listened to while the loss computes. */
+type Listening = {
+	/** Whether the loss may add to its queue of documents. */
+	push: boolean;
+	onSuspects?: (found: SuspectPairs) => void;
+};
+
+type Differentiated = {value: Variable; columns: Column[]; learned: Learned};
+
 class Step {
 	readonly #settings: StepSettings;
 	readonly #batch: TrainingBatch;
@@ -109,24 +123,15 @@ class Step {
 	}
 
 	async run(facts: RowFacts, watched: Watched): Promise<StepResult> {
-		const {model, loss, parameters, suspects} = this.#settings;
+		const {model, parameters, suspects} = this.#settings;
 		const suspected: SuspectPairs[] = [];
 		model.core.zeroGradients();
-		await this.#forward();
-		const columns = columnsOf(this.#tape, this.#embeddings, this.#batch);
-		const queue = parameters.queue?.on(this.#tape, this.#update.step);
-		const inputs = {
-			columns,
-			...factsOn(this.#tape, facts, this.#batch.rows),
-			...(queue && {queue}),
-			...(suspects && {onSuspects: (found: SuspectPairs) => void suspected.push(found)}),
-			parameters: parameters.on(this.#tape),
-		};
-		const value = applyLoss(this.#tape, loss, inputs);
-		await giveTurn();
-		this.#tape.backward(value);
-		await this.#backward(columns);
-		const extras = parameters.updates();
+		const {value, columns, learned} = await this.#differentiate(facts, {
+			push: true,
+			...(suspects && {onSuspects: found => void suspected.push(found)}),
+		});
+		const adversarialLoss = await this.#underAttack(facts, learned);
+		const extras = parameters.updates(learned);
 		const results = await Promise.all([
 			this.#tape.read(value),
 			watched.norms ? normsOf(model.core, this.#tape, extras) : undefined,
@@ -152,7 +157,46 @@ class Step {
 			suspects: found,
 			norms,
 			hardest,
+			adversarialLoss,
 		};
+	}
+
+	/** Adds the gradient of the batch at the weights as they are to that of the parameters. */
+	async #differentiate(facts: RowFacts, {push, onSuspects}: Listening): Promise<Differentiated> {
+		const {loss, parameters} = this.#settings;
+		await this.#forward();
+		const columns = columnsOf(this.#tape, this.#embeddings, this.#batch);
+		const queue = parameters.queue?.on(this.#tape, this.#update.step, {push});
+		const learned = parameters.on(this.#tape);
+		const inputs = {
+			columns,
+			...factsOn(this.#tape, facts, this.#batch.rows),
+			...(queue && {queue}),
+			...(onSuspects && {onSuspects}),
+			parameters: learned,
+		};
+		const value = applyLoss(this.#tape, loss, inputs);
+		await giveTurn();
+		this.#tape.backward(value);
+		await this.#backward(columns);
+		return {value, columns, learned};
+	}
+
+	/** Adds the gradient at moved weights, where the run asks for it; the loss there. */
+	async #underAttack(facts: RowFacts, learned: Learned): Promise<number | undefined> {
+		const {model, attack, parameters} = this.#settings;
+		if (!attack || this.#update.step < attack.start) return undefined;
+		return underAttack(model.core, attack, async isLast => {
+			const given = {update: this.#update, canceller: this.#canceller};
+			const pass = new Step(this.#settings, this.#batch, given);
+			try {
+				const found = await pass.#differentiate(facts, {push: false});
+				if (isLast) parameters.addGradients(this.#tape, learned, found.learned);
+				return (await pass.#tape.read(found.value, this.#canceller))[0]!;
+			} finally {
+				pass.dispose();
+			}
+		});
 	}
 
 	/** The reports of groups, such as masked.known. */

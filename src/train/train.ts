@@ -13,6 +13,7 @@ import {restoreWeights} from './checkpoint.js';
 import type {RunControl} from './control.js';
 import {evaluateNow, stoppedOf} from './evaluate-run.js';
 import {type Evaluator, recordOf, type Scores} from './evaluations.js';
+import {titleOf} from './optimizers.js';
 import {expectCompatible, type TrainSettings, trainSchema} from './options.js';
 import {prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
 import {installModel, RunFolder} from './run-folder.js';
@@ -188,23 +189,25 @@ async function work(run: Run): Promise<Scores> {
 			run.state.evaluationBefore = run.state.evaluated?.scores ?? {};
 		}
 		await trainSteps(run);
+		await run.averages.settle();
 		if (!run.state.stopped) await evaluateNow(run);
 		await nameNow(run);
 		return await settleOnBest(run);
 	} catch (error) {
-		if (run.signal?.aborted && run.state.step > 0) await saveNow(run);
+		if (run.signal?.aborted && run.state.step > 0) {
+			await saveNow(run);
+			await run.averages.settle();
+		}
 		throw error;
 	}
 }
-
-const optimizerNames = {adamw: 'AdamW', adam: 'Adam', lion: 'Lion'} as const;
 
 async function finish(run: Run, folder: RunFolder, record: Record<string, unknown>): Promise<void> {
 	const {model, state, dataset, settings} = run;
 	const files = dataset.files.map(({name, rows}) => `${name} (${rows} records)`).join(', ');
 	const training =
 		`${state.step} steps of ${settings.batchSize} rows over ${files}, ` +
-		`${optimizerNames[settings.optimizer]} at ${settings.learningRate}, seed ${settings.seed}. Everything else stands in run.json.`;
+		`${titleOf(settings.optimizer)} at ${settings.learningRate}, seed ${settings.seed}. Everything else stands in run.json.`;
 	const card = modelCard(model.folder, model.width, {training});
 	const place = join(folder.path, settings.modelPlace ?? '');
 	await installModel(place, staged => writeModelFolder(model, staged, card));

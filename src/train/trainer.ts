@@ -9,6 +9,7 @@ import type {StepRows} from './epochs.js';
 import {evaluateAsked, evaluateNow, isEvaluationDue} from './evaluate-run.js';
 import type {Scores} from './evaluations.js';
 import {withHardest} from './hardest.js';
+import {normClip} from './optimizers.js';
 import {nameCheckpoint} from './output-names.js';
 import type {Stopped} from './patience.js';
 import {type Prepared, prepareStep} from './prepare.js';
@@ -128,11 +129,16 @@ async function takeStep(run: Run, {course, texts, batch, facts}: Prepared): Prom
 	await afterStep(run, course);
 }
 
-function updateOf({settings, schedule, rateFactors}: Run, step: number): UpdateSettings {
-	const {optimizer, beta1, beta2, epsilon, weightDecay, clip, learningRate} = settings;
-	const rate = learningRate * schedule(step - 1);
-	const moments = {optimizer, beta1, beta2, epsilon};
-	return {rate, ...moments, decay: weightDecay, clip, step, factors: rateFactors};
+function updateOf({settings, schedule, rateFactors, averages}: Run, step: number): UpdateSettings {
+	const {beta1, beta2, epsilon, weightDecay: decay, clipValue, learningRate} = settings;
+	return {
+		rate: learningRate * schedule(step - 1),
+		...{beta1, beta2, epsilon, decay, step},
+		clip: normClip(settings),
+		...(clipValue !== undefined && {clipValue}),
+		averageShare: averages.shareAt(step),
+		factors: rateFactors,
+	};
 }
 
 /** Names the step and the first rows of the batch whose loss is not finite. */
@@ -165,11 +171,8 @@ export async function saveNow(run: Run): Promise<void> {
 	const {folder, model, stepSettings, state} = run;
 	if (!folder || run.savedStep === state.step) return;
 	await run.suspects?.write();
-	await writeCheckpoint(model, stepSettings.parameters, {
-		output: folder.path,
-		state,
-		...retentionOf(run),
-	});
+	const kept = {output: folder.path, state, ...retentionOf(run)};
+	await run.averages.asModel(() => writeCheckpoint(model, stepSettings.parameters, kept));
 	run.savedStep = state.step;
 	const {step} = state;
 	const isLast = step === run.course.steps;

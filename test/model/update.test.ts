@@ -1,10 +1,11 @@
 // One optimizer step over a whole model: norm, clipping, decay, and fresh copies for the products.
 
 import {expect, test} from 'vitest';
-import type {UpdateSettings} from '../../dist/native.js';
-import {type Matrix, matrixOf, normals, randomMatrix, zeros} from '../support/matrix.js';
+import type {OptimizerName, UpdateSettings} from '../../dist/native.js';
+import {type Matrix, matrixOf, normals, randomMatrix, rowsOf, zeros} from '../support/matrix.js';
 import {forward64} from '../support/model64.js';
-import {adamW, lion} from '../support/oracle.js';
+import {adamW, lion, mapped} from '../support/oracle.js';
+import {adafactor, type Factored} from '../support/oracle-optimizers.js';
 import {readMatrix, tensorOf} from '../support/run-op.js';
 import {
 	batchOf,
@@ -12,6 +13,7 @@ import {
 	encode,
 	gradients,
 	layerNorm,
+	readGradients,
 	specOf,
 	type TinyModel,
 	tinyModel,
@@ -26,8 +28,9 @@ const settings: UpdateSettings = {
 	...{rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.1, clip: 0.5, step: 1},
 };
 
-async function prepare() {
+async function prepare(optimizer: OptimizerName = 'adamw') {
 	const model = await tinyModel(spec);
+	await model.core.prepareTraining([], {optimizer});
 	const {rows, columns} = embeddingsOf(model, batch);
 	const gradient = randomMatrix(rows, columns, normals(2));
 	return {model, found: await gradients(model, [{batch, gradient}])};
@@ -125,8 +128,8 @@ test('moves a matrix outside the model too, without decay, and counts it in the 
 });
 
 test.each(['adam', 'lion'] as const)('takes one step of %s', async optimizer => {
-	const {model, found} = await prepare();
-	await model.core.update({...settings, optimizer, clip: 0}, []);
+	const {model, found} = await prepare(optimizer);
+	await model.core.update({...settings, clip: 0}, []);
 	const after = await weightsOf(model);
 	const plain = {
 		adam: (given: Parameters<typeof adamW>) =>
@@ -165,18 +168,114 @@ test('refuses factors of another number than there are parameters', async () => 
 	);
 });
 
-test('does without second moments where Lion is all that updates', async () => {
-	const {model} = await prepare();
-	await model.core.update({...settings, optimizer: 'lion'}, []);
-	const bare = await tinyModel(spec);
-	await bare.core.prepareTraining([], false);
-	expect(new Set(bare.core.parameters().map(({moments}) => moments))).toEqual(new Set([1]));
-	const {rows, columns} = embeddingsOf(bare, batch);
-	await gradients(bare, [{batch, gradient: randomMatrix(rows, columns, normals(2))}]);
-	await expect(bare.core.update(settings, [])).rejects.toThrow(
-		'update: expected training prepared with second moments, got one without',
+// 4608 elements, of which moments in 8 bits are kept, and three matrices in one.
+const wide = specOf({
+	...{width: 48, heads: 3, norms: {after: layerNorm}, bias: true, activation: 'gelu'},
+});
+const stacked = {name: 'blocks.0.attention.qkv.weight', parts: [2304, 2304, 2304]};
+
+/** The state of each of some parameters, in words. */
+async function stateIn(optimizer: OptimizerName, average = false): Promise<Map<string, string>> {
+	const {core} = await tinyModel(wide);
+	await core.prepareTraining(['embedding.types'], {optimizer, average, stacked: [stacked]});
+	return new Map(
+		core
+			.parameters()
+			.map(({name, state}) => [
+				name,
+				state.map(({part, rows, columns, type}) => `${part} ${rows}x${columns} ${type}`).join(', '),
+			]),
 	);
-	await bare.core.update({...settings, optimizer: 'lion'}, []);
-	const [with2, without] = [await weightsOf(model), await weightsOf(bare)];
-	for (const [name, weight] of with2) expectSameBits(weight, without.get(name)!);
+}
+
+test.each([
+	['adamw', 'first 144x48 f32, second 144x48 f32', 'first 1x144 f32, second 1x144 f32'],
+	['lion', 'first 144x48 f32', 'first 1x144 f32'],
+	[
+		'adamw8',
+		'first 144x48 u8, second 144x48 u8, firstScale 1x27 f32, secondScale 1x27 f32',
+		'first 1x144 f32, second 1x144 f32',
+	],
+	['adafactor', 'rowSquares 1x144 f32, columnSquares 3x48 f32', 'columnSquares 1x144 f32'],
+] as const)('keeps of %s what it reads again', async (optimizer, ofMatrix, ofBias) => {
+	const state = await stateIn(optimizer);
+	expect(state.get(stacked.name)).toBe(ofMatrix);
+	expect(state.get('blocks.0.attention.qkv.bias')).toBe(ofBias);
+	expect(state.get('embedding.types')).toBe('');
+});
+
+test('takes three steps of Adafactor with each stacked matrix by itself', async () => {
+	const model = await tinyModel(wide);
+	const {core} = model;
+	await core.prepareTraining([], {optimizer: 'adafactor', stacked: [stacked]});
+	const {rows, columns} = embeddingsOf(model, batch);
+	const {name} = stacked;
+	const plain = [0, 1, 2].map(part => ({
+		weight: rowsOf(model.weights.get(name)!, 48 * part, 48 * (part + 1)),
+		rows: zeros(1, 48),
+		columns: zeros(1, 48),
+	}));
+	const gradientsOf: Matrix[] = [];
+	for (const step of [1, 2, 3]) {
+		const gradient = randomMatrix(rows, columns, normals(step));
+		const found = await gradients(model, [{batch, gradient}]);
+		gradientsOf.push(found.get(name)!);
+		await core.update({...settings, clip: 0, step}, []);
+	}
+	const after = (await weightsOf(model)).get(name)!;
+	for (const [part, start] of plain.entries()) {
+		const [begin, end] = [48 * part, 48 * (part + 1)];
+		expectClose(rowsOf(after, begin, end), round => {
+			let state: Factored = start;
+			for (const [n, gradient] of gradientsOf.entries()) {
+				const options = {rate: 0.01, decay: 0.1, gradientScale: 1, step: n + 1};
+				state = adafactor(state, rowsOf(gradient, begin, end), options, round);
+			}
+			return state.weight;
+		});
+	}
+});
+
+test('clips each element of the gradients, and tells their norm before', async () => {
+	const {model, found} = await prepare('adam');
+	const bound = 0.01;
+	const norm = await model.core.update({...settings, clip: 0, clipValue: bound}, []);
+	expect(norm).toBeCloseTo(normOf(found.values()), 5);
+	const after = await readGradients(model);
+	for (const [name, {values}] of found) {
+		const clipped = values.map(value =>
+			Math.min(Math.max(value, -Math.fround(bound)), Math.fround(bound)),
+		);
+		expect(after.get(name)!.values).toEqual(clipped);
+	}
+});
+
+test('keeps the mean of the weights, which may change places with them', async () => {
+	const {core, weights: start, ...rest} = await tinyModel(spec);
+	const model = {core, weights: start, ...rest};
+	await core.prepareTraining([], {average: true});
+	const all: Map<string, Matrix>[] = [start];
+	for (const [n, averageShare] of [0.25, 0.25, 0].entries()) {
+		const {rows, columns} = embeddingsOf(model, batch);
+		await gradients(model, [{batch, gradient: randomMatrix(rows, columns, normals(n))}]);
+		await core.update({...settings, step: n + 1, averageShare}, []);
+		all.push(await weightsOf(model));
+	}
+	core.exchangeAverages();
+	await core.pack();
+	const means = await weightsOf(model);
+	for (const [name, mean] of means) {
+		const [zero, one, two] = all.map(weights => weights.get(name)!);
+		expectClose(mean, round => {
+			const towards = (from: Matrix, to: Matrix) =>
+				mapped(from, (x, at) => round(x + round(0.25 * round(to.values[at]! - x))));
+			return towards(towards(zero!, one!), two!);
+		});
+	}
+	expectClose(await encode(model, batch), round => forward64(spec, means, batch, {round}), {
+		scale: 4 * spec.blocks.length,
+	});
+	core.exchangeAverages();
+	await core.pack();
+	for (const [name, weight] of await weightsOf(model)) expectSameBits(weight, all[3]!.get(name)!);
 });

@@ -51,6 +51,10 @@ class Draw {
     return filled<int32_t>(rows, cols, Type::I32,
                            [&] { return int32_t(bits() % uint32_t(limit)); });
   }
+  // Whole numbers of one byte.
+  Tensor codes(int64_t rows, int64_t cols) {
+    return filled<uint8_t>(rows, cols, Type::U8, [this] { return uint8_t(bits()); });
+  }
   // In each row whole numbers that count up from the row's own.
   Tensor counting(int64_t rows, int64_t cols) {
     int64_t place = 0;

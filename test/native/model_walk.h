@@ -8,6 +8,7 @@
 
 #include "../../native/model/encoder.h"
 #include "../../native/model/optimizer.h"
+#include "../../native/model/perturbation.h"
 #include "ops_walk.h"
 
 namespace inbatch::driver {
@@ -102,7 +103,7 @@ inline ModelSpec bare_spec() {
 
 class ModelWalk {
  public:
-  ModelWalk(const ModelSpec& spec, Pool& pool)
+  ModelWalk(const ModelSpec& spec, Pool& pool, Optimizer optimizer)
       : encoder_(parameters_, spec), stream_{Place::Cpu, &pool}, draw_(extents()) {
     batch_.ids = draw_.integers(1, draw_.tokens, spec.embedding.vocabulary);
     batch_.offsets = draw_.offsets();
@@ -112,9 +113,10 @@ class ModelWalk {
     for (const Parameter& p : parameters_.all()) {
       std::memcpy(p.value.data, draw_.floats(p.rows, p.cols).data, size_t(p.value.bytes()));
     }
-    parameters_.prepare_training({parameters_.all().back().name});
-    parameters_.zero_moments(stream_);
-    parameters_.pack(stream_);
+    TrainingSettings settings;
+    settings.optimizer = optimizer;
+    settings.average = true;
+    parameters_.prepare_training(stream_, {parameters_.all().back().name}, settings);
   }
 
   // The hash of the embeddings.
@@ -163,9 +165,26 @@ class ModelWalk {
     OptimizerSettings settings;
     settings.rate = 1e-3;
     settings.clip = 1;
+    settings.clip_value = 0.01;
+    settings.average_share = 0.1;
     settings.step = step;
+    perturb();
     demand(std::isfinite(update(stream_, parameters_, settings, {})), "update: expected a norm");
     return out.hash();
+  }
+
+  // Moves weights in both ways and puts them back.
+  void perturb() {
+    const uint64_t before = weights();
+    perturbation_.hold_gradients(stream_, parameters_);
+    for (const PerturbSettings& settings :
+         {PerturbSettings{false, 0.3, 0.5, 0}, PerturbSettings{true, 0.1, 0, 0.01}}) {
+      for (int time = 0; time < 3; ++time) perturbation_.move(stream_, parameters_, settings);
+      demand(weights() != before, "perturb: expected other weights");
+      perturbation_.undo(stream_, parameters_);
+      demand(weights() == before, "undo: expected the weights of before");
+    }
+    perturbation_.return_gradients(stream_, parameters_);
   }
 
   // The hash of all weights.
@@ -209,11 +228,13 @@ class ModelWalk {
   Draw draw_;
   Batch batch_;
   Arena saved_memory_;
+  Perturbation perturbation_;
 };
 
 // The whole life of a model; the hashes of what it computed on the way.
-inline std::vector<uint64_t> live(const ModelSpec& spec, Pool& pool) {
-  ModelWalk walk(spec, pool);
+inline std::vector<uint64_t> live(const ModelSpec& spec, Pool& pool,
+                                  Optimizer optimizer = Optimizer::AdamW) {
+  ModelWalk walk(spec, pool, optimizer);
   std::vector<uint64_t> hashes;
   hashes.push_back(walk.encode());
   for (const int step : {1, 2}) hashes.push_back(walk.train(step));
@@ -231,6 +252,14 @@ inline void walk_models(const Pools& pools) {
     const auto expected = live(spec, *pools.front());
     for (const auto& pool : pools) {
       demand(live(spec, *pool) == expected, "model: expected the same bits with any threads");
+    }
+  }
+  for (const Optimizer optimizer :
+       {Optimizer::Adam, Optimizer::AdamW8, Optimizer::Lion, Optimizer::Adafactor}) {
+    const auto expected = live(plain_spec(), *pools.front(), optimizer);
+    for (const auto& pool : pools) {
+      demand(live(plain_spec(), *pool, optimizer) == expected,
+             "optimizer: expected the same bits with any threads");
     }
   }
 }

@@ -233,6 +233,57 @@ inline void fill(AdamW& op, Draw& draw) {
   op.first = draw.floats(1, size);
   op.second = draw.positive(1, size);
 }
+inline void fill(AdamW8& op, Draw& draw) {
+  const int64_t size = draw.tokens * draw.extents.inner, blocks = (size + op.block - 1) / op.block;
+  op.rate = 1e-3;
+  op.decay = 0.01;
+  op.step = 2;
+  op.weight = draw.floats(1, size);
+  op.gradient = draw.floats(1, size);
+  op.first = draw.codes(1, size);
+  op.second = draw.codes(1, size);
+  op.first_scale = draw.positive(1, blocks);
+  op.second_scale = draw.positive(1, blocks);
+}
+inline void fill(Adafactor& op, Draw& draw) {
+  const int64_t rows = draw.extents.is_bare ? 1 : draw.tokens, columns = draw.extents.inner;
+  op.rate = 1e-3;
+  op.decay = 0.01;
+  op.step = 2;
+  op.weight = draw.floats(rows, columns);
+  op.gradient = draw.floats(rows, columns);
+  op.row_squares = draw.optional(draw.positive(1, rows));
+  op.column_squares = draw.positive(1, columns);
+}
+inline void fill(Clip& op, Draw& draw) {
+  op.bound = 0.5;
+  op.x = draw.floats(1, draw.tokens * draw.extents.inner);
+}
+inline void fill(Blend& op, Draw& draw) {
+  const int64_t size = draw.tokens * draw.extents.inner;
+  op.share = draw.extents.is_bare ? 1 : 0.25;
+  op.x = draw.floats(1, size);
+  op.y = draw.floats(1, size);
+}
+inline void fill(Exchange& op, Draw& draw) {
+  const int64_t size = draw.tokens * draw.extents.inner;
+  op.x = draw.floats(1, size);
+  op.y = draw.floats(1, size);
+}
+inline void fill(Perturb& op, Draw& draw) {
+  const int64_t size = draw.tokens * draw.extents.inner;
+  op.scale = 0.1;
+  op.weight = draw.floats(1, size);
+  op.gradient = draw.floats(1, size);
+  op.origin = draw.optional(draw.floats(1, size));
+  op.bound = draw.extents.is_bare ? 0 : 0.01;
+}
+inline void fill(SquaredDistance& op, Draw& draw) {
+  const int64_t size = draw.tokens * draw.extents.inner;
+  op.a = draw.floats(1, size);
+  op.b = draw.floats(1, size);
+  op.result = draw.zero_double();
+}
 inline void fill(Lion& op, Draw& draw) {
   const int64_t size = draw.tokens * draw.extents.inner;
   op.rate = 1e-3;

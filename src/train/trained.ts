@@ -1,0 +1,50 @@
+// What is trained of a model, and how: frozen parts, rates of their own, means of weights, attacks.
+
+import type {EmbeddingModel} from '../model/embedding-model.js';
+import {type Attack, attackOf} from './adversarial.js';
+import {averageShares, averageWarning, WeightAverages} from './averages.js';
+import {frozenParameters} from './freeze.js';
+import type {TrainSettings} from './options.js';
+import {rateFactors} from './rates.js';
+
+export type Trained = {
+	/** Of the rate of each parameter, where they differ. */
+	rateFactors: readonly number[] | undefined;
+	averages: WeightAverages;
+	attack: Attack | undefined;
+};
+
+/** Makes the parameters ready for a run of so many steps. */
+export async function prepareParameters(
+	model: EmbeddingModel,
+	settings: TrainSettings,
+	{steps, onMessage}: {steps: number; onMessage?: ((message: string) => void) | undefined},
+): Promise<Trained> {
+	const names = model.core.parameters().map(({name}) => name);
+	const frozen = frozenParameters(settings.freeze, names);
+	const attack = attackOf(settings, frozen);
+	const factors = rateFactors(settings, names);
+	const shares = averageShares(settings, steps);
+	const warning = averageWarning(settings, steps);
+	if (warning !== undefined) onMessage?.(warning);
+	await model.core.prepareTraining(frozen, {
+		optimizer: settings.optimizer,
+		average: shares !== undefined,
+		stacked: stackedIn(model),
+	});
+	return {rateFactors: factors, averages: new WeightAverages(model, shares), attack};
+}
+
+/** The parameters that hold several tensors of the model's files, as query, key and value. */
+function stackedIn({stored}: EmbeddingModel): {name: string; parts: number[]}[] {
+	const places = new Map<string, Map<number, number>>();
+	for (const {parameter, at, count} of stored.flatMap(({mapped}) => mapped)) {
+		places.set(parameter, (places.get(parameter) ?? new Map<number, number>()).set(at, count));
+	}
+	return [...places]
+		.filter(([, parts]) => parts.size > 1)
+		.map(([name, parts]) => ({
+			name,
+			parts: [...parts].toSorted(([a], [b]) => a - b).map(([, count]) => count),
+		}));
+}
