@@ -28,7 +28,7 @@ const options = z.object({
 			placeholder: 'NAME COMMAND…',
 		}),
 	data: z.array(z.string().min(1)).min(1).meta({
-		description: 'files or folders of pairs and triplets in any layout; name=FILE names a set',
+		description: 'files, folders, patterns or hf://datasets/… of any layout; name=FILE names a set',
 		expected: 'files or folders of training data',
 		placeholder: '[NAME=]FILE',
 		variadic: true,
@@ -137,7 +137,8 @@ function trainingOf(settings: Options): TrainOptions {
 	const keys = Object.keys(trainSchema.shape) as (keyof typeof trainSchema.shape)[];
 	const rest = Object.fromEntries(keys.map(key => [key, settings[key]]));
 	const evaluated = {eval: evaluations, evalLoss};
-	return {...rest, data, output, overwrite, resume, ...evaluated, loss, lossRecord};
+	const hub = {cache: settings.cache, offline: settings.offline};
+	return {...rest, data, hub, output, overwrite, resume, ...evaluated, loss, lossRecord};
 }
 
 /** The same entries, under a heading of their own in --help. */

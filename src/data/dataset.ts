@@ -4,6 +4,7 @@
 import {EngineError} from '../errors.js';
 import {readInto} from '../files/open.js';
 import {readPieces} from '../files/pieces.js';
+import type {HubOptions} from '../hub/settings.js';
 import {giveTurn} from '../pace.js';
 import {BadLines} from './bad-lines.js';
 import type {Supply} from './choose.js';
@@ -55,6 +56,8 @@ export interface DatasetOptions extends Omit<RecordRule, 'names' | 'filters'>, F
 	map?: Readonly<Record<string, string>> | undefined;
 	/** Bytes of a file from which on its index is kept for the next run. Default 64 MiB. */
 	keepIndexFrom?: number | undefined;
+	/** Where data sets of the hub come from. Default: as its variables say. */
+	hub?: HubOptions | undefined;
 	signal?: AbortSignal | undefined;
 }
 
@@ -71,13 +74,13 @@ await dataset.close();
 */
 export async function openDataset(
 	sources: readonly DataSource[],
-	{signal, map, keepIndexFrom = defaultKeepIndexFrom, ...others}: DatasetOptions = {},
+	{signal, map, hub, keepIndexFrom = defaultKeepIndexFrom, ...others}: DatasetOptions = {},
 ): Promise<Dataset> {
 	const names = map && namesGiven(map);
 	const {teacherMin, teacherMargin, filterLength, ...rest} = others;
 	const filters = filtersOf({teacherMin, teacherMargin, filterLength});
 	const rule = {...rest, ...(names && {names}), ...(filters && {filters})};
-	const {files: opened, warnings} = await openSources(sources, {names, signal});
+	const {files: opened, warnings} = await openSources(sources, {names, hub, signal});
 	const parts: Part[] = [];
 	try {
 		const bad = new BadLines();
@@ -130,7 +133,7 @@ async function indexOf(
 		filters: filters?.key,
 	};
 	const identity = await identityOf(source, {reading, check: expect && expectKey});
-	const kept = await readKept(path, identity, signal);
+	const kept = await readKept(source, identity, signal);
 	if (kept !== undefined) {
 		warnings.push(`${path}: index read from ${kept.place}`);
 		return kept.found;
@@ -140,7 +143,7 @@ async function indexOf(
 	const found = await scanFile(source, scan);
 	try {
 		await refuseChanged(source);
-		if (bad.count === before) warnings.push(await keep(path, identity, found));
+		if (bad.count === before) warnings.push(await keep(source, identity, found));
 		return found;
 	} catch (error) {
 		await found.index.close();

@@ -74,11 +74,11 @@ export async function identityOf(
 
 /** The index that an earlier run kept, if it still holds, and where it is. */
 export async function readKept(
-	path: string,
+	source: SourceFile,
 	identity: IndexIdentity,
 	signal?: AbortSignal,
 ): Promise<{found: FileIndex; place: string} | undefined> {
-	for (const place of placesOf(path)) {
+	for (const place of placesOf(source)) {
 		const found = await openKept(place, identity).catch((error: unknown) => {
 			signal?.throwIfAborted();
 			// One that is torn, lies or cannot be read is made anew.
@@ -104,12 +104,13 @@ async function openKept(place: string, identity: IndexIdentity): Promise<FileInd
 
 /** Keeps an index where it can be kept; returns what to say of it. */
 export async function keep(
-	path: string,
+	source: SourceFile,
 	identity: IndexIdentity,
 	found: FileIndex,
 ): Promise<string> {
+	const {path} = source;
 	const reasons: string[] = [];
-	for (const place of placesOf(path)) {
+	for (const place of placesOf(source)) {
 		try {
 			await mkdir(dirname(place), {recursive: true});
 			await write(place, identity, found);
@@ -126,13 +127,12 @@ export async function keep(
 	return `${path}: index not kept (${reasons.join(', ')}), so the next run reads the file again`;
 }
 
-function placesOf(path: string): string[] {
+function placesOf({path, isDownloaded}: SourceFile): string[] {
 	const absolute = resolve(path);
 	const name = createHash('sha256').update(absolute).digest('hex').slice(0, 32);
-	return [
-		join(dirname(absolute), `.${basename(absolute)}.inbatch-index`),
-		join(cacheFolder(), 'indexes', name),
-	];
+	const beside = join(dirname(absolute), `.${basename(absolute)}.inbatch-index`);
+	const cached = join(cacheFolder(), 'indexes', name);
+	return isDownloaded ? [cached] : [beside, cached];
 }
 
 async function write(place: string, identity: IndexIdentity, found: FileIndex): Promise<void> {

@@ -2,11 +2,14 @@
 
 import type {FileHandle} from 'node:fs/promises';
 import {folderOf} from '../files/scratch.js';
+import type {HubOptions} from '../hub/settings.js';
 import type {Names} from './fields.js';
 
 export interface Opening {
 	warnings: string[];
 	names?: Names | undefined;
+	/** Where data sets of the hub come from. */
+	hub?: HubOptions | undefined;
 	signal?: AbortSignal | undefined;
 }
 

@@ -27,6 +27,8 @@ export interface SourceFile {
 	changed: number;
 	/** Whether it holds records from memory or a stream, and no other run will see it. */
 	isSpooled?: boolean;
+	/** Whether it lies in the cache of the hub, beside whose files nothing is put. */
+	isDownloaded?: boolean;
 	/** A teacher's vectors, one for each record. */
 	teacher?: VectorsFile;
 	/** The file that the user gave, where another was made of it. */

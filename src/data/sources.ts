@@ -7,6 +7,8 @@ import {glob, isDynamicPattern} from 'tinyglobby';
 import {EngineError, kindOf} from '../errors.js';
 import {readFailure} from '../files/failures.js';
 import {jsonLinesFormat, type RecordFormat} from '../files/records.js';
+import {isDataSetId, parseDataSetId} from '../hub/id.js';
+import {readHubSettings} from '../hub/settings.js';
 import {joinBeir, trainingQrels} from './beir-folder.js';
 import {type DistillSettings, readDistillSettings} from './distill-settings.js';
 import type {Names} from './fields.js';
@@ -15,7 +17,10 @@ import {looksLikeRecord} from './record.js';
 import {joinedSource, keepOpen, openFile, type SourceFile, sourceFile} from './source-file.js';
 import {type RecordLike, spool} from './spool.js';
 
-/** A path, `name=path`, a folder of data files, or records in memory or from a stream. */
+/**
+A path, `name=path`, a folder of data files, a data set of the hub, or records in memory or from a
+stream.
+*/
 export type DataSource = string | Iterable<RecordLike> | AsyncIterable<RecordLike>;
 
 export interface OpenSources {
@@ -44,9 +49,9 @@ export function sourcesOf(data: unknown): DataSource[] {
 /** Opens every file of every source. The caller closes them; after a failure none is open. */
 export async function openSources(
 	sources: readonly DataSource[],
-	{names, signal}: {names?: Names | undefined; signal?: AbortSignal | undefined} = {},
+	{names, hub, signal}: Partial<Pick<Opening, 'names' | 'hub' | 'signal'>> = {},
 ): Promise<OpenSources> {
-	const open: Openings = {files: [], warnings: [], names, signal};
+	const open: Openings = {files: [], warnings: [], names, hub, signal};
 	try {
 		let spooled = 0;
 		for (const source of sources) {
@@ -88,6 +93,7 @@ async function openRecords(
 
 async function openPath(source: string, open: Openings): Promise<void> {
 	const {name, path} = await splitName(source);
+	if (isDataSetId(path)) return openDownloaded(name, path, open);
 	const info = await stat(path).catch((error: unknown) => readFailure(path, error));
 	if (!(info instanceof Stats)) return openPattern(name, path, {open, failure: info});
 	if (info.isDirectory()) return openFolder(name, path, open);
@@ -100,6 +106,18 @@ async function openPath(source: string, open: Openings): Promise<void> {
 	const settings = await readDistillSettings(path);
 	if (settings === undefined) open.files.push(await openFile({name, path}, open));
 	else await openDistilled(name, settings, {path, open});
+}
+
+/** The files of a data set of the hub. Only who needs the network loads its code. */
+async function openDownloaded(name: string, source: string, open: Openings): Promise<void> {
+	const wanted = parseDataSetId(source);
+	const settings = await readHubSettings(open.hub ?? {});
+	const {openDataSet} = await import('../hub/data-set.js');
+	const {paths, warnings} = await openDataSet(wanted, settings, {signal: open.signal});
+	open.warnings.push(...warnings.map(text => `${source}: ${text}`));
+	for (const path of paths) {
+		open.files.push({...(await openFile({name, path}, open)), isDownloaded: true});
+	}
 }
 
 /** The records that settings name, and the vectors that go with them. */
@@ -137,11 +155,11 @@ async function openPattern(
 
 /** Whether something that is no path is called as data sets of the hub are. */
 function isHubName(path: string): boolean {
-	return /^[\w-][\w.-]*\/[\w.-]+([/:][\w.-]+)?$/.test(path) && extname(path) === '';
+	return /^[\w-][\w.-]*\/[\w.-]+(\/[\w.-]+)?$/.test(path) && extname(path) === '';
 }
 
 function hubRefusal(path: string): EngineError {
-	const hint = 'data sets of the hub are not opened by name, download it and give its files';
+	const hint = `a data set of the hub is given as hf://datasets/${path}`;
 	const message = `${path}: expected a file or folder, got nothing there; ${hint}`;
 	return new EngineError('FILE_NOT_FOUND', message);
 }

@@ -1,4 +1,4 @@
-// The folder of one model in the cache, in the layout of the reference client, so that both find what
+// The folder of one repository in the cache, in the layout of the reference client, so that both find what
 // the other has downloaded: blobs/<etag>, snapshots/<commit>/<path> as relative links to the blobs (or
 // as copies), refs/<revision> with the commit. Nothing here makes a folder unless something is put in.
 
@@ -18,18 +18,19 @@ import {EngineError} from '../errors.js';
 import {systemCode, writeFailure} from '../files/failures.js';
 import {type Lock, lockOutput} from '../files/lock.js';
 import {writeFileAtomic} from '../files/output.js';
+import type {RepositoryId} from './id.js';
 
 const commitLength = 40;
 const lockPoll = 250;
 
 let count = 0;
 
-export class ModelCache {
+export class RepositoryCache {
 	readonly folder: string;
 	readonly #locks: string;
 
-	constructor(cache: string, id: string) {
-		const name = ['models', ...id.split('/')].join('--');
+	constructor(cache: string, {id, kind}: Pick<RepositoryId, 'id' | 'kind'>) {
+		const name = [`${kind ?? 'model'}s`, ...id.split('/')].join('--');
 		this.folder = join(cache, name);
 		this.#locks = join(cache, '.locks', name);
 	}
@@ -84,7 +85,7 @@ export class ModelCache {
 		}
 	}
 
-	/** Waits until no other process downloads this model, then keeps them out. */
+	/** Waits until no other process downloads this repository, then keeps them out. */
 	async lock(signal?: AbortSignal): Promise<Lock> {
 		const file = join(this.#locks, 'download');
 		await folderFor(file);

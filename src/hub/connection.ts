@@ -3,7 +3,7 @@
 
 import {type Dispatcher, EnvHttpProxyAgent, fetch, type Headers, type Response} from 'undici';
 import {EngineError} from '../errors.js';
-import type {ModelId} from './id.js';
+import type {RepositoryId} from './id.js';
 import {refusal, unreachable} from './refusals.js';
 import type {HubSettings} from './settings.js';
 
@@ -27,16 +27,16 @@ export type Request = {
 const mostRedirects = 10;
 const longestPage = 64 * 2 ** 20;
 
-/** Requests about one model. `dispose` closes the sockets. */
+/** Requests about one repository. `dispose` closes the sockets. */
 export class HubConnection {
 	readonly settings: HubSettings;
-	readonly model: ModelId;
+	readonly repository: RepositoryId;
 	readonly #agent: Dispatcher;
 
-	constructor(settings: HubSettings, model: ModelId) {
+	constructor(settings: HubSettings, repository: RepositoryId) {
 		const {http, https} = settings.proxies;
 		this.settings = settings;
-		this.model = model;
+		this.repository = repository;
 		this.#agent = new EnvHttpProxyAgent({
 			// Empty is none: the variables were read already.
 			httpProxy: http ?? '',
@@ -63,7 +63,7 @@ export class HubConnection {
 				return {...answer, pieces: piecesOf(response, watch), close};
 			}
 			await close();
-			throw refusal({...answer, host: new URL(response.url).host}, this.model, this.settings);
+			throw refusal({...answer, host: new URL(response.url).host}, this.repository, this.settings);
 		} catch (error) {
 			watch.rest();
 			signal?.throwIfAborted();

@@ -7,8 +7,9 @@ import {setTimeout} from 'node:timers/promises';
 import {EngineError} from '../errors.js';
 import {systemCode, writeFailure} from '../files/failures.js';
 import {sha256File} from '../files/hash.js';
-import {folderFor, isFileName, type ModelCache, sizeOf} from './cache.js';
+import {folderFor, isFileName, type RepositoryCache, sizeOf} from './cache.js';
 import type {Answer, HubConnection} from './connection.js';
+import {placeOf} from './id.js';
 
 /** A file as the hub lists it. */
 export type RemoteFile = {
@@ -22,7 +23,7 @@ export type RemoteFile = {
 
 export type Downloading = {
 	connection: HubConnection;
-	cache: ModelCache;
+	cache: RepositoryCache;
 	commit: string;
 	signal?: AbortSignal | undefined;
 	/** Bytes of this file that are there; may fall when a download starts anew. */
@@ -211,9 +212,9 @@ export function addressOf(
 	path: string,
 	{connection, commit}: Pick<Downloading, 'connection' | 'commit'>,
 ): string {
-	const {settings, model} = connection;
+	const {settings, repository} = connection;
 	const name = path.split('/').map(encodeURIComponent).join('/');
-	return `${settings.endpoint}/${model.id}/resolve/${encodeURIComponent(commit)}/${name}`;
+	return `${settings.endpoint}/${placeOf(repository)}/resolve/${encodeURIComponent(commit)}/${name}`;
 }
 
 function partialOf({etag}: RemoteFile, {cache}: Downloading): string {
@@ -238,7 +239,7 @@ async function removePartial(file: RemoteFile, work: Downloading): Promise<void>
 }
 
 function nameOf({path}: RemoteFile, {connection}: Downloading): string {
-	return `${connection.model.id}: ${path}`;
+	return `${connection.repository.id}: ${path}`;
 }
 
 function wrongSize(file: RemoteFile, got: string, work: Downloading): EngineError {

@@ -1,13 +1,22 @@
-// Ids of models of the hub: `org/name` or `name`, with a revision behind an @ if need be.
+// Ids of repositories of the hub. A model is `org/name` or `name`, with a revision behind an @ if need
+// be; a data set is `hf://datasets/org/name@revision/path`.
 
 import {EngineError} from '../errors.js';
 
-export type ModelId = {id: string; revision: string};
+export type RepositoryId = {
+	id: string;
+	revision: string;
+	/** Default model. */
+	kind?: 'dataset';
+};
+
+/** A data set, and what of it: files, a folder or a split; all of it without a path. */
+export type DataSetId = RepositoryId & {kind: 'dataset'; path: string};
 
 const part = /^(?![-.])(?!.*(--|\.\.))[\w.-]{1,96}(?<![-.])$/;
 
 /** What a source names: undefined for one that cannot be an id. */
-export function parseModelId(source: string, asked?: string): ModelId | undefined {
+export function parseModelId(source: string, asked?: string): RepositoryId | undefined {
 	const at = source.indexOf('@');
 	const id = at === -1 ? source : source.slice(0, at);
 	const parts = id.split('/');
@@ -17,6 +26,32 @@ export function parseModelId(source: string, asked?: string): ModelId | undefine
 		throw new EngineError('OPTION_CONFLICT', `revision: expected one, got ${asked} and ${source}`);
 	}
 	return {id, revision: expectRevision(own ?? asked ?? 'main')};
+}
+
+const scheme = 'hf://datasets/';
+
+export function isDataSetId(source: string): boolean {
+	return source.startsWith('hf://');
+}
+
+/** What `hf://datasets/owner/name@revision/path` names; slashes of a revision are written %2F. */
+export function parseDataSetId(source: string): DataSetId {
+	const [owner = '', second = '', ...rest] = source.slice(scheme.length).split('/');
+	const [name = '', own] = second.split('@');
+	const isId = source.startsWith(scheme) && [owner, name].every(one => part.test(one));
+	const path = rest.join('/').replace(/\/+$/, '');
+	if (!isId || second.split('@').length > 2 || !(path === '' || isInside(path))) {
+		const expected = 'expected hf://datasets/owner/name, with @revision and /path if need be';
+		throw new EngineError('OPTION_RANGE', `data: ${expected}, got ${JSON.stringify(source)}`);
+	}
+
+	const revision = expectRevision(own === undefined ? 'main' : own.replaceAll(/%2f/gi, '/'));
+	return {id: `${owner}/${name}`, revision, kind: 'dataset', path};
+}
+
+/** Where a repository lies below the address of a hub. */
+export function placeOf({id, kind}: RepositoryId): string {
+	return kind === undefined ? id : `${kind}s/${id}`;
 }
 
 /** A revision is the name of a file of the cache, so it must stay in its folder. */

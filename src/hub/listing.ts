@@ -1,7 +1,7 @@
 // What a repository holds at a revision: its commit and its files, by the hub's own client. Nothing
 // that leaves the folder passes here.
 
-import {listFiles, modelInfo} from '@huggingface/hub';
+import {datasetInfo, listFiles, modelInfo} from '@huggingface/hub';
 import {EngineError} from '../errors.js';
 import {isFileName} from './cache.js';
 import type {HubConnection} from './connection.js';
@@ -21,20 +21,17 @@ export async function resolveRevision(
 	connection: HubConnection,
 	signal?: AbortSignal,
 ): Promise<Revision> {
-	const {settings, model} = connection;
-	const info = await page(connection, signal, fetch =>
-		modelInfo({
-			name: model.id,
-			revision: model.revision,
-			additionalFields: ['sha', 'filePaths'],
-			hubUrl: settings.endpoint,
-			fetch,
-		}),
-	);
+	const {settings, repository} = connection;
+	const {id: name, revision, kind} = repository;
+	const info = await page(connection, signal, async fetch => {
+		const asked = {name, revision, hubUrl: settings.endpoint, fetch};
+		if (kind === undefined) return modelInfo({...asked, additionalFields: ['sha', 'filePaths']});
+		return {...(await datasetInfo({...asked, additionalFields: ['sha']})), filePaths: []};
+	});
 	const {sha, filePaths} = info;
 	if (typeof sha !== 'string' || !isFileName(sha)) {
 		const got = 'an answer without one';
-		const message = `${model.id}: expected the commit of ${model.revision}, got ${got}`;
+		const message = `${repository.id}: expected the commit of ${repository.revision}, got ${got}`;
 		throw new EngineError('HUB_ANSWER', message);
 	}
 	return {commit: sha, names: filePaths.filter(name => typeof name === 'string')};
@@ -49,7 +46,7 @@ export async function listRepository(
 	try {
 		return await listTree(connection, commit, signal);
 	} catch (error) {
-		const isAbsent = error instanceof EngineError && error.code === 'MODEL_NOT_FOUND';
+		const isAbsent = error instanceof EngineError && /^(MODEL|FILE)_NOT_FOUND$/.test(error.code);
 		if (!isAbsent || names.length === 0) throw error;
 	}
 	const files: RemoteFile[] = [];
@@ -65,9 +62,9 @@ async function listTree(
 	commit: string,
 	signal?: AbortSignal,
 ): Promise<RemoteFile[]> {
-	const {settings, model} = connection;
+	const {settings, repository} = connection;
 	return page(connection, signal, async fetch => {
-		const repo = {type: 'model', name: model.id} as const;
+		const repo = {type: repository.kind ?? 'model', name: repository.id} as const;
 		const options = {repo, revision: commit, recursive: true, hubUrl: settings.endpoint, fetch};
 		const files: RemoteFile[] = [];
 		for await (const {type, path, size, oid, lfs} of listFiles(options)) {
@@ -75,7 +72,7 @@ async function listTree(
 			if (type !== 'file') continue;
 			files.push(remoteFile({path, size: lfs?.size ?? size, etag: lfs?.oid ?? oid}, connection));
 			if (files.length > mostFiles) {
-				const message = `${model.id}: expected at most ${mostFiles} files, got more`;
+				const message = `${repository.id}: expected at most ${mostFiles} files, got more`;
 				throw new EngineError('HUB_ANSWER', message);
 			}
 		}
@@ -97,20 +94,20 @@ async function describe(path: string, {connection, commit, signal}: Place): Prom
 
 type Said = {path: string; size: number | undefined; etag: string | undefined};
 
-function remoteFile({path, size, etag}: Said, {model}: HubConnection): RemoteFile {
+function remoteFile({path, size, etag}: Said, {repository}: HubConnection): RemoteFile {
 	const isSize = typeof size === 'number' && Number.isSafeInteger(size) && size >= 0;
 	if (isSize && typeof etag === 'string' && isFileName(etag)) {
 		return {path, size, etag, sha256: sha256Of(etag)};
 	}
-	const message = `${model.id}: expected size and etag of ${path}, got an answer without them`;
+	const message = `${repository.id}: expected size and etag of ${path}, got an answer without them`;
 	throw new EngineError('HUB_ANSWER', message);
 }
 
-function expectInside(path: unknown, {model}: HubConnection): void {
+function expectInside(path: unknown, {repository}: HubConnection): void {
 	if (typeof path === 'string' && isInside(path)) return;
 	throw new EngineError(
 		'HUB_ANSWER',
-		`${model.id}: expected paths inside the repository, got ${JSON.stringify(path)}`,
+		`${repository.id}: expected paths inside the repository, got ${JSON.stringify(path)}`,
 	);
 }
 
@@ -125,11 +122,11 @@ async function page<T>(
 	} catch (error) {
 		signal?.throwIfAborted();
 		if (error instanceof EngineError) throw error;
-		const {settings, model} = connection;
+		const {settings, repository} = connection;
 		const reason = error instanceof Error ? error.message : String(error);
 		throw new EngineError(
 			'HUB_ANSWER',
-			`${model.id}: expected an answer of a hub from ${settings.endpoint}, got another: ${reason}`,
+			`${repository.id}: expected an answer of a hub from ${settings.endpoint}, got another: ${reason}`,
 			{cause: error},
 		);
 	}

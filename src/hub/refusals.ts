@@ -1,7 +1,7 @@
 // What the hub's refusals and broken connections mean, as errors. No message holds a token.
 
 import {EngineError} from '../errors.js';
-import type {ModelId} from './id.js';
+import {placeOf, type RepositoryId} from './id.js';
 import type {HubSettings} from './settings.js';
 
 type Refused = {status: number; headers: {get(name: string): string | null}; host: string};
@@ -9,38 +9,48 @@ type Refused = {status: number; headers: {get(name: string): string | null}; hos
 /** The error of a status from 400 on. */
 export function refusal(
 	{status, headers, host}: Refused,
-	{id, revision}: ModelId,
+	repository: RepositoryId,
 	{endpoint, token}: HubSettings,
 ): EngineError {
+	const {id} = repository;
+	const what = wordOf(repository);
 	const reason = headers.get('x-error-code');
 	if (reason === 'GatedRepo') {
 		return new EngineError(
 			'HUB_DENIED',
-			`${id}: expected a model that is open to you, got a gated one (${status}); ` +
-				`accept its conditions at ${endpoint}/${id} and set HF_TOKEN`,
+			`${id}: expected a ${what} that is open to you, got a gated one (${status}); ` +
+				`accept its conditions at ${endpoint}/${placeOf(repository)} and set HF_TOKEN`,
 		);
 	}
-	if (status === 404 || reason === 'RepoNotFound') return notFound(reason, {id, revision}, host);
+	if (status === 404 || reason === 'RepoNotFound') return notFound(reason, repository, host);
 	if (status === 401 || status === 403) {
 		const hint = token
 			? `the token that was sent does not open it; see ${endpoint}/settings/tokens`
 			: 'if it is private or gated, set HF_TOKEN; if not, look at the id';
 		return new EngineError(
 			'HUB_DENIED',
-			`${id}: expected a model that may be read, got ${status} from ${host}; ${hint}`,
+			`${id}: expected a ${what} that may be read, got ${status} from ${host}; ${hint}`,
 		);
 	}
 	return odd(status, headers.get('retry-after'), {id, host});
 }
 
-function notFound(reason: string | null, {id, revision}: ModelId, host: string): EngineError {
+function wordOf({kind}: RepositoryId): string {
+	return kind === 'dataset' ? 'data set' : 'model';
+}
+
+function notFound(reason: string | null, repository: RepositoryId, host: string): EngineError {
+	const {id, revision, kind} = repository;
+	const wanted =
+		kind === 'dataset' ? 'a data set of this id' : 'a folder here, or a model of this id';
+	const got = kind === 'dataset' ? 'none' : 'neither';
 	const message =
 		reason === 'RevisionNotFound'
 			? `${id}: expected revision ${revision} at ${host}, got no such branch, tag or commit`
-			: `${id}: expected a folder here, or a model of this id` +
-				`${revision === 'main' ? '' : ` with revision ${revision}`} at ${host}, got neither; ` +
-				'look at the spelling; a private model needs HF_TOKEN';
-	return new EngineError('MODEL_NOT_FOUND', message);
+			: `${id}: expected ${wanted}` +
+				`${revision === 'main' ? '' : ` with revision ${revision}`} at ${host}, got ${got}; ` +
+				`look at the spelling; a private ${wordOf(repository)} needs HF_TOKEN`;
+	return new EngineError(kind === 'dataset' ? 'FILE_NOT_FOUND' : 'MODEL_NOT_FOUND', message);
 }
 
 function odd(

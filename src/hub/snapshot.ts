@@ -4,11 +4,11 @@
 import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {EngineError} from '../errors.js';
-import {isCommit, isReadOnly, ModelCache, sizeOf} from './cache.js';
+import {isCommit, isReadOnly, RepositoryCache, sizeOf} from './cache.js';
 import {chooseFiles} from './choose.js';
 import {HubConnection} from './connection.js';
 import {type Downloading, ensureBlob, type RemoteFile} from './download.js';
-import type {ModelId} from './id.js';
+import type {RepositoryId} from './id.js';
 import {listRepository, type Revision, resolveRevision} from './listing.js';
 import type {HubSettings} from './settings.js';
 
@@ -31,11 +31,11 @@ const atOnce = 4;
 
 /** The folder of a model, downloaded as far as it is not there. */
 export async function openSnapshot(
-	model: ModelId,
+	model: RepositoryId,
 	settings: HubSettings,
 	options: SnapshotOptions = {},
 ): Promise<Snapshot> {
-	const cache = new ModelCache(settings.cache, model.id);
+	const cache = new RepositoryCache(settings.cache, model);
 	if (settings.isOffline) return offlineSnapshot(cache, model, settings);
 	const commit = isCommit(model.revision) ? model.revision : undefined;
 	// A commit never changes; with modules.json it is known what else belongs to the model.
@@ -55,13 +55,13 @@ export async function openSnapshot(
 }
 
 /** Whether what the cache has may stand in, aloud: no network, or a cache that is only for reading. */
-function isExcused(error: unknown): boolean {
+export function isExcused(error: unknown): boolean {
 	return (error instanceof EngineError && error.code === 'HUB_UNREACHABLE') || isReadOnly(error);
 }
 
 async function offlineSnapshot(
-	cache: ModelCache,
-	{id, revision}: ModelId,
+	cache: RepositoryCache,
+	{id, revision}: RepositoryId,
 	settings: HubSettings,
 ): Promise<Snapshot> {
 	const {commit, missing} = await cachedCommit(cache, {id, revision});
@@ -76,8 +76,8 @@ async function offlineSnapshot(
 
 /** What the cache has for a revision: a usable commit, or what it lacks. */
 async function cachedCommit(
-	cache: ModelCache,
-	{revision}: ModelId,
+	cache: RepositoryCache,
+	{revision}: RepositoryId,
 ): Promise<{commit?: string; missing?: string}> {
 	const commit = await cache.commitOf(revision);
 	if (commit === undefined) return {};
@@ -87,23 +87,23 @@ async function cachedCommit(
 	return missing[0] === undefined ? {commit} : {missing: missing[0]};
 }
 
-async function isWhole(cache: ModelCache, commit: string): Promise<boolean> {
+async function isWhole(cache: RepositoryCache, commit: string): Promise<boolean> {
 	const names = await cache.names(commit);
 	if (!names.includes('modules.json')) return false;
 	return (await chooseLocal(cache, commit, names)).missing.length === 0;
 }
 
-function chooseLocal(cache: ModelCache, commit: string, names: readonly string[]) {
+function chooseLocal(cache: RepositoryCache, commit: string, names: readonly string[]) {
 	return chooseFiles(names, name => readJson(join(cache.snapshot(commit), name)));
 }
 
 async function onlineSnapshot(
-	cache: ModelCache,
+	cache: RepositoryCache,
 	connection: HubConnection,
 	options: SnapshotOptions,
 ): Promise<Snapshot> {
 	const {signal} = options;
-	const {revision} = connection.model;
+	const {revision} = connection.repository;
 	const found = await resolveRevision(connection, signal);
 	const {commit} = found;
 	if (!(await isWhole(cache, commit))) await complete(cache, connection, {found, options});
@@ -118,7 +118,7 @@ type Wanted = {found: Revision; options: SnapshotOptions};
 
 /** Downloads what the snapshot lacks. Nothing is written when it lacks nothing. */
 async function complete(
-	cache: ModelCache,
+	cache: RepositoryCache,
 	connection: HubConnection,
 	{found, options}: Wanted,
 ): Promise<void> {
@@ -134,7 +134,7 @@ async function complete(
 		const isThere = (await sizeOf(place)) === file.size;
 		return readJson(isThere ? place : await ensureBlob(file, work));
 	});
-	expectModel(choice.missing, connection.model);
+	expectModel(choice.missing, connection.repository);
 	const chosen = choice.files.map(name => files.get(name)!);
 	const sizes = await Promise.all(
 		chosen.map(({path}) => sizeOf(join(cache.snapshot(commit), path))),
@@ -149,7 +149,7 @@ async function complete(
 	}
 }
 
-function expectModel(missing: readonly string[], {id, revision}: ModelId): void {
+function expectModel(missing: readonly string[], {id, revision}: RepositoryId): void {
 	if (missing.length === 0) return;
 	throw new EngineError(
 		'MODEL_NOT_FOUND',
@@ -159,7 +159,7 @@ function expectModel(missing: readonly string[], {id, revision}: ModelId): void 
 }
 
 /** All blobs first, then the links; config.json last, since without it a snapshot is none. */
-async function download(
+export async function download(
 	files: readonly RemoteFile[],
 	work: Downloading,
 	{signal, onProgress}: SnapshotOptions,

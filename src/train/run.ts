@@ -7,6 +7,7 @@ import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
 import {readQrels, type Table} from '../evaluate/trec.js';
+import type {HubOptions} from '../hub/settings.js';
 import type {Loss} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
@@ -44,6 +45,8 @@ import {prepareParameters} from './trained.js';
 /** What a run is asked for, beside its settings. */
 export type RunRequest = {
 	data: unknown;
+	/** Where data sets of the hub come from. */
+	hub?: HubOptions | undefined;
 	loss: Loss;
 	/** The loss as it is recorded. */
 	lossRecord: unknown;
@@ -126,6 +129,7 @@ export async function prepareRun(
 	const dataset = await openDataset(sourcesOf(request.data), {
 		...readingOf(settings, loss, prompts),
 		...filtersIn(settings),
+		hub: request.hub,
 		signal,
 	});
 	let teacher: TeacherVectors | undefined;

@@ -27,6 +27,8 @@ export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
 	loss?: Loss | undefined;
 	/** How the loss is recorded in run.json. */
 	lossRecord?: unknown;
+	/** Where data sets of the hub come from. Default: as its variables say. */
+	hub?: RunRequest['hub'];
 	/** The folder of the run; without it nothing is written. */
 	output?: string | undefined;
 	overwrite?: boolean | undefined;
@@ -67,6 +69,7 @@ export async function trainWith(
 		data,
 		loss = infoNce(),
 		lossRecord,
+		hub,
 		output,
 		overwrite = false,
 		signal,
@@ -93,7 +96,7 @@ export async function trainWith(
 	};
 	const record = lossRecord ?? {name: loss.name || 'custom', ...loss.options};
 	const watching = {signal, onStep, onEvaluate, onSave, onMessage, control};
-	const request = {data, loss, lossRecord: record, evaluations, ...watching};
+	const request = {data, hub, loss, lossRecord: record, evaluations, ...watching};
 	const folder =
 		output === undefined ? undefined : await RunFolder.open(output, {overwrite, resume: goesOn});
 	try {

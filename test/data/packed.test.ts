@@ -162,7 +162,7 @@ test('A pattern gives its files by name, and names what holds no records', async
 
 test.each([
 	['{folder}/*.nothing', 'DATA_EMPTY', /expected files of records, got none$/],
-	['shibing624/nli_zh', 'FILE_NOT_FOUND', /data sets of the hub are not opened by name/],
+	['shibing624/nli_zh', 'FILE_NOT_FOUND', /given as hf:\/\/datasets\/shibing624\/nli_zh/],
 	['{folder}/no/such.jsonl', 'FILE_NOT_FOUND', /expected a file, got nothing there$/],
 ])('%s is refused as %s', async (path, code, message) => {
 	await expect(open(path.replace('{folder}', folder))).rejects.toMatchObject({

@@ -3,7 +3,7 @@
 import {existsSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, expect, test, vi} from 'vitest';
-import {ModelCache} from '../../dist/hub/cache.js';
+import {RepositoryCache} from '../../dist/hub/cache.js';
 import {HubConnection} from '../../dist/hub/connection.js';
 import {ensureBlob} from '../../dist/hub/download.js';
 import {readHubSettings} from '../../dist/hub/settings.js';
@@ -156,7 +156,7 @@ describe('two at once', () => {
 		const {server, cache: folder} = await faulty('cut', 3);
 		const settings = await readHubSettings({endpoint: server.endpoint, cache: folder});
 		const file = {path: weights, size: bytes.length, etag: sha, sha256: sha};
-		const cache = new ModelCache(folder, server.id);
+		const cache = new RepositoryCache(folder, {id: server.id});
 		const blobs = await Promise.all(
 			[0, 1, 2, 3].map(async () => {
 				const connection = new HubConnection(settings, {id: server.id, revision: 'main'});

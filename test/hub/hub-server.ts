@@ -43,6 +43,8 @@ export class HubServer {
 	token: string | undefined;
 	hasListing = true;
 	pageSize = 3;
+	/** What the endpoint has: models, or data sets, which lie in a folder of their own. */
+	kind: 'model' | 'dataset' = 'model';
 	/** Before the paths of the endpoint. */
 	prefix = '';
 	/** Instead of any answer. */
@@ -98,9 +100,11 @@ export class HubServer {
 
 	#route(path: string, url: URL, exchange: Exchange): void {
 		const {response} = exchange;
-		const revision = new RegExp(`^/api/models/${this.id}/revision/(.+)$`).exec(path)?.[1];
-		const commit = new RegExp(`^/api/models/${this.id}/tree/(.+)$`).exec(path)?.[1];
-		const file = new RegExp(`^/${this.id}/resolve/([^/]+)/(.+)$`).exec(path);
+		const api = `^/api/${this.kind}s/${this.id}`;
+		const place = this.kind === 'model' ? this.id : `datasets/${this.id}`;
+		const revision = new RegExp(`${api}/revision/(.+)$`).exec(path)?.[1];
+		const commit = new RegExp(`${api}/tree/(.+)$`).exec(path)?.[1];
+		const file = new RegExp(`^/${place}/resolve/([^/]+)/(.+)$`).exec(path);
 		if (revision !== undefined) this.#revision(revision, response);
 		else if (commit !== undefined && this.hasListing) this.#page(commit, url, response);
 		else if (file) this.#resolve(file[1]!, file[2]!, exchange);
@@ -193,7 +197,7 @@ export function addressOf(server: Server): string {
 }
 
 function isLarge(name: string): boolean {
-	return /\.(safetensors|bin|onnx)$/.test(name);
+	return /\.(safetensors|bin|onnx|parquet)$/.test(name);
 }
 
 function entryOf(path: string, bytes: Buffer): object {
