@@ -34,6 +34,7 @@ export {
 export {type HingeOptions, hinge} from './loss/hinge.js';
 export {type InfoNceOptions, infoNce} from './loss/infonce.js';
 export {type KlOnScoresOptions, klOnScores} from './loss/kl-on-scores.js';
+export {type LateInteractionOptions, lateInteraction} from './loss/late-interaction.js';
 export {type LogisticOptions, logistic} from './loss/logistic.js';
 export {
 	type Column,
@@ -62,8 +63,10 @@ export {
 } from './model/embedding-model.js';
 export type {Encoded, Progress} from './model/encode.js';
 export type {TruncationSide} from './model/folder.js';
+export {type MaxSimSettings, maxSim, type TokenRows} from './model/max-sim.js';
 export {type Rows, similarity} from './model/similarity.js';
 export type {Pooling} from './model/spec.js';
+export type {TokenVectors} from './model/token-vectors.js';
 export type {Evaluator} from './train/evaluations.js';
 export type {EvaluationMetrics, StepMetrics} from './train/metrics-log.js';
 export {startTraining, type TrainEvent, type TrainingRun} from './train/start.js';

@@ -47,6 +47,8 @@ export type PackedBatch = {
 	offsets: Int32Array;
 	texts?: Int32Array;
 	skip?: Int32Array;
+	/** Whether the rows of all tokens are wanted, of a head of at most one pooling. */
+	unpooled?: boolean;
 };
 
 export type PassSettings = {

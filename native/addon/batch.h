@@ -13,12 +13,13 @@ namespace inbatch {
 
 struct OwnedBatch {
   std::vector<int32_t> ids, offsets, texts, skip;
+  bool unpooled = false;
 
   Batch view() {
     const auto row = [](std::vector<int32_t>& v) {
       return Tensor{v.data(), 1, int64_t(v.size()), Type::I32, Place::Cpu};
     };
-    Batch batch{row(ids), row(offsets), row(texts), {}};
+    Batch batch{row(ids), row(offsets), row(texts), {}, unpooled};
     if (!skip.empty()) batch.skip = row(skip);
     if (ids.empty()) batch.ids.data = offsets.data();  // no tokens, yet not an absent tensor
     return batch;
@@ -33,7 +34,7 @@ inline std::vector<int32_t> integers(const char* field, Napi::Value value) {
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
-// {ids, offsets, texts?, skip?}: copied; the encoder checks what they hold.
+// {ids, offsets, texts?, skip?, unpooled?}: copied; the encoder checks what they hold.
 inline std::shared_ptr<OwnedBatch> read_batch(Napi::Value value) {
   if (!value.IsObject()) refuse("batch", "expected an object");
   const auto object = value.As<Napi::Object>();
@@ -43,6 +44,7 @@ inline std::shared_ptr<OwnedBatch> read_batch(Napi::Value value) {
   expect(!batch->offsets.empty(), "batch", "expected offsets of at least one element");
   if (object.Has("texts")) batch->texts = integers("texts", object.Get("texts"));
   if (object.Has("skip")) batch->skip = integers("skip", object.Get("skip"));
+  batch->unpooled = object.Get("unpooled").ToBoolean();
   return batch;
 }
 

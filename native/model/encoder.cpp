@@ -174,6 +174,8 @@ void Encoder::check(const Batch& batch) const {
                std::to_string(ids[token]));
   }
   if (!batch.skip.empty()) expect_size("batch", "skip", batch.skip, batch.size());
+  expect(!batch.unpooled || head_.spec.pooling.size() <= 1, "batch",
+         "expected a head of at most one pooling where rows of tokens are wanted");
 }
 
 void Encoder::embed(Pass& pass, Tensor embeddings, bool normalize) const {
@@ -198,8 +200,7 @@ int64_t Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddi
   const auto walk = [&](const Stream& self, Group group) {
     Scope scope(self.scratch());
     Pass pass{self, cut(batch, group, self.scratch()), nullptr, {}, {}};
-    const int64_t first =
-        head_.spec.pooling.empty() ? batch.offsets.i32()[group.first] : group.first;
+    const int64_t first = head_.pools(batch) ? group.first : batch.offsets.i32()[group.first];
     embed(pass, embeddings.slice(first, head_.rows(pass.batch)),
           normalize.value_or(head_.spec.normalize));
   };

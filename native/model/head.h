@@ -80,13 +80,12 @@ struct Head {
     return head;
   }
 
-  int64_t rows(const Batch& batch) const {
-    return spec.pooling.empty() ? batch.tokens() : batch.size();
-  }
+  bool pools(const Batch& batch) const { return !batch.unpooled && !spec.pooling.empty(); }
+  int64_t rows(const Batch& batch) const { return pools(batch) ? batch.size() : batch.tokens(); }
 
   void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved, bool normalize) const {
     Tensor h = x;
-    if (!spec.pooling.empty()) {
+    if (pools(pass.batch)) {
       h = layers.empty() ? y : pass.kept(y.rows, x.cols * int64_t(spec.pooling.size()));
       pool(pass, x, h, saved);
     }
@@ -115,7 +114,7 @@ struct Head {
       pass.run(ActivationForward{Activation::None, dy, dh});
     }
     for (size_t i = layers.size(); i-- > 0;) dh = layers[i].backward(pass, dh, saved.layers[i]);
-    if (spec.pooling.empty()) return pass.run(ActivationForward{Activation::None, dh, dx});
+    if (!pools(pass.batch)) return pass.run(ActivationForward{Activation::None, dh, dx});
     for (size_t i = 0; i < spec.pooling.size(); ++i) {
       PoolBackward op;
       op.kind = spec.pooling[i];

@@ -12,10 +12,11 @@ namespace inbatch {
 
 // Packed texts: tokens end to end plus offsets. There is no padding.
 struct Batch {
-  Tensor ids;      // (T) i32
-  Tensor offsets;  // (N + 1) i32
-  Tensor texts;    // (N) i32: number of each text in the whole batch of the step
-  Tensor skip;     // (N) i32: leading tokens of each text that are not pooled; or empty
+  Tensor ids;             // (T) i32
+  Tensor offsets;         // (N + 1) i32
+  Tensor texts;           // (N) i32: number of each text in the whole batch of the step
+  Tensor skip;            // (N) i32: leading tokens of each text that are not pooled; or empty
+  bool unpooled = false;  // the rows of all tokens are wanted, whatever the head's poolings
   int64_t tokens() const { return ids.size(); }
   int64_t size() const { return offsets.size() - 1; }
 };

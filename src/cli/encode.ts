@@ -4,13 +4,19 @@ import {stat} from 'node:fs/promises';
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
 import {textBatches} from '../model/batches.js';
-import type {EmbeddingModel} from '../model/embedding-model.js';
+import type {EmbeddingModel, EncodeOptions} from '../model/embedding-model.js';
 import type {Progress} from '../model/encode.js';
 import {type Context, defineCommand} from './command.js';
 import {type Meter, rateText} from './meter.js';
 import {modelOptions, openModel} from './model-options.js';
 import {openTexts, type Text, type TextSource} from './texts.js';
-import {checkVectorName, openVectorSink, type VectorSink} from './vectors.js';
+import {
+	checkVectorName,
+	openTokenSink,
+	openVectorSink,
+	type VectorSink,
+	type Vectors,
+} from './vectors.js';
 
 const options = z.object({
 	input: z.string().min(1).meta({
@@ -35,6 +41,10 @@ const options = z.object({
 	}),
 	promptText: z.string().optional().describe('a literal prompt; {} in it is where the text goes'),
 	dimensions: z.int().min(1).optional().describe('keep the first N columns (default: all)'),
+	tokenVectors: z
+		.boolean()
+		.default(false)
+		.describe('the vectors of all tokens, for late interaction; also writes X.offsets'),
 	batchTokens: z
 		.int()
 		.min(1)
@@ -46,13 +56,19 @@ const options = z.object({
 
 type Options = z.output<typeof options>;
 
+/** Texts whose tokens are held at once. */
+const tokenTexts = 64;
+
 type Totals = {texts: number; tokens: number; truncated: number};
 
 export const encode = defineCommand({
 	options,
 	example: '--model path/to/all-MiniLM-L6-v2 --input texts.jsonl --output vectors.npy',
-	check({output, prompt, promptText}, {json}) {
+	check({output, prompt, promptText, tokenVectors}, {json}) {
 		checkVectorName(output);
+		if (tokenVectors && !output.endsWith('.npy')) {
+			throw conflict(`--token-vectors: expected an --output that ends in .npy, got ${output}`);
+		}
 		if (prompt !== undefined && promptText !== undefined) {
 			throw conflict('--prompt: expected this or --prompt-text, got both');
 		}
@@ -64,7 +80,8 @@ export const encode = defineCommand({
 		const {input, output, overwrite, field} = settings;
 		const source = await openTexts(input, {fields: field, signal: context.signal});
 		try {
-			const sink = await openVectorSink(output, {overwrite, signal: context.signal});
+			const open = settings.tokenVectors ? openTokenSink : openVectorSink;
+			const sink = await open(output, {overwrite, signal: context.signal});
 			try {
 				return await encodeInto(sink, source, settings, context);
 			} finally {
@@ -110,27 +127,45 @@ type Work = {model: EmbeddingModel; sink: VectorSink; source: TextSource; progre
 
 async function encodeAll(
 	{model, sink, source, progress}: Work,
-	{prompt, promptText, dimensions, batchTokens}: Options,
+	{prompt, promptText, dimensions, batchTokens, tokenVectors}: Options,
 	signal: AbortSignal,
 ): Promise<Totals> {
+	const encodeBatch = tokenVectors ? tokenRows : textRows;
 	const totals: Totals = {texts: 0, tokens: 0, truncated: 0};
-	for await (const batch of textBatches(source.texts)) {
+	for await (const batch of textBatches(source.texts, tokenVectors ? tokenTexts : undefined)) {
 		const onProgress = progress(totals.texts, batch.length);
-		const {data, width, tokens, truncated} = await model
-			.encode(
-				batch.map(({text}) => text),
-				{prompt, promptText, dimensions, batchTokens, signal, onProgress},
-			)
-			.catch(error => {
-				throw placed(error, batch);
-			});
-		await sink.append({ids: batch.map(({id}) => id), data, width});
+		const texts = batch.map(({text}) => text);
+		const asked = {prompt, promptText, dimensions, batchTokens, signal, onProgress};
+		const {tokens, truncated, ...vectors} = await encodeBatch(model, texts, asked).catch(error => {
+			throw placed(error, batch);
+		});
+		await sink.append({ids: batch.map(({id}) => id), ...vectors});
 		totals.texts += batch.length;
-		totals.tokens += tokens.reduce((sum, count) => sum + count, 0);
+		totals.tokens += tokens;
 		totals.truncated += truncated;
 	}
 	if (totals.texts > 0) return totals;
 	throw new EngineError('FILE_EMPTY', 'encode: expected texts in the input, got none');
+}
+
+type Batch = Omit<Vectors, 'ids'> & {tokens: number; truncated: number};
+
+async function textRows(
+	model: EmbeddingModel,
+	texts: readonly string[],
+	options: EncodeOptions,
+): Promise<Batch> {
+	const {data, width, tokens, truncated} = await model.encode(texts, options);
+	return {data, width, tokens: tokens.reduce((sum, count) => sum + count, 0), truncated};
+}
+
+async function tokenRows(
+	model: EmbeddingModel,
+	texts: readonly string[],
+	options: EncodeOptions,
+): Promise<Batch> {
+	const {rows: tokens, ...vectors} = await model.encodeTokens(texts, options);
+	return {...vectors, tokens};
 }
 
 /** An error about a text of a batch, said of the line where the text stands. */
@@ -176,7 +211,7 @@ function summarize(
 	}
 	return {
 		texts,
-		width: settings.dimensions ?? model.dimensions,
+		width: settings.dimensions ?? (settings.tokenVectors ? model.width : model.dimensions),
 		tokens,
 		truncated,
 		seconds,

@@ -12,7 +12,13 @@ import {Output} from '../files/output.js';
 import {giveTurn} from '../pace.js';
 
 /** Embeddings of texts in order, row after row. */
-export type Vectors = {ids: readonly string[]; data: Float32Array; width: number};
+export type Vectors = {
+	ids: readonly string[];
+	data: Float32Array;
+	width: number;
+	/** Where the rows of each text begin, and at the end where all end, if it has several. */
+	offsets?: Int32Array;
+};
 
 export type VectorSink = {
 	append(vectors: Vectors): Promise<void>;
@@ -36,15 +42,29 @@ export async function openVectorSink(
 	if (target === '-') return stdoutSink(signal);
 	if (target.endsWith('.jsonl'))
 		return lineSink(await Output.create(target, {kind: 'file', overwrite}));
-	const matrix = await Output.create(target, {kind: 'file', overwrite});
+	return matrixSink(await createAll(namesBeside(target, ['npy', 'ids']), overwrite));
+}
+
+/** X.npy of the rows of tokens, X.ids, and X.offsets: a line for each row at which a text begins, and the end. */
+export async function openTokenSink(
+	target: string,
+	{overwrite}: {overwrite: boolean},
+): Promise<VectorSink> {
+	return matrixSink(await createAll(namesBeside(target, ['npy', 'ids', 'offsets']), overwrite));
+}
+
+function namesBeside(target: string, endings: readonly string[]): string[] {
+	return endings.map(ending => `${target.slice(0, -'npy'.length)}${ending}`);
+}
+
+/** All outputs or none. */
+async function createAll(paths: readonly string[], overwrite: boolean): Promise<Output[]> {
+	const outputs: Output[] = [];
 	try {
-		const ids = await Output.create(`${target.slice(0, -'.npy'.length)}.ids`, {
-			kind: 'file',
-			overwrite,
-		});
-		return matrixSink(matrix, ids);
+		for (const path of paths) outputs.push(await Output.create(path, {kind: 'file', overwrite}));
+		return outputs;
 	} catch (error) {
-		await matrix.discard();
+		await Promise.all(outputs.map(output => output.discard()));
 		throw error;
 	}
 }
@@ -89,31 +109,44 @@ function lineSink(output: Output): VectorSink {
 	};
 }
 
-function matrixSink(matrix: Output, ids: Output): VectorSink {
+/** Rows, ids, and where there is a file for them the offsets. */
+function matrixSink(outputs: readonly Output[]): VectorSink {
+	const [matrix, ...beside] = outputs as [Output, ...Output[]];
 	let rows: NpyWriter | undefined;
-	let names: FileHandle | undefined;
+	let files: FileHandle[] = [];
+	let end = 0;
 	return {
-		async append(vectors) {
-			rows ??= await NpyWriter.open(matrix.temporary, vectors.width);
-			names ??= await openToWrite(ids.temporary);
-			await rows.append(vectors.data);
-			await write(names, ids.path, vectors.ids.map(idLine).join(''));
+		async append({ids, data, width, offsets}) {
+			rows ??= await NpyWriter.open(matrix.temporary, width);
+			if (files.length === 0) {
+				files = await Promise.all(beside.map(output => openToWrite(output.temporary)));
+				if (offsets) await write(files[1]!, beside[1]!.path, '0\n');
+			}
+			await rows.append(data);
+			await write(files[0]!, beside[0]!.path, ids.map(idLine).join(''));
+			if (!offsets) return;
+			const lines = Array.from(offsets.subarray(1), offset => `${end + offset}\n`);
+			await write(files[1]!, beside[1]!.path, lines.join(''));
+			end += offsets.at(-1)!;
 		},
 		async commit() {
 			await rows?.close();
-			await names?.close();
-			await ids.commit();
+			await Promise.all(files.map(file => file.close()));
+			const done: Output[] = [];
 			try {
-				await matrix.commit();
+				for (const output of [...beside, matrix]) {
+					await output.commit();
+					done.push(output);
+				}
 			} catch (error) {
-				await rm(ids.path, {force: true});
+				await Promise.all(done.map(({path}) => rm(path, {force: true})));
 				throw error;
 			}
 		},
 		async discard() {
 			await rows?.dispose();
-			await names?.close();
-			await Promise.all([matrix.discard(), ids.discard()]);
+			await Promise.all(files.map(file => file.close()));
+			await Promise.all(outputs.map(output => output.discard()));
 		},
 	};
 }

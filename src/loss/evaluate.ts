@@ -14,8 +14,10 @@ export type PlainColumn = {
 	data: Float32Array;
 	rows: number;
 	width: number;
-	/** Rows offsets[n] to offsets[n + 1] belong to query n. Default: one row for each query. */
+	/** Texts offsets[n] to offsets[n + 1] belong to query n. Default: one text for each query. */
 	offsets?: Int32Array | readonly number[];
+	/** Rows tokens[n] to tokens[n + 1] are those of text n. Default: one row for each text. */
+	tokens?: Int32Array | readonly number[];
 };
 
 export type PlainInputs = {
@@ -124,9 +126,9 @@ async function writtenColumns(
 	columns: readonly PlainColumn[],
 	signal: AbortSignal | undefined,
 ): Promise<Column[]> {
-	const queries = columns[0]?.rows ?? 0;
+	const queries = columns[0] ? (columns[0].tokens?.length ?? columns[0].rows + 1) - 1 : 0;
 	const written: Column[] = [];
-	for (const {data, rows, width, offsets} of columns) {
+	for (const {data, rows, width, offsets, tokens} of columns) {
 		const tensor = tape.empty(rows, width);
 		const step = Math.max(1, Math.floor(pieceSize / Math.max(1, width)));
 		for (let row = 0; row < rows; row += step) {
@@ -134,7 +136,8 @@ async function writtenColumns(
 			tape.device.write(part, data.subarray(row * width, (row + part.rows) * width));
 			await giveTurn(signal);
 		}
-		written.push(columnOf(tape.variable(tensor), queries, offsets && Int32Array.from(offsets)));
+		const parts = [offsets, tokens].map(each => each && Int32Array.from(each));
+		written.push(columnOf(tape.variable(tensor), queries, ...parts));
 	}
 	return written;
 }

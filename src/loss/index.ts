@@ -14,6 +14,7 @@ import {distillVectors} from './distill-vectors.js';
 import {hinge} from './hinge.js';
 import {infoNce} from './infonce.js';
 import {klOnScores} from './kl-on-scores.js';
+import {lateInteraction} from './late-interaction.js';
 import {logistic} from './logistic.js';
 import {marginMse} from './margin-mse.js';
 import {marginRanking} from './margin-ranking.js';
@@ -47,6 +48,7 @@ export const losses = {
 	distillvectors: distillVectors,
 	arcface: arcFace,
 	softmax,
+	lateinteraction: lateInteraction,
 } as const;
 
 export type LossName = keyof typeof losses;

@@ -5,13 +5,13 @@ import {type Margin, type MaskRule, maskRules} from './false-negatives.js';
 import {similarities} from './inputs.js';
 import {expectBoolean, expectNone, expectNumber, expectOneOf, expectSome} from './options.js';
 
-const allCandidates = ['inBatchPositives', 'ownHard', 'otherHard'] as const;
+export const candidateKinds = ['inBatchPositives', 'ownHard', 'otherHard'] as const;
 const allDirections = ['qd', 'dq', 'qq', 'dd'] as const;
 const partitions = ['separate', 'joint'] as const;
 const positiveTargets = ['mean', 'logSum'] as const;
 const weighable = ['inBatch', 'hard', 'all'] as const;
 
-export type Candidates = (typeof allCandidates)[number];
+export type Candidates = (typeof candidateKinds)[number];
 export type Direction = (typeof allDirections)[number];
 
 export type InfoNceOptions = {
@@ -80,7 +80,7 @@ const standard: Settings = {
 	learnTemperature: false,
 	similarity: 'cosine',
 	labelSmoothing: 0,
-	candidates: allCandidates,
+	candidates: candidateKinds,
 	directions: ['qd'],
 	partition: 'separate',
 	positives: 'mean',
@@ -132,7 +132,7 @@ function expectValues(loss: string, settings: Settings): void {
 	expectNumber(loss, 'temperature', temperature, from);
 	expectOneOf(loss, 'similarity', settings.similarity, similarities);
 	expectNumber(loss, 'labelSmoothing', labelSmoothing, {from: 0, below: 1});
-	expectSome(loss, 'candidates', settings.candidates, allCandidates);
+	expectSome(loss, 'candidates', settings.candidates, candidateKinds);
 	expectSome(loss, 'directions', settings.directions, allDirections);
 	expectOneOf(loss, 'partition', settings.partition, partitions);
 	expectOneOf(loss, 'positives', settings.positives, positiveTargets);

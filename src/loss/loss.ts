@@ -7,9 +7,10 @@ import {EngineError, kindOf} from '../errors.js';
 
 /**
 One role of the batch: row n of the query, of the positive and of each negative belong together.
-With `offsets`, the rows offsets[n] to offsets[n + 1] belong to query n.
+With `offsets`, the texts offsets[n] to offsets[n + 1] belong to query n. A text is a row, or with
+`tokens` the rows tokens[n] to tokens[n + 1].
 */
-export type Column = Variable & {readonly offsets?: Int32Array};
+export type Column = Variable & {readonly offsets?: Int32Array; readonly tokens?: Int32Array};
 
 export type LossInputs = {
 	/** The query, the positive, then negatives. */
@@ -123,6 +124,8 @@ export type LossNeeds = {
 	readonly known?: boolean;
 	/** A guide's vectors of each column. Default false. */
 	readonly guide?: boolean;
+	/** A row for each token of a text instead of one for the text. Default false. */
+	readonly tokens?: boolean;
 	/** Embeddings of at least so many columns. Default 1. */
 	readonly width?: number;
 	/**
@@ -199,8 +202,10 @@ export function expectColumns<Count extends number>(
 		const wanted = more ? `at least ${count}` : `${count}`;
 		refuse(loss, `${wanted} columns (query, positive, negatives)`, columns.length);
 	}
-	const queries = columns[0]?.rows ?? 0;
-	for (const [n, {rows, offsets}] of columns.entries()) {
+	const queries = columns[0] ? textsOf(columns[0]) : 0;
+	for (const [n, column] of columns.entries()) {
+		const {offsets} = column;
+		const rows = textsOf(column);
 		if (offsets && n < count && !isEven(offsets)) {
 			refuse(loss, `column ${n} with one row for each query`, 'several or none for some');
 		}
@@ -211,34 +216,52 @@ export function expectColumns<Count extends number>(
 	return columns as [...Repeated<Count>, ...Column[]];
 }
 
-/** For each row of a column the query that it belongs to. */
-export function ownersOf({rows, offsets}: Column): Int32Array {
+/** How many texts a column has. */
+export function textsOf({rows, tokens}: Column): number {
+	return tokens ? tokens.length - 1 : rows;
+}
+
+/** For each text of a column the query that it belongs to. */
+export function ownersOf(column: Column): Int32Array {
+	const {offsets} = column;
+	const texts = textsOf(column);
 	if (!offsets) {
-		return Int32Array.from({length: rows}, (_, row) => row);
+		return Int32Array.from({length: texts}, (_, text) => text);
 	}
-	const owners = new Int32Array(rows);
+	const owners = new Int32Array(texts);
 	for (let query = 0; query + 1 < offsets.length; query++) {
 		owners.fill(query, offsets[query], offsets[query + 1]);
 	}
 	return owners;
 }
 
-/** A column from a variable; its offsets are checked. */
-export function columnOf(variable: Variable, queries: number, offsets?: Int32Array): Column {
+/** A column from a variable; its offsets, and those of the tokens of its texts, are checked. */
+export function columnOf(
+	variable: Variable,
+	queries: number,
+	offsets?: Int32Array,
+	tokens?: Int32Array,
+): Column {
+	if (tokens) expectRising('tokens', tokens, variable.rows);
+	const column: Column = tokens ? Object.assign(variable, {tokens}) : variable;
 	if (!offsets) {
-		return variable;
+		return column;
 	}
 	if (offsets.length !== queries + 1) {
 		refuse('offsets', `${queries + 1} numbers for ${queries} queries`, offsets.length);
 	}
-	if (offsets[0] !== 0 || offsets.at(-1) !== variable.rows) {
-		refuse('offsets', `0 to ${variable.rows}`, `${offsets[0]} to ${offsets.at(-1)}`);
+	expectRising('offsets', offsets, textsOf(column));
+	return Object.assign(column, {offsets});
+}
+
+function expectRising(name: string, offsets: Int32Array, end: number): void {
+	if (offsets[0] !== 0 || offsets.at(-1) !== end) {
+		refuse(name, `0 to ${end}`, `${offsets[0]} to ${offsets.at(-1)}`);
 	}
 	const falls = offsets.findIndex((offset, n) => n > 0 && offset < offsets[n - 1]!);
 	if (falls >= 0) {
-		refuse('offsets', 'rising numbers', `${offsets[falls]} after ${offsets[falls - 1]}`);
+		refuse(name, 'rising numbers', `${offsets[falls]} after ${offsets[falls - 1]}`);
 	}
-	return Object.assign(variable, {offsets});
 }
 
 function isEven(offsets: Int32Array): boolean {

@@ -4,7 +4,7 @@
 import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {EngineError, kindOf} from '../errors.js';
-import {columnOf, defineLoss, type Loss, type LossInputs} from './loss.js';
+import {columnOf, defineLoss, type Loss, type LossInputs, textsOf} from './loss.js';
 import {numbersOption, type Settled, settled, switchOption, wordOption} from './options.js';
 
 const reductions = ['sum', 'mean'] as const;
@@ -65,11 +65,12 @@ function cutColumns(
 	{columns}: LossInputs,
 	width: number,
 ): LossInputs['columns'] {
-	const queries = columns[0]?.rows ?? 0;
+	const queries = columns[0] ? textsOf(columns[0]) : 0;
 	return columns.map(column => {
 		// The whole width is copied too: offsets are put on what is new.
 		const slice: Variable = ops.columns(column, 0, width);
-		return columnOf(renormalize ? ops.normalizeRows(slice) : slice, queries, column.offsets);
+		const cut = renormalize ? ops.normalizeRows(slice) : slice;
+		return columnOf(cut, queries, column.offsets, column.tokens);
 	});
 }
 

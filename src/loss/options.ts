@@ -113,6 +113,14 @@ export function wordOption<Word extends string>(
 	return {standard, check: (loss, name, value) => expectOneOf(loss, name, value, known)};
 }
 
+/** At least one of the known words, none twice. */
+export function wordsOption<Word extends string>(
+	standard: readonly Word[],
+	known: readonly Word[],
+): Option<readonly Word[]> {
+	return {standard, check: (loss, name, value) => expectSome(loss, name, value, known)};
+}
+
 export const switchOption = (standard: boolean): Option<boolean> => ({
 	standard,
 	check: expectBoolean,

@@ -6,15 +6,20 @@ import type {Variable} from '../autograd/tape.js';
 import {measured, refuse, type Similarity, type Triplets, tripletsOf} from './inputs.js';
 import type {LossInputs} from './loss.js';
 
-export type Candidates = Triplets & {
-	/** The student's scores of positives, (N, 1), and of negatives, if there are any. */
-	near: Variable;
-	far: Variable | undefined;
+type Taught = {
 	/** Which negatives belong to each query. */
 	own: readonly (readonly number[])[];
 	/** The teacher's scores of each query's documents, in their order. */
 	teacher: readonly (readonly number[])[];
 };
+
+export type Scored = Taught & {
+	/** The student's scores of positives, (N, 1), and of negatives, if there are any. */
+	near: Variable;
+	far: Variable | undefined;
+};
+
+export type Candidates = Triplets & Scored;
 
 /** Queries with their documents and a teacher's score of each, given row after row. */
 export function expectCandidates(
@@ -25,22 +30,30 @@ export function expectCandidates(
 ): Candidates {
 	const triplets = tripletsOf(ops, loss, inputs.columns);
 	const {query, positive, negative, owner} = triplets;
-	const scores = inputs.scores ?? inputs.labels;
-	const count = query.rows + owner.length;
-	if (scores?.length !== count) {
-		const what = `${count} scores of a teacher, a query's positive and then its negatives`;
-		refuse(loss, what, scores ? `${scores.length}` : 'none');
-	}
-	const own = placesOf(owner, query.rows);
-	const teacher = cut(
-		scores,
-		own.map(places => 1 + places.length),
-	);
+	const taught = expectTaught(loss, inputs, owner, query.rows);
 	const from = measured(ops, similarity, query);
 	const near = ops.rowDots(from, measured(ops, similarity, positive));
 	const far =
 		negative && ops.rowDots(ops.gatherRows(from, owner), measured(ops, similarity, negative));
-	return {...triplets, near, far, own, teacher};
+	return {...triplets, near, far, ...taught};
+}
+
+/** A teacher's scores of the documents of so many queries, whose negatives belong to these. */
+export function expectTaught(
+	loss: string,
+	inputs: Pick<LossInputs, 'scores' | 'labels'>,
+	owner: Int32Array,
+	queries: number,
+): Taught {
+	const scores = inputs.scores ?? inputs.labels;
+	const count = queries + owner.length;
+	if (scores?.length !== count) {
+		const what = `${count} scores of a teacher, a query's positive and then its negatives`;
+		refuse(loss, what, scores ? `${scores.length}` : 'none');
+	}
+	const own = placesOf(owner, queries);
+	const lengths = own.map(places => 1 + places.length);
+	return {own, teacher: cut(scores, lengths)};
 }
 
 /** Which negatives belong to each query. */
@@ -67,7 +80,7 @@ own documents (0: the positive); `filler` stands where a query has fewer.
 */
 export function listed(
 	ops: LossOperations,
-	{near, far, own}: Candidates,
+	{near, far, own}: Pick<Scored, 'near' | 'far' | 'own'>,
 	orders: readonly (readonly number[])[],
 	filler: number,
 ): Variable {
@@ -113,7 +126,7 @@ q the student's. A document of p = 0 adds nothing.
 */
 export function divergence(
 	ops: LossOperations,
-	candidates: Candidates,
+	candidates: Scored,
 	{studentTemperature, teacherTemperature}: Temperatures,
 ): Variable {
 	const wanted = candidates.teacher.map(scores => distribution(scores, teacherTemperature));

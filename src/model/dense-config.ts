@@ -29,14 +29,13 @@ const activations: Readonly<Record<string, Activation>> = {
 
 /** The epsilon that torch's LayerNorm has, which no file says. */
 const epsilon = 1e-5;
-const embedding = 'sentence_embedding';
 
 type Layer = Pick<HeadLayer, 'inputs' | 'spec'>;
 
-export async function readDense(folder: string): Promise<Layer> {
+export async function readDense(folder: string, isOfTokens = false): Promise<Layer> {
 	const path = join(folder, 'config.json');
 	const config = await moduleConfig(folder);
-	expectEmbedding(config, path);
+	expectEmbedding(config, path, isOfTokens);
 	const {in_features: inputs, out_features: width, bias = true} = config;
 	if (!isWidth(inputs) || !isWidth(width) || typeof bias !== 'boolean') {
 		throw new EngineError('MODEL_CONFIG', `${path}: expected in_features, out_features and bias`);
@@ -71,8 +70,9 @@ export async function readLayerNorm(folder: string): Promise<Layer> {
 	return {inputs: dimension, spec};
 }
 
-/** Refuses a module that reads or writes anything but the embedding of a text. */
-export function expectEmbedding(config: JsonObject, path: string): void {
+/** Refuses a module that reads or writes anything but the embedding of a text, or those of its tokens. */
+export function expectEmbedding(config: JsonObject, path: string, isOfTokens: boolean): void {
+	const embedding = isOfTokens ? 'token_embeddings' : 'sentence_embedding';
 	for (const key of ['module_input_name', 'module_output_name']) {
 		const name = config[key] ?? embedding;
 		if (name === embedding) continue;

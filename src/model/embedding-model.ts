@@ -6,7 +6,7 @@ import {EngineError, kindOf} from '../errors.js';
 import type {NativeModel} from '../native.js';
 import {unknownOption} from '../options.js';
 import {Tokenizer} from '../tokenizer/tokenizer.js';
-import {type Encoded, encodeTexts, type Progress} from './encode.js';
+import {type Encoded, type Encoding, encodeTexts, type Progress} from './encode.js';
 import {type FolderOptions, type ModelFolder, readModelFolder} from './folder.js';
 import {loadWeights, type ModuleWeights} from './load.js';
 import {type LocateOptions, locateModel} from './locate.js';
@@ -20,6 +20,8 @@ import {
 	type TextStream,
 	type Watching,
 } from './stream.js';
+import {expectTokens, isUnpooled, withoutPooling} from './token-head.js';
+import {encodeTokens, type TokenVectors} from './token-vectors.js';
 
 export type {IdentifiedText, StreamBatch} from './stream.js';
 
@@ -61,11 +63,11 @@ export class EmbeddingModel {
 	/** What was noticed while loading. */
 	readonly warnings: readonly string[];
 	/** For the other rooms of this package. */
-	readonly folder: ModelFolder;
 	readonly stored: readonly ModuleWeights[];
 	readonly computing: Device;
 	readonly tokenizer: Tokenizer;
 	readonly core: NativeModel;
+	#folder: ModelFolder;
 	#weights: string;
 	#calls = 0;
 	#idle: (() => void) | undefined;
@@ -80,7 +82,7 @@ export class EmbeddingModel {
 		fingerprint: string;
 		warnings: readonly string[];
 	}) {
-		this.folder = parts.folder;
+		this.#folder = parts.folder;
 		this.computing = parts.computing;
 		this.tokenizer = parts.tokenizer;
 		this.core = parts.core;
@@ -98,6 +100,16 @@ export class EmbeddingModel {
 		const {spec, lowerCase, modules} = this.folder;
 		const parts = JSON.stringify([this.#weights, spec, lowerCase, modules.includePrompt]);
 		return createHash('sha256').update(parts).digest('hex').slice(0, 16);
+	}
+
+	/** For the other rooms of this package. */
+	get folder(): ModelFolder {
+		return this.#folder;
+	}
+
+	/** From now on the model is one of token vectors, without its pooling: what late interaction trains. */
+	handUpTokens(): void {
+		this.#folder = withoutPooling(this.#folder);
 	}
 
 	/** To be called when the weights have changed. */
@@ -155,15 +167,43 @@ export class EmbeddingModel {
 			throw badType('texts', 'a text or an array', list);
 		}
 		const given = this.#settings(options);
+		if (isUnpooled(this.folder.spec.head)) {
+			const expected = 'expected a model of one vector a text, got one of token vectors';
+			throw new EngineError(
+				'MODEL_POOLING',
+				`encode: ${expected}; use encodeTokens, or --token-vectors`,
+			);
+		}
 		const {signal, onProgress} = options;
 		const settings = {...given, signal, onProgress};
-		const {core, tokenizer} = this;
-		const {lowerCase, addSpecialTokens} = this.folder;
 		return this.working(async () => {
 			const skip = await this.promptTokens(settings.prompt, settings.maxLength);
-			const encoding = {core, tokenizer, lowerCase, addSpecialTokens};
-			return encodeTexts(encoding, list, {...settings, skip});
+			return encodeTexts(this.#encoding, list, {...settings, skip});
 		});
+	}
+
+	/**
+	The vectors of the tokens of one text or of many, of length 1 unless asked otherwise, as late
+	interaction compares them (`maxSim`). A model with a pooling is taken without it.
+	*/
+	async encodeTokens(
+		texts: string | readonly string[],
+		options: EncodeOptions = {},
+	): Promise<TokenVectors> {
+		const list = typeof texts === 'string' ? [texts] : texts;
+		if (!Array.isArray(list)) throw badType('texts', 'a text or an array', list);
+		const {head} = this.folder.spec;
+		const normalize = isUnpooled(head) ? head.normalize : true;
+		const given = this.#settings({dimensions: this.width, normalize, ...definedOf(options)});
+		expectTokens(this.folder);
+		const {signal, onProgress} = options;
+		return this.working(() => encodeTokens(this.#encoding, list, {...given, signal, onProgress}));
+	}
+
+	get #encoding(): Encoding {
+		const {core, tokenizer} = this;
+		const {lowerCase, addSpecialTokens} = this.folder;
+		return {core, tokenizer, lowerCase, addSpecialTokens};
 	}
 
 	/** The embedding of one text. */
@@ -293,6 +333,12 @@ const encodeOptions = [
 	'signal',
 	'onProgress',
 ] as const satisfies (keyof EncodeOptions)[];
+
+/** Without what is given as undefined. */
+function definedOf<T extends object>(options: T): Partial<T> {
+	const given = Object.entries(options).filter(([, value]) => value !== undefined);
+	return Object.fromEntries(given) as Partial<T>;
+}
 
 /** Refuses an option that would be ignored. */
 function expectKnown(

@@ -69,7 +69,8 @@ export async function encodeTexts(
 	return {data, rows: texts.length, width: dimensions, ...(await countsOf(run, place))};
 }
 
-function notFinite(text: number): EngineError {
+/** Of a vector that is not finite. */
+export function notFinite(text: number): EngineError {
 	return new EngineError(
 		'VECTOR_NOT_FINITE',
 		`texts[${text}]: expected a vector of finite numbers, got NaN or infinity; ` +
@@ -235,7 +236,8 @@ class EncodeRun {
 	}
 }
 
-function windowFrom(texts: readonly string[], first: number): readonly string[] {
+/** Texts from here on that are tokenized in one go. */
+export function windowFrom(texts: readonly string[], first: number): readonly string[] {
 	let end = first;
 	let characters = 0;
 	while (end < texts.length && end - first < windowTexts && characters < windowCharacters) {

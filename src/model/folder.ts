@@ -24,6 +24,7 @@ import {
 	poolings,
 } from './spec.js';
 import {readStaticFolder} from './static-folder.js';
+import {tokenWarning} from './token-modules.js';
 
 export type TruncationSide = 'right' | 'left';
 
@@ -84,7 +85,7 @@ export async function readModelFolder(
 	const remoteCode = await readRemoteCode(dirname(configPath), config);
 	addNewLayers(modules, body, options, path);
 	const {head, width} = headOf(modules, body, options, path);
-	const outer = await readOuterConfig(path);
+	const outer = await readOuterConfig(path, modules);
 	const warnings = [...modules.warnings, ...sentence.warnings];
 	const longest = body.longest || unlimited;
 	return {
@@ -209,7 +210,7 @@ function headOf(
 		);
 	}
 	const pooling = poolingOf(modules, options.pooling, path);
-	let columns = pooling.length * width;
+	let columns = Math.max(1, pooling.length) * width;
 	for (const {inputs, spec, place, folder = place} of dense) {
 		if (inputs !== columns) {
 			throw new EngineError(
@@ -224,10 +225,15 @@ function headOf(
 }
 
 function poolingOf(
-	{poolings: said, isStatic}: ModuleChain,
+	{poolings: said, isStatic, isUnpooled}: ModuleChain,
 	asked: Pooling | undefined,
 	path: string,
 ): readonly Pooling[] {
+	if (isUnpooled && asked !== undefined) {
+		const why = 'a MultiVectorEncoder hands up the vectors of tokens';
+		throw new EngineError('OPTION_CONFLICT', `pooling: expected none, got ${asked}; ${why}`);
+	}
+	if (isUnpooled) return [];
 	if (isStatic && (asked ?? 'mean') !== 'mean') {
 		const why = 'a StaticEmbedding pools by the mean';
 		throw new EngineError('OPTION_CONFLICT', `pooling: expected mean, got ${asked}; ${why}`);
@@ -282,5 +288,5 @@ function truncationSideOf(
 function saveWarningsOf(remoteCode: RemoteCode | null, {pooling}: HeadSpec): string[] {
 	const order = 'only version 5.4 and newer join poolings in the order of this model';
 	const reasons = [remoteCode?.reason ?? [], isInOldOrder(pooling) ? [] : order].flat();
-	return reasons.map(saveWarning);
+	return [...reasons.map(saveWarning), ...(pooling.length === 0 ? [tokenWarning] : [])];
 }

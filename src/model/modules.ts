@@ -15,6 +15,7 @@ import {type Module, readModuleList} from './module-list.js';
 import {readPoolingConfig} from './pooling-config.js';
 import type {Pooling} from './spec.js';
 import {staticPlace} from './static-folder.js';
+import {expectPlainMask} from './token-modules.js';
 
 export type ModuleChain = {
 	/** Where the first module's configuration, weights and tokenizer lie. */
@@ -23,6 +24,8 @@ export type ModuleChain = {
 	place: string;
 	/** Whether the first module is a table of embeddings that pools by itself. */
 	isStatic: boolean;
+	/** Whether the rows of tokens are handed up: a MultiVectorEncoder. */
+	isUnpooled: boolean;
 	/** In the order in which they are joined; none: the folder does not say. */
 	poolings: readonly Pooling[];
 	/** Of a token's row, as the pooling's configuration says. */
@@ -57,7 +60,6 @@ const others: Readonly<Record<string, string>> = {
 	SpladePooling: 'a pooling for sparse embeddings',
 	SparseAutoEncoder: 'a coder for sparse embeddings',
 	SparseStaticEmbedding: 'a table for sparse embeddings',
-	MultiVectorMask: 'a mask for embeddings of many vectors',
 	LogitScore: 'the score of a reranker',
 };
 
@@ -69,6 +71,7 @@ export async function readModules(folder: string): Promise<ModuleChain> {
 		transformer: first?.folder ?? folder,
 		place: first?.kind === 'StaticEmbedding' ? staticPlace : '',
 		isStatic: first?.kind === 'StaticEmbedding',
+		isUnpooled: rest.some(({kind}) => kind === 'MultiVectorMask'),
 		poolings: [],
 		poolingWidth: undefined,
 		includePrompt: true,
@@ -78,7 +81,7 @@ export async function readModules(folder: string): Promise<ModuleChain> {
 	};
 	if (modules === undefined) return chain;
 	if (!first || !isFirst(first)) throw refusal(first ?? rest[0], folder);
-	const reading = {chain, isPooled: chain.isStatic};
+	const reading = {chain, isPooled: chain.isStatic || chain.isUnpooled};
 	for (const module of rest) await addModule(reading, module);
 	return chain;
 }
@@ -109,14 +112,15 @@ async function addModule(reading: Reading, module: Module): Promise<void> {
 	const read = Object.hasOwn(readers, kind) ? readers[kind] : undefined;
 	if (!read) throw refusal(module, folder);
 	if ((kind === 'Pooling') === isPooled) {
-		const first = chain.isStatic ? 'StaticEmbedding, which pools by itself' : 'Pooling';
+		const alone = chain.isUnpooled ? 'no Pooling beside a MultiVectorMask' : 'Pooling';
+		const first = chain.isStatic ? 'StaticEmbedding, which pools by itself' : alone;
 		const got = isPooled ? 'another' : `${kind} before it`;
 		throw new EngineError(
 			'MODEL_MODULE',
 			`${where}: expected ${first}, once and before the rest, got ${got}`,
 		);
 	}
-	if (chain.normalize && kind !== 'Dropout') {
+	if (chain.normalize && kind !== 'Dropout' && kind !== 'MultiVectorMask') {
 		throw new EngineError(
 			'MODEL_MODULE',
 			`${where}: expected nothing after Normalize, got ${kind}, which is not supported there`,
@@ -133,15 +137,22 @@ const readers: Readonly<Record<string, (chain: ModuleChain, module: Module) => P
 		Object.assign(chain, {poolings, poolingWidth: width, includePrompt});
 	},
 	async Dense(chain, {folder}) {
-		addLayer(chain, {kind: 'Dense', folder, ...(await readDense(folder))});
+		addLayer(chain, {kind: 'Dense', folder, ...(await readDense(folder, chain.isUnpooled))});
 	},
-	async LayerNorm(chain, {folder}) {
+	async LayerNorm(chain, {folder, where}) {
+		if (chain.isUnpooled) {
+			const expected = 'expected no LayerNorm over the rows of tokens';
+			throw new EngineError('MODEL_MODULE', `${where}: ${expected}, which is not supported`);
+		}
 		addLayer(chain, {kind: 'LayerNorm', folder, ...(await readLayerNorm(folder))});
 	},
 	async Normalize(chain, {folder}) {
 		const path = join(folder, 'config.json');
-		expectEmbedding((await readJsonObject(path)) ?? {}, path);
+		expectEmbedding((await readJsonObject(path)) ?? {}, path, chain.isUnpooled);
 		chain.normalize = true;
+	},
+	async MultiVectorMask(_, {folder}) {
+		expectPlainMask(await moduleConfig(folder), join(folder, 'config.json'));
 	},
 	async Dropout(chain, {where}) {
 		chain.warnings.push(`${where}: a Dropout behind pooling changes no embedding; it is left out`);
@@ -150,6 +161,6 @@ const readers: Readonly<Record<string, (chain: ModuleChain, module: Module) => P
 
 /** Layers lie in folders that are numbered by their place in the chain as it is saved. */
 export function addLayer(chain: ModuleChain, layer: Omit<HeadLayer, 'place'>): void {
-	const number = chain.dense.length + (chain.isStatic ? 1 : 2);
+	const number = chain.dense.length + (chain.isStatic || chain.isUnpooled ? 1 : 2);
 	chain.dense.push({...layer, place: `${number}_${layer.kind}`});
 }

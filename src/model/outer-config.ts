@@ -16,15 +16,17 @@ export type OuterConfig = {
 /** Prompts that a model has even when its file does not name them; they are empty then. */
 const standard = ['query', 'document'];
 
-export async function readOuterConfig(folder: string): Promise<OuterConfig> {
+export async function readOuterConfig(
+	folder: string,
+	{isUnpooled}: {isUnpooled: boolean},
+): Promise<OuterConfig> {
 	const path = join(folder, 'config_sentence_transformers.json');
 	const config = (await readJsonObject(path)) ?? {};
 	const {model_type: type = 'SentenceTransformer', similarity_fn_name: similarity} = config;
-	if (type !== 'SentenceTransformer') {
-		throw new EngineError(
-			'MODEL_MODULE',
-			`${path}: expected a SentenceTransformer, got a ${type}, which gives no embedding of a text`,
-		);
+	const expected = isUnpooled ? 'MultiVectorEncoder' : 'SentenceTransformer';
+	if (type !== expected) {
+		const why = isUnpooled ? 'which has no MultiVectorMask' : 'which gives no embedding of a text';
+		throw new EngineError('MODEL_MODULE', `${path}: expected a ${expected}, got a ${type}, ${why}`);
 	}
 	const prompts = promptsOf(config, path);
 	return {
@@ -80,14 +82,23 @@ export function documentPrompt(prompts: Readonly<Record<string, string>>): strin
 	return said.find(prompt => prompt !== '') ?? said[0];
 }
 
-/** The file as every version reads it. Readers look for a `document` prompt first, so there is one. */
-export function outerConfig({prompts, defaultPrompt, similarity, truncateDim}: OuterConfig) {
+/**
+The file as every version reads it, or of a model that hands up token vectors those from 6 on. Readers
+look for a `document` prompt first, so there is one.
+*/
+export function outerConfig(
+	{prompts, defaultPrompt, similarity, truncateDim}: OuterConfig,
+	isUnpooled: boolean,
+) {
 	const document = documentPrompt(prompts);
 	return {
-		__version__: {sentence_transformers: '3.0.0', transformers: '4.41.0', pytorch: '2.3.0'},
+		__version__: isUnpooled
+			? {sentence_transformers: '6.0.0', transformers: '5.0.0', pytorch: '2.3.0'}
+			: {sentence_transformers: '3.0.0', transformers: '4.41.0', pytorch: '2.3.0'},
+		...(isUnpooled && {model_type: 'MultiVectorEncoder'}),
 		prompts: document ? {...prompts, document} : prompts,
 		default_prompt_name: defaultPrompt,
-		similarity_fn_name: similarity ?? 'cosine',
+		similarity_fn_name: similarity ?? (isUnpooled ? 'maxsim' : 'cosine'),
 		...(truncateDim !== null && {truncate_dim: truncateDim}),
 	};
 }

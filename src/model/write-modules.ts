@@ -11,10 +11,13 @@ import {outerConfig} from './outer-config.js';
 import {poolingConfig} from './pooling-config.js';
 import {spelledAs} from './spelled-json.js';
 import {staticPlace} from './static-folder.js';
+import {isUnpooled} from './token-head.js';
+import {maskConfig, tokenNames, tokenTypes} from './token-modules.js';
 
 /** Writes everything but weights and card into a folder that exists. */
 export async function writeModules(folder: ModelFolder, target: string): Promise<void> {
 	const {spec, modules} = folder;
+	if (isUnpooled(spec.head)) return writeTokenModules(folder, target);
 	const list = modules.isStatic
 		? [await writeStatic(folder, target)]
 		: [await writeTransformer(folder, target), await writePooling(folder, target)];
@@ -27,7 +30,24 @@ export async function writeModules(folder: ModelFolder, target: string): Promise
 		await mkdir(join(target, place), {recursive: true});
 		list.push(module(list.length, place, 'Normalize'));
 	}
-	await writeJson(join(target, 'config_sentence_transformers.json'), outerConfig(folder));
+	await writeJson(join(target, 'config_sentence_transformers.json'), outerConfig(folder, false));
+	await writeJson(join(target, 'modules.json'), list);
+}
+
+/** The same for a model that hands up token vectors, as version 6 writes it. */
+async function writeTokenModules(folder: ModelFolder, target: string): Promise<void> {
+	const {spec, modules} = folder;
+	const list = [{...(await writeTransformer(folder, target)), type: tokenTypes.Transformer}];
+	const add = async (place: string, kind: keyof typeof tokenTypes, config: object) => {
+		await writeJson(join(target, place, 'config.json'), config);
+		list.push({...module(list.length, place, kind), type: tokenTypes[kind]});
+	};
+	for (const layer of modules.dense) {
+		await add(layer.place, 'Dense', {...layerConfig(layer), ...tokenNames});
+	}
+	await add(`${list.length}_MultiVectorMask`, 'MultiVectorMask', maskConfig);
+	if (spec.head.normalize) await add(`${list.length}_Normalize`, 'Normalize', tokenNames);
+	await writeJson(join(target, 'config_sentence_transformers.json'), outerConfig(folder, true));
 	await writeJson(join(target, 'modules.json'), list);
 }
 

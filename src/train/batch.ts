@@ -16,6 +16,8 @@ export type BatchRules = {
 	views: 1 | 2;
 	/** Tokens of one forward and backward pass. */
 	chunkTokens: number;
+	/** Whether a text has a row for each of its tokens. */
+	unpooled: boolean;
 };
 
 /** A part of a batch: consecutive texts. */
@@ -28,10 +30,24 @@ export type TrainingBatch = {
 	negativeOffsets: Int32Array;
 	texts: number;
 	tokens: number;
+	/** Where the rows of each text begin, where it has one for each token. */
+	tokenOffsets: Int32Array | undefined;
 	chunks: Chunk[];
 	truncatedQueries: number;
 	truncatedDocuments: number;
 };
+
+/** The rows that texts of a batch have, and where among them each text begins if it has several. */
+export function rowsOfTexts(
+	{tokenOffsets}: Pick<TrainingBatch, 'tokenOffsets'>,
+	first: number,
+	count: number,
+): {begin: number; count: number; tokens?: Int32Array} {
+	if (!tokenOffsets) return {begin: first, count};
+	const begin = tokenOffsets[first]!;
+	const tokens = tokenOffsets.slice(first, first + count + 1).map(offset => offset - begin);
+	return {begin, count: tokens.at(-1)!, tokens};
+}
 
 /** Tokenizes and packs the texts of the rows of one step. */
 export async function packBatch(
@@ -66,7 +82,11 @@ export async function packBatch(
 		negativeOffsets: offsetsOf(rows, row => row.negatives.length),
 		texts: queries.length + documents.length,
 		tokens: ids.length,
-		chunks: chunksOf({ids, offsets, ...(skip && {skip})}, rules.chunkTokens),
+		tokenOffsets: rules.unpooled ? offsets : undefined,
+		chunks: chunksOf(
+			{ids, offsets, ...(skip && {skip}), ...(rules.unpooled && {unpooled: true})},
+			rules.chunkTokens,
+		),
 		truncatedQueries: count(left.truncated),
 		truncatedDocuments: count(right.truncated),
 	};
@@ -135,7 +155,7 @@ function count(flags: Uint8Array): number {
 	return flags.reduce((sum, flag) => sum + flag, 0);
 }
 
-function chunksOf({ids, offsets, skip}: PackedBatch, budget: number): Chunk[] {
+function chunksOf({ids, offsets, skip, ...others}: PackedBatch, budget: number): Chunk[] {
 	const chunks: Chunk[] = [];
 	const texts = offsets.length - 1;
 	for (let first = 0; first < texts; ) {
@@ -147,6 +167,7 @@ function chunksOf({ids, offsets, skip}: PackedBatch, budget: number): Chunk[] {
 			offsets: offsets.slice(first, end + 1).map(offset => offset - begin),
 			texts: Int32Array.from({length: end - first}, (_, n) => first + n),
 			...(skip && {skip: skip.subarray(first, end)}),
+			...others,
 		};
 		chunks.push({first, count: end - first, packed});
 		first = end;

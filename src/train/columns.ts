@@ -6,25 +6,25 @@ import type {Tape, Variable} from '../autograd/tape.js';
 import {joined} from '../loss/inputs.js';
 import {type Column, columnOf, ownersOf} from '../loss/loss.js';
 import type {Tensor} from '../native.js';
-import type {TrainingBatch} from './batch.js';
+import {rowsOfTexts, type TrainingBatch} from './batch.js';
 
 /**
 Query, positives, of which a row may have several, and, when there are any, the ragged negatives; or
 the texts alone.
 */
-export function columnsOf(
-	tape: Tape,
-	embeddings: Tensor,
-	{rows, texts, positiveOffsets, negativeOffsets}: TrainingBatch,
-): Column[] {
+export function columnsOf(tape: Tape, embeddings: Tensor, batch: TrainingBatch): Column[] {
+	const {rows, texts, positiveOffsets, negativeOffsets} = batch;
 	const positives = positiveOffsets[rows]!;
 	const first = rows + positives;
-	const slice = (begin: number, count: number): Variable =>
-		tape.variable(tape.own(embeddings.slice(begin, count)));
+	const slice = (begin: number, count: number, offsets?: Int32Array): Column => {
+		const place = rowsOfTexts(batch, begin, count);
+		const part = tape.own(embeddings.slice(place.begin, place.count));
+		return columnOf(tape.variable(part), rows, offsets, place.tokens);
+	};
 	const columns: Column[] = [slice(0, rows)];
 	if (positives === rows) columns.push(slice(rows, rows));
-	else if (positives > 0) columns.push(columnOf(slice(rows, positives), rows, positiveOffsets));
-	if (texts > first) columns.push(columnOf(slice(first, texts - first), rows, negativeOffsets));
+	else if (positives > 0) columns.push(slice(rows, positives, positiveOffsets));
+	if (texts > first) columns.push(slice(first, texts - first, negativeOffsets));
 	return columns;
 }
 
@@ -40,7 +40,7 @@ export type Nearness = {
 
 export async function nearnessOf(tape: Tape, columns: readonly Column[]): Promise<Nearness> {
 	const nothing = {positiveCosine: null, negativeCosine: null, inBatchCosine: null};
-	if (columns.length < 2) return nothing;
+	if (columns.length < 2 || columns[0]!.tokens) return nothing;
 	const ops = operationsOf(tape);
 	const [query, ...others] = columns.map(({tensor}) => ops.normalizeRows(tape.constant(tensor)));
 	const cosines = others.map((unit, n) =>
@@ -87,14 +87,14 @@ export type HardestOptions = {
 /** Below every score. */
 const lowest = -3e38;
 
-/** Nothing where there are no documents. */
+/** Nothing where there are no documents, or texts have a row for each token. */
 export async function hardestOf(
 	tape: Tape,
 	columns: readonly Column[],
 	{others, cosine}: HardestOptions,
 ): Promise<Hardest | undefined> {
 	const [query, positive, negative] = columns.map(({tensor}) => tape.constant(tensor));
-	if (!positive) return undefined;
+	if (!positive || columns[0]!.tokens) return undefined;
 	const ops = operationsOf(tape);
 	const owners = columns.slice(1).map(ownersOf);
 	const count = query!.rows;

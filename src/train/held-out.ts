@@ -9,6 +9,7 @@ import {EngineError} from '../errors.js';
 import {applyLoss} from '../loss/loss.js';
 import {cancellable} from '../native.js';
 import {giveTurn} from '../pace.js';
+import {rowsOfTexts} from './batch.js';
 import {columnsOf, hardestOf} from './columns.js';
 import {type Course, planCourse} from './epochs.js';
 import type {EvaluationSource} from './evaluations.js';
@@ -108,10 +109,12 @@ async function lossOf(
 	const tape = new Tape(model.computing.native);
 	try {
 		return await cancellable(signal, async canceller => {
-			const embeddings = tape.empty(batch.texts, model.width);
+			const embeddings = tape.empty(rowsOfTexts(batch, 0, batch.texts).count, model.width);
 			const pass = {seed, step: 1, hidden: 0, attention: 0, keep: false};
 			for (const {packed, first, count} of batch.chunks) {
-				model.core.forward(packed, pass, tape.own(embeddings.slice(first, count)), canceller);
+				const rows = rowsOfTexts(batch, first, count);
+				const into = tape.own(embeddings.slice(rows.begin, rows.count));
+				model.core.forward(packed, pass, into, canceller);
 				await giveTurn(signal);
 			}
 			const columns = columnsOf(tape, embeddings, batch);

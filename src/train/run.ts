@@ -40,6 +40,7 @@ import {scheduleOf} from './schedule.js';
 import type {StepSettings} from './step.js';
 import {Suspects} from './suspects.js';
 import {type TeacherVectors, teacherOf} from './teacher-vectors.js';
+import {expectRowsFor, settleRows} from './token-rows.js';
 import {prepareParameters} from './trained.js';
 
 /** What a run is asked for, beside its settings. */
@@ -109,6 +110,7 @@ export async function prepareRun(
 ): Promise<Run> {
 	const {signal, loss, onMessage} = request;
 	for (const warning of model.folder.saveWarnings) onMessage?.(warning);
+	expectRowsFor(loss, model, request.evaluations.evaluate);
 	const sources = await evaluationSources(request.evaluations);
 	const deciding = decidingMetric(settings, sources);
 	const log = await openLog(settings, folder);
@@ -152,6 +154,7 @@ export async function prepareRun(
 			steps: settings.scheduleSteps ?? course.steps,
 			width: model.width,
 		});
+		settleRows(loss, model, onMessage);
 		const {steps} = course;
 		const trained = await prepareParameters(model, settings, {steps, onMessage});
 		const parameters = new LossParameters(model.computing.native, loss, {
@@ -261,7 +264,7 @@ function dropoutOf({folder}: EmbeddingModel, {dropout}: TrainSettings): DropoutR
 function rulesOf(
 	model: EmbeddingModel,
 	settings: TrainSettings,
-	{name, needs: {views = 1} = {}}: Loss,
+	{name, needs: {views = 1, tokens: unpooled = false} = {}}: Loss,
 	prompts: PromptRules,
 ): BatchRules {
 	const {hidden, attention} = dropoutOf(model, settings);
@@ -284,6 +287,7 @@ function rulesOf(
 		views,
 		prompts,
 		chunkTokens: chunkTokens === 'auto' ? automaticChunkTokens(model) : chunkTokens,
+		unpooled,
 	};
 }
 

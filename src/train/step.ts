@@ -19,7 +19,7 @@ import {
 } from '../native.js';
 import {giveTurn} from '../pace.js';
 import {type Attack, underAttack} from './adversarial.js';
-import type {Chunk, TrainingBatch} from './batch.js';
+import {type Chunk, rowsOfTexts, type TrainingBatch} from './batch.js';
 import {columnsOf, type Hardest, hardestOf, type Nearness, nearnessOf} from './columns.js';
 import type {Learned, LossParameters} from './loss-parameters.js';
 import {normsOf, type PartNorms} from './norms.js';
@@ -119,7 +119,8 @@ class Step {
 		this.#update = update;
 		this.#canceller = canceller;
 		this.#tape = new Tape(settings.model.computing.native);
-		this.#embeddings = this.#tape.empty(batch.texts, settings.model.width);
+		const {count: rows} = rowsOfTexts(batch, 0, batch.texts);
+		this.#embeddings = this.#tape.empty(rows, settings.model.width);
 	}
 
 	async run(facts: RowFacts, watched: Watched): Promise<StepResult> {
@@ -239,21 +240,24 @@ class Step {
 	}
 
 	#rows({first, count}: Chunk): Tensor {
-		return this.#tape.own(this.#embeddings.slice(first, count));
+		const rows = rowsOfTexts(this.#batch, first, count);
+		return this.#tape.own(this.#embeddings.slice(rows.begin, rows.count));
 	}
 
 	async #backward(columns: readonly Column[]): Promise<void> {
 		const {core} = this.#settings.model;
 		for (const [n, chunk] of this.#batch.chunks.entries()) {
-			if (n > 0) this.#pass(chunk, true, this.#tape.empty(chunk.count, this.#embeddings.columns));
+			if (n > 0)
+				this.#pass(chunk, true, this.#tape.empty(this.#rows(chunk).rows, this.#embeddings.columns));
 			core.backward(this.#gradient(columns, chunk), this.#canceller);
 			await giveTurn();
 		}
 	}
 
 	/** The rows of the embeddings' gradient that belong to a chunk, put together from the columns'. */
-	#gradient(columns: readonly Column[], {first, count}: Chunk): Tensor {
+	#gradient(columns: readonly Column[], chunk: Chunk): Tensor {
 		const {device} = this.#tape;
+		const {begin: first, count} = rowsOfTexts(this.#batch, chunk.first, chunk.count);
 		const whole = this.#tape.zeros({rows: count, columns: this.#embeddings.columns});
 		let at = 0;
 		for (const {gradient, rows} of columns) {

@@ -89,6 +89,21 @@ describe('encode', () => {
 		expect(fromStdin.map(({id}) => id)).toEqual(['q', '7', '3', '4']);
 	});
 
+	test('writes the vectors of tokens, and the row at which each text begins', async () => {
+		const at = place();
+		const output = join(at, 'x.npy');
+		const {code, stdout} = await encode(titled, output, ['--token-vectors', '--json']);
+		expect(code).toBe(0);
+		expect(readdirSync(at).sort()).toEqual(['x.ids', 'x.npy', 'x.offsets']);
+		const offsets = readFileSync(join(at, 'x.offsets'), 'utf8').trimEnd().split('\n').map(Number);
+		const {shape} = await readNpy(output);
+		expect(offsets).toHaveLength(5);
+		expect([offsets[0], offsets.at(-1)]).toEqual([0, shape[0]]);
+		expect(JSON.parse(stdout)).toMatchObject({texts: 4, width: 64, tokens: shape[0]});
+		const other = await encode(titled, join(at, 'x.jsonl'), ['--token-vectors']);
+		expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('ends in .npy')]);
+	});
+
 	test('takes other fields, joined by a space', async () => {
 		const input = '{"head":"big","body":"dog"}\n{"body":"cat"}\n';
 		const [first, second] = lines(await encode('-', '-', ['--field', 'head,body'], {input}));

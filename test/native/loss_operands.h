@@ -168,7 +168,7 @@ inline void fill(MaxSimBackward& op, Draw& draw) {
   fill_operands(op, draw);
   op.argmax = draw.integers(draw.texts, draw.tokens, draw.tokens + 1);
   op.dscores = draw.floats(draw.texts, draw.texts);
-  op.dqueries = draw.optional(draw.blank(draw.tokens, draw.extents.width));
+  if (!draw.extents.is_bare) op.dqueries = draw.blank(draw.tokens, draw.extents.width);
   op.ddocuments = draw.blank(draw.tokens, draw.extents.width);
 }
 inline void fill(TopK& op, Draw& draw) {

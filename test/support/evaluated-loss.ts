@@ -14,13 +14,14 @@ export type EvaluatedLoss = {
 };
 
 export async function evaluated(loss: Loss, given: LossCase, threads = 2): Promise<EvaluatedLoss> {
-	const {columns, offsets = [], teacher, guide, ...others} = given;
+	const {columns, offsets = [], tokens = [], teacher, guide, ...others} = given;
 	const result = await evaluateLoss(
 		loss,
 		{
 			columns: columns.map((column, n) => ({
 				...plainColumn(column),
 				...(offsets[n] && {offsets: offsets[n]}),
+				...(tokens[n] && {tokens: tokens[n]}),
 			})),
 			...(teacher && {teacher: plainColumn(teacher)}),
 			...(guide && {guide: guide.map(plainColumn)}),

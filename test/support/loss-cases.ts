@@ -51,6 +51,11 @@ const variants: Readonly<Partial<Record<LossName, readonly Options[]>>> = {
 		{widths: [1, 2], margin: 0.4, tripletWeight: 3, similarityWeight: 5},
 	],
 	marginranking: [{margin: 0.4, similarity: 'dot'}],
+	lateinteraction: [
+		{temperature: 0.4, scoring: 'mean', candidates: ['inBatchPositives', 'ownHard']},
+		{candidates: ['ownHard']},
+		{form: 'distill', temperature: 0.5, teacherTemperature: 0.7},
+	],
 };
 
 /** Losses on the leading columns as well. */
@@ -65,6 +70,7 @@ const nested: readonly [string, Loss][] = [
 		}),
 	],
 	['nested cosent', matryoshka(losses.cosent(), {widths: 2, weights: 3})],
+	['nested late interaction', matryoshka(losses.lateinteraction(), {widths: [1, 2]})],
 ];
 
 /** [what it is, the loss]. */
@@ -84,16 +90,29 @@ const uniform = uniforms(32);
 
 /** A batch as the loss declares to need it, with one negative for each row where negatives may be. */
 export function drawnFor({needs = {}}: Loss, rows: number, width: number): LossCase {
-	const {row = 'pair', views = 1, negatives, label, scores, teacher} = needs;
+	const {row = 'pair', views = 1, negatives, label, scores, teacher, tokens: isLate} = needs;
 	const pairs = negatives === 'none' ? 2 : 3;
 	const count = row === 'text' ? views : pairs;
 	const perRow = scores?.of === 'candidates' ? count - 1 : 1;
+	const tokens = Array.from({length: isLate ? count : 0}, (_, n) => tokensOf(rows, n));
 	return {
-		columns: Array.from({length: count}, () => randomMatrix(rows, width, random)),
+		columns: Array.from({length: count}, (_, n) =>
+			randomMatrix(tokens[n]?.at(-1) ?? rows, width, random),
+		),
+		...(isLate && {tokens}),
 		...(label && {labels: numbersFor(label, rows)}),
 		...(scores && {scores: numbersFor(scores, rows * perRow)}),
 		...(teacher && {teacher: randomMatrix(rows, width, random)}),
 	};
+}
+
+/** From one to four tokens of each text. */
+function tokensOf(texts: number, column: number): Int32Array {
+	const offsets = new Int32Array(texts + 1);
+	for (let text = 0; text < texts; text++) {
+		offsets[text + 1] = offsets[text]! + 1 + ((text * text + column) % 4);
+	}
+	return offsets;
 }
 
 /** Numbers of the kind, or from −1 to 1 where there are none. */

@@ -13,6 +13,8 @@ export type LossCase = {
 	columns: readonly Matrix[];
 	/** The offsets of a column that has them. */
 	offsets?: readonly (Int32Array | undefined)[];
+	/** The offsets of the tokens of its texts, of a column that has them. */
+	tokens?: readonly Int32Array[];
 	labels?: Float32Array;
 	scores?: Float32Array;
 	teacher?: Matrix;
@@ -30,11 +32,13 @@ export function plainLoss(
 	parameters: readonly Matrix[] = startsOf(loss, given),
 	round?: Round,
 ): PlainResult {
-	const {columns, offsets = [], teacher, guide, ...others} = given;
+	const {columns, offsets = [], tokens = [], teacher, guide, ...others} = given;
 	const reports = new Map<string, number | Variable>();
-	const queries = columns[0]!.rows;
+	const queries = tokens[0] ? tokens[0].length - 1 : columns[0]!.rows;
 	const result = loss(plainOperations(round, reports), {
-		columns: columns.map((x, n): Column => columnOf(plainVariable(x), queries, offsets[n])),
+		columns: columns.map(
+			(x, n): Column => columnOf(plainVariable(x), queries, offsets[n], tokens[n]),
+		),
 		parameters: Object.fromEntries(
 			(loss.parameters ?? []).map(({name}, n) => [name, plainVariable(parameters[n]!)]),
 		),

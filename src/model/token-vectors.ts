@@ -1,0 +1,117 @@
+// Texts to the vectors of their tokens, for late interaction: rows of all tokens end to end, and where
+// those of each text begin.
+
+import {EngineError, kindOf} from '../errors.js';
+import {type Canceller, cancellable} from '../native.js';
+import {giveTurn} from '../pace.js';
+import {type Encoding, notFinite, windowFrom} from './encode.js';
+import type {TruncationSide} from './folder.js';
+import {preparedText} from './prompt.js';
+
+export type TokenSettings = {
+	dimensions: number;
+	normalize: boolean;
+	maxLength: number;
+	truncationSide: TruncationSide;
+	prompt: string;
+	batchTokens: number;
+	signal?: AbortSignal | undefined;
+	onProgress?: ((progress: {done: number; total: number; tokens: number}) => void) | undefined;
+};
+
+/** Rows offsets[n] to offsets[n + 1] are those of text n. */
+export type TokenVectors = {
+	/** rows × width, row after row. */
+	data: Float32Array;
+	/** Texts + 1. */
+	offsets: Int32Array;
+	/** Tokens of all texts, special ones included. */
+	rows: number;
+	width: number;
+	/** Texts that were cut. */
+	truncated: number;
+};
+
+type Window = {ids: Int32Array; offsets: Int32Array; truncated: Uint8Array};
+
+/** The vectors of each token that the tokenizer gives a text, special ones included. */
+export async function encodeTokens(
+	model: Encoding,
+	texts: readonly string[],
+	settings: TokenSettings,
+): Promise<TokenVectors> {
+	const windows: Window[] = [];
+	for (let first = 0; first < texts.length; ) {
+		const window = windowFrom(expectTexts(texts, first), first);
+		windows.push(await tokenize(model, window, settings));
+		first += window.length;
+	}
+	const offsets = new Int32Array(texts.length + 1);
+	let text = 0;
+	let truncated = 0;
+	for (const window of windows) {
+		const begin = offsets[text]!;
+		for (let n = 1; n < window.offsets.length; n++) offsets[++text] = begin + window.offsets[n]!;
+		for (const flag of window.truncated) truncated += flag;
+		await giveTurn(settings.signal);
+	}
+	const rows = offsets.at(-1)!;
+	const data = new Float32Array(rows * settings.dimensions);
+	await cancellable(settings.signal, canceller =>
+		compute(model, windows, settings, {data, canceller}),
+	);
+	return {data, offsets, rows, width: settings.dimensions, truncated};
+}
+
+/** Checks the texts of the window that begins here. */
+function expectTexts(texts: readonly string[], first: number): readonly string[] {
+	const wrong = texts.slice(first, first + windowTexts).findIndex(text => typeof text !== 'string');
+	if (wrong < 0) return texts;
+	const at = first + wrong;
+	const message = `texts[${at}]: expected a string, got ${kindOf(texts[at])}`;
+	throw new EngineError('OPTION_TYPE', message);
+}
+
+const windowTexts = 4096;
+
+function tokenize(
+	{tokenizer, lowerCase, addSpecialTokens}: Encoding,
+	window: readonly string[],
+	{prompt, maxLength, truncationSide, signal}: TokenSettings,
+): Promise<Window> {
+	const prepared =
+		prompt || lowerCase ? window.map(text => preparedText(text, {prompt, lowerCase})) : window;
+	return tokenizer.encode(prepared, {maxLength, truncationSide, addSpecialTokens, signal});
+}
+
+type Result = {data: Float32Array; canceller: Canceller};
+
+/** Hands chunks of the token budget to the device, one after another. */
+async function compute(
+	{core}: Encoding,
+	windows: readonly Window[],
+	{dimensions, normalize, batchTokens, onProgress}: TokenSettings,
+	{data, canceller}: Result,
+): Promise<void> {
+	const total = windows.reduce((sum, {offsets}) => sum + offsets.length - 1, 0);
+	let [done, row] = [0, 0];
+	for (const {ids, offsets} of windows) {
+		const count = offsets.length - 1;
+		for (let begin = 0; begin < count; ) {
+			let end = begin + 1;
+			const start = offsets[begin]!;
+			while (end < count && offsets[end + 1]! <= start + batchTokens) end++;
+			const tokens = offsets[end]! - start;
+			const batch = {
+				ids: ids.subarray(start, start + tokens),
+				offsets: offsets.slice(begin, end + 1).map(offset => offset - start),
+				unpooled: true,
+			};
+			const out = data.subarray(row * dimensions, (row + tokens) * dimensions);
+			const broken = await core.encode(batch, {dimensions, normalize}, out, canceller);
+			if (broken >= 0) throw notFinite(done + batch.offsets.findLastIndex(at => at <= broken));
+			[done, row, begin] = [done + end - begin, row + tokens, end];
+			onProgress?.({done, total, tokens: row});
+		}
+	}
+}
