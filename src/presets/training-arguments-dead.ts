@@ -135,7 +135,7 @@ export const deadArguments: Table = {
 	save_only_model: dead('boolean', 'a checkpoint always holds what --resume needs', {
 		default: false,
 	}),
-	restore_callback_states_from_checkpoint: dead('boolean', '--resume restores all state', {
+	restore_callback_states_from_checkpoint: dead('boolean', 'all state is restored by --resume', {
 		default: false,
 	}),
 	past_index: dead('number', 'no output of a model is carried on', {default: -1}),
