@@ -78,8 +78,8 @@ export function announce(
 function ownFlags(facts: Facts): Map<string, OwnFlag & {key: string}> {
 	const flags = Object.entries(facts).flatMap(([key, fact]) =>
 		flagsOf(key, fact).map(({option}) => {
-			const takesValue = option.required;
-			return [option.long ?? '', {key, takesValue, isVariadic: option.variadic}] as const;
+			const {required, optional: isOptional, variadic: isVariadic, long = ''} = option;
+			return [long, {key, takesValue: required || isOptional, isVariadic, isOptional}] as const;
 		}),
 	);
 	return new Map(flags);

@@ -21,8 +21,8 @@ export const nemoExperimentOptions: Table = {
 		values => (values.is(at('resume_if_exists')) ? {resume: true} : {}),
 		{default: true},
 	),
-	[at('create_wandb_logger')]: maps('boolean', weightsAndBiases, {default: false}),
-	[at('create_tensorboard_logger')]: maps('boolean', () => ({}), {default: true}),
+	[at('create_wandb_logger')]: read('boolean', {default: false}),
+	[at('create_tensorboard_logger')]: maps('boolean', events, {default: true}),
 	[checkpoint('save_top_k')]: maps('number', kept, {default: 10}),
 	[checkpoint('filename')]: maps('text', named, {default: standardName}),
 	[checkpoint('monitor')]: refused('text', monitored, {default: 'val_loss'}),
@@ -54,11 +54,12 @@ function folderOf(values: Values): string {
 	return values.text(at('explicit_log_dir')) ?? join(experiments, name);
 }
 
-function weightsAndBiases(values: Values, say: (text: string) => void): Ours {
-	if (values.is(at('create_wandb_logger'))) {
-		say(`${at('create_wandb_logger')}: nothing is sent to W&B; the numbers are in metrics.jsonl`);
+function events(values: Values, say: (text: string) => void): Ours {
+	const isAsked = values.is(at('create_wandb_logger'));
+	if (isAsked) {
+		say(`${at('create_wandb_logger')}: nothing is sent to W&B; \`wandb sync\` reads tensorboard/`);
 	}
-	return {};
+	return isAsked || values.is(at('create_tensorboard_logger')) ? {tensorboard: true} : {};
 }
 
 /** The newest, and those of the lowest validation loss. */

@@ -101,13 +101,17 @@ function phasesOf(values: Values): Phases {
 	return {steps, warmup: part('warmup'), constant: part('constant')};
 }
 
-/** The warm-up, and what the schedule is long. */
+/** The warm-up, and how long the schedule is: there is a fall behind it even if the run ends before. */
 function during(values: Values, say: (text: string) => void): Ours {
 	const {steps, warmup} = phasesOf(values);
 	if (steps < 1) return {warmupSteps: warmup};
-	const length = Math.max(steps, warmup + 1);
-	if (length > steps) sayShort(values, say, {steps, warmup});
-	return {warmupSteps: warmup, scheduleSteps: length};
+	if (steps <= warmup) sayShort(values, say, {steps, warmup});
+	return {warmupSteps: warmup, scheduleSteps: lengthOf(values)};
+}
+
+function lengthOf(values: Values): number {
+	const {steps, warmup, constant} = phasesOf(values);
+	return Math.max(steps, warmup + (constant > 0 ? 2 : 1));
 }
 
 function sayShort(
@@ -127,8 +131,8 @@ function cosineAnnealing(values: Values, say: (text: string) => void): Ours {
 	const shape = {...during(values, say), schedule: 'cosine-annealing', ...least(values)};
 	if (constant === 0) return shape;
 	if (steps < 1) return {...shape, constantSteps: constant};
-	const room = Math.max(steps, warmup + 1) - warmup - 1;
-	if (constant > room) {
+	const room = lengthOf(values) - warmup - 1;
+	if (constant > room && steps > warmup) {
 		const end = `${constant} constant steps do not fit behind ${warmup} of warm-up into ${steps}`;
 		const fall = `the rate is at its least, ${values.number(sched('min_lr'))}, from step ${warmup + 1} on`;
 		const hint = `${sched('constant_steps')}=0 lets it fall over the whole run`;

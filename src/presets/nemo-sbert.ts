@@ -11,7 +11,7 @@ import type {Values} from './values.js';
 const prompts = {queryPrompt: 'query: ', documentPrompt: 'passage: '};
 
 const trainerOptions: Table = {
-	'trainer.devices': read('text', {default: 1}),
+	'trainer.devices': read('any', {default: 1}),
 	'trainer.num_nodes': read('number', {default: 1}),
 	'trainer.accelerator': maps('text', onDevice, {default: 'gpu'}),
 	'trainer.precision': maps('text', precision, {default: 16}),
@@ -129,12 +129,11 @@ function ranksOf(values: Values): number {
 	return Math.max(1, Math.floor(all / parallel));
 }
 
-/** A number, a list of devices, or `auto` and -1, which are one here. */
+/** A number of devices or a list of them; `auto` and -1 are one here. */
 function devicesOf(values: Values): number {
-	const text = values.text('trainer.devices') ?? '1';
-	if (/^\d+$/.test(text) && Number(text) > 0) return Number(text);
-	const list = text.replaceAll(/[[\]\s]/g, '').split(',');
-	return /^\d+(,\d+)*$/.test(list.join(',')) ? list.length : 1;
+	const devices = values.any('trainer.devices');
+	if (Array.isArray(devices)) return Math.max(1, devices.length);
+	return Math.max(1, Number(devices) || 1);
 }
 
 function lengths(values: Values): Ours {

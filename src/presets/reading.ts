@@ -7,7 +7,7 @@ import type {Preset} from './table.js';
 import {type GivenValue, valueAs} from './values.js';
 
 /** An option of ours as the command line has it: `--threads`. */
-export type OwnFlag = {takesValue: boolean; isVariadic: boolean};
+export type OwnFlag = {takesValue: boolean; isVariadic: boolean; isOptional?: boolean};
 export type OwnFlags = ReadonlyMap<string, OwnFlag>;
 
 /** The options of a documented command, by name, and ours that stood among them. */
@@ -49,7 +49,8 @@ export class Reading {
 		const [flag = '', ...inline] = word.split('=');
 		const own = this.#ownFlags.get(flag);
 		if (!own) return 0;
-		const isWhole = !own.takesValue || inline.length > 0;
+		const isLone = own.isOptional && (rest[0] === undefined || isNext(rest[0]));
+		const isWhole = !own.takesValue || inline.length > 0 || isLone;
 		const found = rest.findIndex((each, index) => index > 0 && isNext(each));
 		const several = found < 0 ? rest.length : found;
 		const count = isWhole ? 1 : 1 + (own.isVariadic ? several : 1);

@@ -101,7 +101,6 @@ export const deadArguments: Table = {
 	...all(hub, 'boolean', {hub_private_repo: null, hub_always_push: false}),
 	...all(logs, 'text', {
 		run_name: null,
-		logging_dir: null,
 		log_level: 'passive',
 		log_level_replica: 'warning',
 		project: null,

@@ -258,6 +258,9 @@ function onCpu(values: Values): Ours {
 	return values.is('no_cuda') ? {device: 'cpu'} : {};
 }
 
+/** What stands in for services that are sent the numbers of a run. */
+export const eventFiles = 'event files are written, which TensorBoard and `wandb sync` read';
+
 const loggingArguments: Table = {
 	logging_steps: maps(
 		'number',
@@ -272,9 +275,12 @@ const loggingArguments: Table = {
 	logging_strategy: read('text', {default: 'steps'}),
 	report_to: maps('list', (values, say) => {
 		const asked = values.list('report_to').filter(name => name !== 'none');
-		if (asked.length > 0) say(`report_to ${asked.join(', ')}: the numbers are in metrics.jsonl`);
-		return {};
+		if (asked.length === 0) return {};
+		const others = asked.filter(name => name !== 'tensorboard' && name !== 'all');
+		if (others.length > 0) say(`report_to ${others.join(', ')}: nothing is sent; ${eventFiles}`);
+		return {tensorboard: values.text('logging_dir') ?? true};
 	}),
+	logging_dir: read('text'),
 };
 
 const noEvaluation =

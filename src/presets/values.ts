@@ -6,8 +6,8 @@ import {EngineError, kindOf} from '../errors.js';
 export type Scalar = string | number | boolean | null;
 export type Value = Scalar | readonly Scalar[];
 
-/** How a value is written and read. A list takes several words. */
-export type Kind = 'text' | 'number' | 'boolean' | 'list';
+/** How a value is written and read. A list takes several words; `any` stays as it is written. */
+export type Kind = 'text' | 'number' | 'boolean' | 'list' | 'any';
 
 /** What each option is when it is not given. */
 export type Standards = Readonly<Record<string, {kind: Kind; default?: Value}>>;
@@ -71,6 +71,11 @@ export class Values {
 		return ((this.#as(name, 'list') ?? []) as readonly Value[]).map(String);
 	}
 
+	/** A value that may be one or several. */
+	any(name: string): Value | undefined {
+		return this.#value(name);
+	}
+
 	/** Whether it was given, not left to its default. */
 	isGiven(name: string): boolean {
 		this.#read.add(name);
@@ -116,6 +121,7 @@ const kindWords = {
 	number: 'a number',
 	boolean: 'true or false',
 	list: 'a list',
+	any: 'a value',
 } as const satisfies Record<Kind, string>;
 
 const converters: Record<Kind, (value: Value) => Value | undefined> = {
@@ -131,6 +137,7 @@ const converters: Record<Kind, (value: Value) => Value | undefined> = {
 		return truths.get(String(value).toLowerCase());
 	},
 	list: value => (isScalar(value) ? [value] : value),
+	any: value => value,
 };
 
 const truths = new Map([

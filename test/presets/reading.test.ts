@@ -19,6 +19,7 @@ const own = new Map([
 	['--threads', {takesValue: true, isVariadic: false}],
 	['--eval', {takesValue: true, isVariadic: true}],
 	['--json', {takesValue: false, isVariadic: false}],
+	['--tensorboard', {takesValue: true, isVariadic: false, isOptional: true}],
 ]);
 
 const system: Preset = {
@@ -92,6 +93,8 @@ describe('flags', () => {
 
 	test('of ours may stand among theirs', async () => {
 		const words = ['--threads', '2', '--fp16', '--eval', 'a', 'b', '--json', '--lr=1'];
+		const more = await flags('--tensorboard', 'logs', '--fp16', '--tensorboard', '--lr', '1');
+		expect(more.own).toEqual(['--tensorboard', 'logs', '--tensorboard']);
 		expect(await flags(...words)).toEqual({
 			given: {fp16: true, learning_rate: 1},
 			own: ['--threads', '2', '--eval', 'a', 'b', '--json'],
