@@ -6,12 +6,14 @@ import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {EngineError} from '../errors.js';
 import type {ColumnsKnown, RowsKnown} from './loss.js';
+import type {Taught} from './teacher.js';
 
 /** In the order in which they count: a column is removed by the first that applies. */
 export const maskRules = [
 	'same-text',
 	'same-query',
 	'known',
+	'teacher',
 	'other-set',
 	'margin',
 	'guide',
@@ -35,20 +37,26 @@ export type Meeting = {
 	positiveOffsets: Int32Array | undefined;
 	limit: Variable | undefined;
 	guide: ContrastRules['guide'];
+	/** A teacher's scores of each row's own documents. */
+	taught: Taught | undefined;
 };
 
-const listed = ['same-text', 'same-query', 'known'] as const;
+const listed = ['same-text', 'same-query', 'known', 'teacher'] as const;
 
 /** The rules for one direction; nothing where none is asked for. */
-export function rulesOf({mask}: MaskSettings, meeting: Meeting): ContrastRules | undefined {
+export function rulesOf(settings: MaskSettings, meeting: Meeting): ContrastRules | undefined {
+	const {mask, margin} = settings;
 	if (mask.length === 0) return undefined;
 	const {known, columns, limit, guide} = meeting;
 	const asked = listed.filter(rule => mask.includes(rule));
-	const needsKnown = asked.length > 0 || mask.includes('other-set');
-	if (needsKnown && !(known && columns)) {
+	if (needsKnown(settings) && !(known && columns)) {
 		refuse('what is known of the rows, as the masks need', 'none');
 	}
-	const lists = asked.map(rule => listOf(rule, {...meeting, known: known!, columns: columns!}));
+	const lists = asked.map(rule =>
+		rule === 'teacher'
+			? taughtLists(meeting, margin)
+			: listOf(rule, {...meeting, known: known!, columns: columns!}),
+	);
 	const sets = mask.includes('other-set') && setsOf(known!.sets, columns!.sets);
 	return {
 		lists,
@@ -56,6 +64,38 @@ export function rulesOf({mask}: MaskSettings, meeting: Meeting): ContrastRules |
 		...(mask.includes('margin') && limit && {limit}),
 		...(mask.includes('guide') && guide && {guide}),
 	};
+}
+
+/** Whether a rule looks at what is known of rows and texts. */
+export function needsKnown({mask}: Pick<MaskSettings, 'mask'>): boolean {
+	return mask.some(rule => !['margin', 'guide', 'teacher'].includes(rule));
+}
+
+/**
+A key for each own negative that its teacher scores above the positive's less the margin; only its own
+row has it.
+*/
+function taughtLists({taught, owner, positives, isQueries}: Meeting, margin: Margin): KeyLists {
+	const {own, teacher} = taught!;
+	const columns = new Int32Array(owner.length).fill(-1);
+	const offsets = new Int32Array(teacher.length + 1);
+	const keys: number[] = [];
+	for (const [row, [near = Number.NaN, ...scores]] of teacher.entries()) {
+		const limit = highestBeside(near, margin);
+		for (const [n, place] of own[row]!.entries()) {
+			const column = positives + place;
+			if (isQueries || column >= owner.length || !(scores[n]! > limit)) continue;
+			columns[column] = keys.push(keys.length) - 1;
+		}
+		offsets[row + 1] = keys.length;
+	}
+	return {offsets, keys: Int32Array.from(keys), columns};
+}
+
+/** The largest score that a candidate may have beside a positive of that score. */
+function highestBeside(score: number, margin: Margin): number {
+	if ('absolute' in margin) return score - margin.absolute;
+	return score - Math.abs(score) * (1 - margin.relative);
 }
 
 /** The largest score that a candidate may have beside an own positive of that score. */
@@ -91,7 +131,7 @@ export function reportMasked(
 
 type Known = Meeting & {known: RowsKnown; columns: ColumnsKnown};
 
-function listOf(rule: (typeof listed)[number], meeting: Known): KeyLists {
+function listOf(rule: Exclude<(typeof listed)[number], 'teacher'>, meeting: Known): KeyLists {
 	const {known, columns, isQueries} = meeting;
 	if (rule === 'same-text') {
 		const [queries, positives] = known.texts;

@@ -28,6 +28,7 @@ import {
 	negativesMet,
 	reportNegatives,
 } from './negatives-met.js';
+import {expectTaught, type Taught} from './teacher.js';
 
 /** A softmax for each query: its normaliser, the mean and the number of its scores, (N, 1). */
 type Softmax = Contrast;
@@ -52,6 +53,8 @@ type Batch = {
 	temperature: Variable;
 	/** Each query meets its own positives alone: their lse and mean, by the same arithmetic. */
 	own: Softmax;
+	/** A teacher's scores of the own documents, for the mask of that name. */
+	taught: Taught | undefined;
 	/** Scores above are taken for positives, by our vectors and by the guide's. */
 	limit: Variable | undefined;
 	guideLimit: Variable | undefined;
@@ -123,9 +126,20 @@ function batchOf(ops: LossOperations, settings: Settings, inputs: LossInputs): B
 		queries: queriesOf(inputs, query, guide?.[0]),
 		temperature,
 		own,
+		taught: taughtOf(settings, inputs, negatives),
 		limit: byMargin ? limitOf(ops, own.mean, settings.margin, temperature) : undefined,
 		guideLimit: ofGuide && limitOf(ops, ofGuide.mean, settings.margin),
 	};
+}
+
+function taughtOf(
+	{mask}: Settings,
+	inputs: LossInputs,
+	negatives: readonly Column[],
+): Taught | undefined {
+	if (!mask.includes('teacher')) return undefined;
+	const owner = joined(negatives.map(ownersOf));
+	return expectTaught('infonce', inputs, owner, inputs.columns[0]!.rows);
 }
 
 type Columns = {
@@ -246,6 +260,7 @@ function meet(
 		positives: side.positives,
 		positiveOffsets: batch.positiveOffsets,
 		limit: batch.limit,
+		taught: batch.taught,
 		guide: guideOf(batch, direction),
 	});
 	const options: ContrastOptions = {

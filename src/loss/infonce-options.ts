@@ -53,11 +53,15 @@ export type InfoNceOptions = {
 	/**
 	Rules that take out likely false negatives; own positives stay. `same-text`: the text of the query
 	or of its positive. `same-query`: a positive of the same query. `known`: a positive of the query
-	by the data or by judgements. `other-set`: from another data set. `margin`: a score above the own
+	by the data or by judgements. `teacher`: an own negative that the teacher scores above the positive's
+	score less a margin, in units of its scores. `other-set`: from another data set. `margin`: a score above the own
 	positive's less a margin. `guide`: the same by the cosines of a guide. Default none.
 	*/
 	mask?: readonly MaskRule[];
-	/** The margin of margin and guide, in units of the score before the temperature. Default 0.05. */
+	/**
+	The margin of margin and guide, in units of the score before the temperature, and of teacher.
+	Default 0.05.
+	*/
 	maskMargin?: number;
 	/** Instead of a margin: the share of the own positive's score that is the limit, such as 0.95. */
 	maskRelative?: number;
@@ -176,9 +180,19 @@ function expectFitting(loss: string, settings: Settings): void {
 	if (queue > 0 && !(directions.includes('qd') && candidates.includes('inBatchPositives'))) {
 		conflict(loss, 'a queue with direction qd and candidates inBatchPositives', 'neither or one');
 	}
+	const hasOwn = directions.includes('qd') && candidates.includes('ownHard');
+	if (mask.includes('teacher') && !hasOwn) {
+		conflict(loss, 'the mask teacher with direction qd and candidates ownHard', 'neither or one');
+	}
 	if (queue > 0 && mask.includes('guide')) {
 		conflict(loss, 'a queue without the mask guide, which has no vectors of it', 'both');
 	}
+}
+
+/** Refuses the mask of a teacher, where rows have no negatives of their own. */
+export function expectNoTeacher(loss: string, {mask}: Pick<Settings, 'mask'>): void {
+	if (!mask.includes('teacher')) return;
+	conflict(loss, 'masks without teacher, as rows have no hard negatives', 'it');
 }
 
 function conflict(loss: string, expected: string, got: string): never {

@@ -1,5 +1,6 @@
 // The in-batch loss: each query must find its own positive among the texts of the batch.
 
+import {needsKnown} from './false-negatives.js';
 import {inBatchLoss} from './in-batch.js';
 import {
 	type Direction,
@@ -47,16 +48,20 @@ export function inBatch(
 	{taken = [], ...needs}: LossNeeds & {taken?: readonly (keyof InfoNceOptions)[]},
 ): Loss {
 	const {learnTemperature, temperature, queue, mask, directions} = settings;
-	const isSeveral = !taken.includes('positives') && directions.every(each => each[0] === 'q');
+	const isOne = taken.includes('positives') || mask.includes('teacher');
+	const isSeveral = !isOne && directions.every(each => each[0] === 'q');
 	const parameters = learnTemperature ? [{name: 'temperature', value: temperature}] : [];
-	const known = mask.some(rule => rule !== 'margin' && rule !== 'guide');
+	const byTeacher = mask.includes('teacher');
 	const facts = {
 		parameters,
 		options: recordOf(settings, taken),
 		needs: {
 			...needs,
 			...(isSeveral && {positives: 'several' as const}),
-			...(known && {known}),
+			...(needsKnown(settings) && {known: true}),
+			...(byTeacher && {
+				scores: {of: 'candidates' as const, optional: 'withoutNegatives' as const},
+			}),
 			...(mask.includes('guide') && {guide: true}),
 		},
 		...(queue > 0 && {queue}),

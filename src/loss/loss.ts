@@ -117,7 +117,11 @@ export type LossNeeds = {
 	A score of each row, for which its label stands in, or of its positive and then of each of its
 	negatives.
 	*/
-	readonly scores?: NumbersNeeded & {readonly of: 'row' | 'candidates'};
+	readonly scores?: NumbersNeeded & {
+		readonly of: 'row' | 'candidates';
+		/** Optional for rows without negatives, which then have NaN. */
+		readonly optional?: 'withoutNegatives';
+	};
 	/** A teacher's vector of each query. Default false. */
 	readonly teacher?: boolean;
 	/** What is known of rows and texts. Default false. */

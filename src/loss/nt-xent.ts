@@ -1,7 +1,7 @@
 // NT-Xent of SimCLR: of all views of all texts of a batch, each must find the other view of its own.
 
 import {type InfoNceOptions, inBatch} from './infonce.js';
-import {settle} from './infonce-options.js';
+import {expectNoTeacher, settle} from './infonce-options.js';
 import type {Loss, LossNeeds} from './loss.js';
 import {expectOneOf} from './options.js';
 
@@ -30,6 +30,7 @@ export function ntXent({row = 'pair', ...options}: NtXentOptions = {}): Loss {
 	expectOneOf('ntxent', 'row', row, ['pair', 'text']);
 	const directions = ['qd', 'qq', 'dq', 'dd'] as const;
 	const settings = {...settle('ntxent', options, taken), directions};
+	expectNoTeacher('ntxent', settings);
 	const groups = [directions.slice(0, 2), directions.slice(2)];
 	const needs: LossNeeds = {row, views: row === 'text' ? 2 : 1, negatives: 'none'};
 	const loss = inBatch('ntxent', settings, groups, {...needs, taken});

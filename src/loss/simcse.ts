@@ -1,7 +1,7 @@
 // SimCSE: a text must find itself, as another dropout shows it, among the texts of the batch.
 
 import {type InfoNceOptions, inBatch} from './infonce.js';
-import {settle} from './infonce-options.js';
+import {expectNoTeacher, settle} from './infonce-options.js';
 import type {Loss} from './loss.js';
 
 const taken = ['candidates', 'positives', 'hardnessOf'] as const;
@@ -17,6 +17,7 @@ await train(model, {data: 'sentences.txt', loss: simCse({temperature: 0.05})});
 */
 export function simCse(options: SimCseOptions = {}): Loss {
 	const settings = settle('simcse', options, taken);
+	expectNoTeacher('simcse', settings);
 	const {directions, partition} = settings;
 	const groups = partition === 'joint' ? [directions] : directions.map(each => [each]);
 	return inBatch('simcse', settings, groups, {row: 'text', views: 2, negatives: 'none', taken});

@@ -6,7 +6,7 @@ import type {Variable} from '../autograd/tape.js';
 import {measured, refuse, type Similarity, type Triplets, tripletsOf} from './inputs.js';
 import type {LossInputs} from './loss.js';
 
-type Taught = {
+export type Taught = {
 	/** Which negatives belong to each query. */
 	own: readonly (readonly number[])[];
 	/** The teacher's scores of each query's documents, in their order. */

@@ -88,6 +88,7 @@ function checkScores({scores}: LossNeeds, {record, negatives}: Asked, refuse: Re
 	if (scores.of === 'row' && own[0] === undefined) {
 		refuse(`a "score" ${wordsOf(scores)}`, 'none');
 	}
+	if (scores.optional && negatives === 0) return;
 	const isWhole = positiveScores !== undefined && (negatives === 0 || others.length > 0);
 	if (scores.of === 'candidates' && !isWhole) {
 		refuse('"teacher_scores" of the positives and negatives', 'none, or not of all');
@@ -115,14 +116,18 @@ export function factsOf(
 	{scores}: LossNeeds = {},
 ): Pick<LossInputs, 'labels' | 'scores'> {
 	const labels = listed(texts, ({label}) => label);
-	const rows = listed(texts, ({score, label}) => score ?? (scores ? label : undefined));
+	const missing = scores?.optional && Number.NaN;
+	const rows = listed(
+		texts,
+		({score, label}) => score ?? (scores ? (label ?? missing) : undefined),
+	);
 	const ofCandidates = () => rows && Float32Array.from(texts.flatMap(candidateScores));
 	const given = scores?.of === 'candidates' ? ofCandidates() : rows;
 	return {...(labels && {labels}), ...(given && {scores: given})};
 }
 
 function candidateScores({score, negativeScores = []}: RowTexts): number[] {
-	return [score!, ...negativeScores];
+	return [score ?? Number.NaN, ...negativeScores];
 }
 
 function listed(

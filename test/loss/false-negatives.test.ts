@@ -118,7 +118,19 @@ const batch: LossCase = {
 	),
 	offsets: [undefined, undefined, negativeOffsets],
 	known,
+	// of each positive and then its negatives
+	scores: Float32Array.from([0.5, 0.4, 0.96, 0.3, 0.28, 0.9, 0.2, 0.7, 0.8, 0.1, 0.75, 0.6, 0.5]),
 };
+
+/** What the teacher says of each negative, and of the positive of its row. */
+const taught = (() => {
+	let at = 0;
+	return rows.flatMap(({negatives}) => {
+		const [near, ...scores] = batch.scores!.subarray(at, at + 1 + negatives.length);
+		at += 1 + negatives.length;
+		return scores.map(score => ({near: near!, score}));
+	});
+})();
 
 /** A column that is met: its text and the row it belongs to; hard negatives are no row's positive. */
 type Met = {text: string; of: Row; isQuery: boolean; isHard: boolean; vector: Float64Array};
@@ -166,6 +178,10 @@ const tests: Record<string, (row: Row, n: number, column: Met, score: number) =>
 		column.isQuery
 			? positivesOf(column.of).includes(row.document!)
 			: positivesOf(row).includes(documentOf(column)),
+	teacher: (row, _, column) => {
+		const {near, score} = taught[documents.indexOf(column) - rows.length] ?? {near: 0, score: 0};
+		return column.isHard && column.of === row && score > near - 0.05;
+	},
 	'other-set': (row, _, {of}) => of.set !== row.set,
 	margin: (_, n, __, score) => score > cosine(queries[n]!, documents[n]!) - 0.05,
 };
@@ -192,12 +208,13 @@ function told(direction: string, mask: readonly string[]) {
 }
 
 describe('rules that find false negatives', () => {
-	const every = ['same-text', 'same-query', 'known', 'other-set', 'margin'] as const;
+	const every = ['same-text', 'same-query', 'known', 'teacher', 'other-set', 'margin'] as const;
 	const masks = [...every.map(rule => [rule]), [...every], ['known', 'margin'] as const];
 
 	test.each(grid({direction: ['qd', 'dq', 'qq', 'dd'] as const, mask: masks}))(
 		'remove what they say: $mask, $direction',
-		async ({direction, mask}) => {
+		async ({direction, mask: all}) => {
+			const mask = all.filter(rule => rule !== 'teacher' || direction === 'qd');
 			const options = {directions: [direction], mask, temperature: 0.25};
 			const {value, removed} = told(direction, mask);
 			const {value: found, reports} = await evaluated(infoNce(options), batch);
@@ -210,6 +227,20 @@ describe('rules that find false negatives', () => {
 	test('find something for every rule', () => {
 		const {removed} = told('qd', every);
 		expect([...removed.values()].every(count => count > 0)).toBe(true);
+	});
+
+	test('compare a teacher’s scores by a share of the positive’s too', async () => {
+		const near = batch.scores![0]!;
+		const removedAt = async (maskRelative: number) => {
+			const loss = infoNce({mask: ['teacher'], maskRelative});
+			return (await evaluated(loss, batch)).reports['masked.teacher'];
+		};
+		const removed = (share: number) =>
+			taught.filter(({near, score}) => score > near * Math.fround(share)).length;
+		expect(near).toBe(0.5);
+		expect(await removedAt(0.99)).toBe(removed(0.99));
+		expect(await removedAt(0.5)).toBe(removed(0.5));
+		expect(removed(0.5)).toBeGreaterThan(removed(0.99));
 	});
 
 	test('leave a query whose candidates are all removed with its own positive and no loss', async () => {
@@ -229,6 +260,7 @@ describe('rules that find false negatives', () => {
 	test.each([
 		[{mask: ['known']}, 'what is known of the rows'],
 		[{mask: ['guide']}, "a guide's vectors of each column"],
+		[{mask: ['teacher']}, '6 scores of a teacher'],
 	] as const)('are refused where they lack what they need: %j', async (options, message) => {
 		const call = evaluated(infoNce(options), {columns: batch.columns.slice(0, 2)});
 		await expect(call).rejects.toThrow(message);
@@ -317,6 +349,8 @@ describe('wrong use', () => {
 		[{queue: 2.5}, 'OPTION_RANGE', 'queue, a whole number'],
 		[{queue: 8, candidates: ['ownHard']}, 'OPTION_CONFLICT', 'a queue with direction qd'],
 		[{queue: 8, mask: ['guide']}, 'OPTION_CONFLICT', 'a queue without the mask guide'],
+		[{mask: ['teacher'], candidates: ['otherHard']}, 'OPTION_CONFLICT', 'candidates ownHard'],
+		[{mask: ['teacher'], directions: ['dq']}, 'OPTION_CONFLICT', 'direction qd'],
 		[{positives: 'sum'}, 'OPTION_RANGE', 'positives to be mean or logSum'],
 	])('refuses %j', (options, code, message) => {
 		const make = () => infoNce(options as InfoNceOptions);

@@ -59,6 +59,33 @@ describe('in training', () => {
 		expect(candidates).toBeCloseTo((5 * 7 - count) / 5, 5);
 	});
 
+	const scored = [
+		{
+			query: 'what is age',
+			pos: 'the age',
+			neg: ['a sign', 'no union'],
+			teacher_scores: [2, 1.9, 3],
+		},
+		{query: 'which age', pos: 'an age', neg: ['the union'], teacher_scores: [2, 1.96]},
+		{query: 'what is a test', pos: 'a test'},
+	];
+
+	test('teacher removes own negatives by the scores of the data', async () => {
+		const {masked, candidates} = await removedBy(['teacher'], {data: scored});
+		expect(masked).toEqual({teacher: 2});
+		expect(candidates).toBeCloseTo((3 * 6 - 2) / 3, 5);
+	});
+
+	test.each([
+		[
+			{data: [{query: 'a', pos: 'b', neg: ['c']}]},
+			'"teacher_scores" of the positives and negatives',
+		],
+		[{data: scored, positives: 'all'}, 'expected all only with a loss that takes several'],
+	])('teacher is refused where the data do not fit: %j', async (more, message) => {
+		await expect(removedBy(['teacher'], more)).rejects.toThrow(message);
+	});
+
 	test('a run without masks logs none', async () => {
 		expect(await removedBy([])).not.toHaveProperty('masked');
 	});
