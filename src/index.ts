@@ -45,15 +45,18 @@ export {
 	type LossParameter,
 	type NumbersNeeded,
 } from './loss/loss.js';
+export {type LossForOptions, lossFor} from './loss/loss-for.js';
 export {type MarginMseOptions, marginMse} from './loss/margin-mse.js';
 export {type MarginRankingOptions, marginRanking} from './loss/margin-ranking.js';
 export {type MatryoshkaOptions, matryoshka} from './loss/matryoshka.js';
 export {type MseOptions, mse} from './loss/mse.js';
 export {type NtXentOptions, ntXent} from './loss/nt-xent.js';
 export {type PearsonOptions, pearson} from './loss/pearson.js';
+export {type RDropOptions, rDrop} from './loss/r-drop.js';
 export {type SimCseOptions, simCse} from './loss/simcse.js';
 export {type SoftmaxOptions, softmax} from './loss/softmax.js';
 export {type TripletOptions, triplet} from './loss/triplet.js';
+export {type WeightedLoss, weightedSum} from './loss/weighted-sum.js';
 export {
 	EmbeddingModel,
 	type EncodeOptions,

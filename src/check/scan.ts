@@ -139,8 +139,8 @@ function observer(checks: RecordChecks, request: ScanRequest) {
 	const fits = loss && needsCheck(loss, settings);
 	const hasTask = prompts.check;
 	const near = settings.near ? new NearRecords(findings) : undefined;
-	const see = (record: TrainingRecord, where: string) => {
-		fits?.(record, where);
+	const see = (record: TrainingRecord, where: string, set: string) => {
+		fits?.(record, where, set);
 		hasTask?.(record, where);
 		checks.see(record, where);
 		contamination.see(record, where);

@@ -81,7 +81,7 @@ export const train = defineCommand({
 		expectPatience(settings, isEvaluated);
 		if (settings.map !== undefined) namesGiven(mapOf(settings.map));
 		ratesGiven(settings.learningRateFor);
-		lossOf(settings);
+		lossOf(settings, settings.data);
 	},
 	async run(settings, context) {
 		const newParts = newPartsOf(settings, 'inbatch train');
@@ -133,7 +133,7 @@ function expectEvaluated(settings: Options, isEvaluated: boolean): void {
 /** The options of the library behind those of the command line. */
 function trainingOf(settings: Options): TrainOptions {
 	const {data, output, overwrite, resume, eval: evaluations, evalLoss} = settings;
-	const {loss, record: lossRecord} = lossOf(settings);
+	const {loss, record: lossRecord} = lossOf(settings, data);
 	const keys = Object.keys(trainSchema.shape) as (keyof typeof trainSchema.shape)[];
 	const rest = Object.fromEntries(keys.map(key => [key, settings[key]]));
 	const evaluated = {eval: evaluations, evalLoss};

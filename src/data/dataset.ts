@@ -132,7 +132,8 @@ async function indexOf(
 		negativeOrder,
 		filters: filters?.key,
 	};
-	const identity = await identityOf(source, {reading, check: expect && expectKey});
+	const check = expect && `${expectKey} ${source.name}`;
+	const identity = await identityOf(source, {reading, check});
 	const kept = await readKept(source, identity, signal);
 	if (kept !== undefined) {
 		warnings.push(`${path}: index read from ${kept.place}`);

@@ -103,8 +103,8 @@ export class RowIndex implements Columns {
 
 /** How records are read, and what they are to be. */
 export interface RecordRule extends ParseRule {
-	/** Refuses a record that does not fit what it is for, as a bad line. */
-	expect?: ((record: TrainingRecord, where: string) => void) | undefined;
+	/** Refuses a record that does not fit what its data set is for, as a bad line. */
+	expect?: ((record: TrainingRecord, where: string, set: string) => void) | undefined;
 	/** What `expect` asks; without it every run reads the whole data again. */
 	expectKey?: string | undefined;
 	/** Which records are left out. */
@@ -181,7 +181,7 @@ interface Filled {
 
 function readSlice(
 	slice: Slice,
-	{format}: SourceFile,
+	{format, name}: SourceFile,
 	{index, bad, facts, expect, filtering, ...rule}: Omit<Scan, 'signal'> & Filled,
 ): void {
 	bad.collect(() => {
@@ -192,7 +192,7 @@ function readSlice(
 		const {record, unknownFields} = parseRecord(value, slice.where, rule);
 		facts.push(record, {unknown: unknownFields, layout, where: slice.where});
 		if (filtering?.keeps(record) === false) return;
-		expect?.(record, slice.where);
+		expect?.(record, slice.where, name);
 		index.push(slice, record);
 	});
 }

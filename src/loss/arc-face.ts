@@ -5,7 +5,7 @@ import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {classesOption, classNeed, expectClasses, marks, smoothedEntropy} from './classes.js';
 import {refuse} from './inputs.js';
-import {defineLoss, expectColumns, type Loss, type LossParameter} from './loss.js';
+import {defineLoss, expectColumns, type Loss, type LossInputs, type LossParameter} from './loss.js';
 import {numberOption, numbersOption, type Settled, settled, switchOption} from './options.js';
 import {choose, isAbove} from './where.js';
 
@@ -53,17 +53,22 @@ export function arcFace(options: ArcFaceOptions = {}): Loss {
 		refuse('arcface', 'at least one margin', 'none');
 	}
 	const needs = {row: 'text', label: classNeed(classes), across: 'nothing'} as const;
-	const facts = {options: settings, needs, parameters: [directionsOf(classes)]};
+	const logits: Loss['logits'] = (ops, inputs) => ops.scale(cosinesOf(ops, inputs), scale);
+	const facts = {options: settings, needs, parameters: [directionsOf(classes)], logits};
 	return defineLoss('arcface', facts, (ops, inputs) => {
-		const [text] = expectColumns('arcface', inputs.columns, 1);
-		const labels = expectClasses('arcface', inputs, text.rows, classes);
-		const directions = ops.normalizeRows(inputs.parameters['weight']!);
-		const cosines = ops.products(ops.normalizeRows(text), directions);
+		const cosines = cosinesOf(ops, inputs);
+		const labels = expectClasses('arcface', inputs, cosines.rows, classes);
 		const own = ops.pick(cosines, labels);
 		const spared = ops.subtract(withMargin(ops, settings, own, inputs.epoch), own);
 		const target = ops.add(cosines, ops.multiply(marks(ops, labels, classes), spared));
 		return smoothedEntropy(ops, ops.scale(target, scale), labels, labelSmoothing);
 	});
+}
+
+/** Of each text and each class, (N, classes). */
+function cosinesOf(ops: LossOperations, {columns, parameters}: LossInputs): Variable {
+	const [text] = expectColumns('arcface', columns, 1);
+	return ops.products(ops.normalizeRows(text), ops.normalizeRows(parameters['weight']!));
 }
 
 /** cos(θ + margin) of cos θ, (N, 1), or what takes its place. */

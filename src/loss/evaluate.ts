@@ -33,6 +33,8 @@ export type PlainInputs = {
 	known?: RowsKnown;
 	/** A guide's vectors of each column, for the mask of a guide. */
 	guide?: readonly PlainColumn[];
+	/** The name of the data set of each row, for lossFor. */
+	sets?: readonly string[];
 	/** How often the data were passed before. Default 0. */
 	epoch?: number;
 	/** What the loss learned so far, by name. Default: where its parameters start at seed 0. */

@@ -29,6 +29,8 @@ export type LossInputs = {
 	readonly onSuspects?: (found: SuspectPairs) => void;
 	/** Documents of earlier steps, for a loss that keeps a queue. */
 	readonly queue?: LossQueue;
+	/** The name of the data set of each row, where a loss asks for it. */
+	readonly sets?: readonly string[];
 	/** How often the data were passed before. Default 0. */
 	readonly epoch?: number;
 	/** What the loss itself learns, by name. */
@@ -41,6 +43,8 @@ export type SuspectPairs = {
 	/** Documents are positives, then those of earlier steps, then hard negatives. */
 	readonly positives: number;
 	readonly earlier: number;
+	/** Which rows of the batch the queries are, where they are not all of them. */
+	readonly rows?: Int32Array;
 };
 
 /** Numbers of what rows and texts are: equal ones are the same; 0 is nothing known. */
@@ -107,6 +111,14 @@ export type LossNeeds = {
 	readonly row?: 'pair' | 'text';
 	/** Whether a text alone is encoded twice, under two dropouts: as query and as positive. Default 1. */
 	readonly views?: 1 | 2;
+	/**
+	Whether all rows are encoded twice, under two dropouts: the rows of the second pass then come after
+	those of the first, in every column. Default 1.
+	*/
+	readonly passes?: 1 | 2;
+	/** What is needed of the rows of a data set, by its name, and of the others. Default the same of all. */
+	readonly sets?: Readonly<Record<string, LossNeeds>>;
+	readonly otherSets?: LossNeeds;
 	/** Whether a row may have several positives, which the loss takes together. Default one. */
 	readonly positives?: 'one' | 'several';
 	/** Hard negatives of a row: at least one, exactly one, or none. Default: any number. */
@@ -157,12 +169,16 @@ export type Loss = ((ops: LossOperations, inputs: LossInputs) => Variable) & {
 	readonly needs?: LossNeeds;
 	/** How many documents of earlier steps it wants to see. Default none. */
 	readonly queue?: number;
+	/** What it is of held-out rows, without what only training adds. Default the same. */
+	readonly heldOut?: Loss;
+	/** What it takes the softmax of in each row, where that is not over the documents of the batch. */
+	readonly logits?: (ops: LossOperations, inputs: LossInputs) => Variable;
 };
 
 /** A loss with its name and what it declares. */
 export function defineLoss(
 	name: string,
-	facts: Pick<Loss, 'parameters' | 'options' | 'needs' | 'queue'>,
+	facts: Pick<Loss, 'parameters' | 'options' | 'needs' | 'queue' | 'logits' | 'heldOut'>,
 	loss: (ops: LossOperations, inputs: LossInputs) => Variable,
 ): Loss {
 	return Object.assign(Object.defineProperty(loss, 'name', {value: name}), facts);

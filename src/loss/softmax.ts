@@ -75,13 +75,12 @@ export function softmax(options: SoftmaxOptions = {}): Loss {
 		row === 'text'
 			? {row, label, across: 'nothing'}
 			: {row, label, negatives: 'none', across: 'nothing'};
-	const facts = {options: settings, needs, parameters: layerOf(settings)};
+	const logits: Loss['logits'] = (ops, {columns, parameters: {weight, bias}}) =>
+		ops.add(ops.products(featuresOf(ops, row, columns), weight!), bias!);
+	const facts = {options: settings, needs, parameters: layerOf(settings), logits};
 	return defineLoss('softmax', facts, (ops, inputs) => {
 		const labels = expectClasses('softmax', inputs, inputs.columns[0]?.rows ?? 0, classes);
-		const x = featuresOf(ops, row, inputs.columns);
-		const {weight, bias} = inputs.parameters;
-		const logits = ops.add(ops.products(x, weight!), bias!);
-		return lossOf(ops, settings, logits, labels);
+		return lossOf(ops, settings, logits(ops, inputs), labels);
 	});
 }
 

@@ -4,7 +4,7 @@
 import {operationsOf} from '../autograd/operations.js';
 import type {Tape, Variable} from '../autograd/tape.js';
 import {joined} from '../loss/inputs.js';
-import {type Column, columnOf, ownersOf} from '../loss/loss.js';
+import {type Column, columnOf, ownersOf, textsOf} from '../loss/loss.js';
 import type {Tensor} from '../native.js';
 import {rowsOfTexts, type TrainingBatch} from './batch.js';
 
@@ -26,6 +26,15 @@ export function columnsOf(tape: Tape, embeddings: Tensor, batch: TrainingBatch):
 	else if (positives > 0) columns.push(slice(rows, positives, positiveOffsets));
 	if (texts > first) columns.push(slice(first, texts - first, negativeOffsets));
 	return columns;
+}
+
+/** The columns of the first rows of a batch, for looking at. */
+export function firstRows(tape: Tape, columns: readonly Column[], count: number): Column[] {
+	if (columns[0] && textsOf(columns[0]) === count) return [...columns];
+	return columns.map(({tensor, offsets}) => {
+		const rows = tape.constant(tape.own(tensor.slice(0, offsets ? offsets[count]! : count)));
+		return columnOf(rows, count, offsets?.slice(0, count + 1));
+	});
 }
 
 /** Mean cosines of queries; null where there is nothing to be near to. */

@@ -14,6 +14,8 @@ export type StepRows = {
 	/** Whether this is the last step of its epoch. */
 	endsEpoch: boolean;
 	rows: Uint32Array;
+	/** How many of them, one after another, each pool has that a loss is to see apart. */
+	pools: readonly number[];
 	/** Number of the epoch, from 0. */
 	pass: number;
 	/** Which random choices of texts hold: as a rule those of the epoch. */
@@ -53,6 +55,8 @@ export async function planCourse(
 		plans.set(epoch, known);
 		return known;
 	};
+	const pools = poolsOf(settings);
+	/** Steps of each epoch. */
 	const sizes: number[] = [];
 	let total = 0;
 	let [dropped, cut] = [0, 0];
@@ -63,7 +67,7 @@ export async function planCourse(
 	while (!isEnough()) {
 		const planned = await plan(sizes.length);
 		const left = settings.steps === undefined ? epochs - sizes.length : 1;
-		const size = Math.max(1, Math.ceil(planned.length * Math.min(1, left)));
+		const size = Math.ceil(batchesOf(planned, left) / pools);
 		sizes.push(size);
 		total += size;
 		dropped += planned.dropped;
@@ -76,11 +80,23 @@ export async function planCourse(
 		for (const [pass, size] of sizes.entries()) {
 			if (done + size >= first) {
 				const planned = await plan(pass);
+				const left = settings.steps === undefined ? epochs - pass : 1;
 				let n = Math.max(0, first - 1 - done);
-				for await (const batch of planned.from(n)) {
-					const endsEpoch = n + 1 === size;
-					const epoch = pass + (n + 1) / planned.length;
-					yield {step: done + n + 1, epoch, endsEpoch, rows: batch, pass, draw: planned.draw};
+				const upcoming = planned.from(n * pools);
+				for await (const batches of grouped(
+					upcoming,
+					pools,
+					batchesOf(planned, left) - n * pools,
+				)) {
+					const end = n * pools + batches.length;
+					yield {
+						...stepOf(batches),
+						step: done + n + 1,
+						epoch: pass + end / planned.length,
+						endsEpoch: n + 1 === size,
+						pass,
+						draw: planned.draw,
+					};
 					n++;
 					if (n === size || done + n === steps) break;
 				}
@@ -99,10 +115,49 @@ function optionsOf(
 	across: LossNeeds['across'],
 	{epoch, signal}: {epoch: number; signal?: AbortSignal | undefined},
 ) {
-	const {batchSize, seed, order, dropLast, allowDuplicates} = settings;
+	const {seed, order, dropLast, allowDuplicates} = settings;
+	const batchSize = (settings.batchSize * settings.accumulate) / poolsOf(settings);
 	const {mixing, weight, mixingTemperature, homogeneous} = settings;
 	const duplicates = allowDuplicates || across !== 'texts' ? 'allow' : 'refuse';
 	const lone = across === 'nothing' ? 'keep' : 'drop';
 	const mix = {mixing, weight, mixingTemperature, homogeneous};
 	return {epoch, batchSize, seed, order, dropLast, duplicates, lone, signal, ...mix} as const;
+}
+
+/** How many batches a step has that the loss sees apart. */
+function poolsOf({accumulate, accumulation}: TrainSettings): number {
+	return accumulation === 'separate' ? accumulate : 1;
+}
+
+/** Batches of an epoch that are taken, where so many epochs are left. */
+function batchesOf({length}: EpochPlan, left: number): number {
+	return Math.max(1, Math.ceil(length * Math.min(1, left)));
+}
+
+/** The first `count` batches by so many, the last ones perhaps fewer. */
+async function* grouped(
+	batches: AsyncIterable<Uint32Array>,
+	size: number,
+	count: number,
+): AsyncGenerator<Uint32Array[], void, undefined> {
+	let group: Uint32Array[] = [];
+	let left = count;
+	for await (const batch of batches) {
+		group.push(batch);
+		left--;
+		if (group.length < size && left > 0) continue;
+		yield group;
+		if (left === 0) return;
+		group = [];
+	}
+}
+
+function stepOf(batches: readonly Uint32Array[]): Pick<StepRows, 'rows' | 'pools'> {
+	const rows = new Uint32Array(batches.reduce((sum, {length}) => sum + length, 0));
+	let at = 0;
+	for (const batch of batches) {
+		rows.set(batch, at);
+		at += batch.length;
+	}
+	return {rows, pools: batches.map(({length}) => length)};
 }

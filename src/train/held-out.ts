@@ -13,6 +13,7 @@ import {rowsOfTexts} from './batch.js';
 import {columnsOf, hardestOf} from './columns.js';
 import {type Course, planCourse} from './epochs.js';
 import type {EvaluationSource} from './evaluations.js';
+import {expectSets} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {type BatchSource, type Prepared, prepareStep} from './prepare.js';
 import {readingOf} from './reading.js';
@@ -48,8 +49,11 @@ export class HeldOut {
 	}
 
 	/** Reads and checks the rows, and plans their batches: the same ones at every evaluation. */
-	static async open(data: unknown, options: HeldOutOptions): Promise<HeldOut> {
-		const {settings, stepSettings, signal} = options;
+	static async open(data: unknown, asked: HeldOutOptions): Promise<HeldOut> {
+		const {settings, signal} = asked;
+		const {loss} = asked.stepSettings;
+		const stepSettings = {...asked.stepSettings, loss: loss.heldOut ?? loss};
+		const options = {...asked, stepSettings};
 		const {needs = {}} = stepSettings.loss;
 		if (needs.teacher) {
 			const message = `eval-loss: expected a loss without a teacher's vectors, got ${stepSettings.loss.name}`;
@@ -60,7 +64,10 @@ export class HeldOut {
 			signal,
 		});
 		try {
-			const all = {...settings, maxRows: undefined};
+			const names = dataset.files.map(file => file.name);
+			expectSets(stepSettings.loss, names, {isHeldOut: true});
+			const accumulate = settings.accumulation === 'separate' ? 1 : settings.accumulate;
+			const all = {...settings, accumulate, maxRows: undefined};
 			const rows = await Rows.select(dataset, all, {signal});
 			// A row can wait for another batch only where the order is free.
 			const whole = {order: 'shuffle', epochs: 1, steps: undefined, dropLast: false} as const;
@@ -81,8 +88,8 @@ export class HeldOut {
 		let rows = 0;
 		let sum = 0;
 		for await (const course of this.#course.from(1)) {
-			const {needs} = stepSettings.loss;
-			const prepared = await prepareStep(this.#source, course, {needs, signal});
+			const {loss} = stepSettings;
+			const prepared = await prepareStep(this.#source, course, {loss, signal});
 			const found = await lossOf(stepSettings, {...prepared, epoch}, signal);
 			losses.push(found.loss);
 			hits.push(...found.hits);

@@ -6,18 +6,20 @@ import type {TrainingRecord} from '../data/record.js';
 import type {RowTexts} from '../data/rows.js';
 import {EngineError} from '../errors.js';
 import type {Loss, LossInputs, LossNeeds, NumbersNeeded} from '../loss/loss.js';
+import {needsOfSet} from '../loss/needs.js';
 
-/** Refuses a record by its place and the field that is wrong. */
-export type RecordCheck = (record: TrainingRecord, where: string) => void;
+/** Refuses a record of a data set by its place and the field that is wrong. */
+export type RecordCheck = (record: TrainingRecord, where: string, set: string) => void;
 
 type Choosing = Pick<ChoiceRule, 'negatives' | 'onShortage'>;
 
 /** The check of a loss's needs; nothing for a loss that says none. */
 export function needsCheck(loss: Loss, rule: Choosing): RecordCheck | undefined {
-	const {needs} = loss;
-	if (needs === undefined) return undefined;
-	let isLabelled: boolean | undefined;
-	return (record, where) => {
+	const {needs: all} = loss;
+	if (all === undefined) return undefined;
+	const isLabelled = new Map<LossNeeds, boolean>();
+	return (record, where, set) => {
+		const needs = needsOfSet(all, set);
 		const negatives = takenNegatives(record, rule);
 		if (negatives === undefined) return;
 		const refuse = (expected: string, got: string): never => {
@@ -28,11 +30,32 @@ export function needsCheck(loss: Loss, rule: Choosing): RecordCheck | undefined 
 		checkLabel(needs, {record, negatives}, refuse);
 		checkScores(needs, {record, negatives}, refuse);
 		if (needs.label?.optional === undefined) return;
-		isLabelled ??= record.label !== undefined;
-		if (isLabelled !== (record.label !== undefined)) {
-			refuse('a "label" in all records or in none', isLabelled ? 'none' : 'one after rows of none');
-		}
+		const has = record.label !== undefined;
+		const before = isLabelled.get(needs) ?? has;
+		isLabelled.set(needs, before);
+		if (before === has) return;
+		refuse('a "label" in all records or in none', before ? 'none' : 'one after rows of none');
 	};
+}
+
+/** Refuses data sets that have no loss, and losses that have no data set of those to train on. */
+export function expectSets(
+	{needs: {sets, otherSets} = {}}: Loss,
+	names: readonly string[],
+	{isHeldOut = false} = {},
+): void {
+	if (sets === undefined) return;
+	const known = Object.keys(sets);
+	const stranger = known.find(name => !names.includes(name));
+	const given = [...new Set(names)].join(', ');
+	if (stranger !== undefined && !isHeldOut) {
+		const message = `loss-for: expected names of data sets among ${given}, got ${stranger}`;
+		throw new EngineError('OPTION_RANGE', message);
+	}
+	const left = names.find(name => !known.includes(name));
+	if (left === undefined || otherSets) return;
+	const message = `loss-for: expected a loss for each of ${given}, got none for ${left}`;
+	throw new EngineError('OPTION_MISSING', message);
 }
 
 /** Refuses a model whose embeddings are narrower than what the loss looks at. */
@@ -113,8 +136,11 @@ function wordsOf({from, to, whole, among}: NumbersNeeded): string {
 /** Labels and scores of the rows, where every one of them has them. */
 export function factsOf(
 	texts: readonly RowTexts[],
-	{scores}: LossNeeds = {},
+	sets: readonly string[],
+	needs: LossNeeds = {},
 ): Pick<LossInputs, 'labels' | 'scores'> {
+	const {scores} = needs;
+	if (needs.sets) return factsOfSets(texts, sets, needs);
 	const labels = listed(texts, ({label}) => label);
 	const missing = scores?.optional && Number.NaN;
 	const rows = listed(
@@ -124,6 +150,21 @@ export function factsOf(
 	const ofCandidates = () => rows && Float32Array.from(texts.flatMap(candidateScores));
 	const given = scores?.of === 'candidates' ? ofCandidates() : rows;
 	return {...(labels && {labels}), ...(given && {scores: given})};
+}
+
+/** What each row has of what the loss of its set asks for; a label that is not there is no number. */
+function factsOfSets(
+	texts: readonly RowTexts[],
+	sets: readonly string[],
+	needs: LossNeeds,
+): Pick<LossInputs, 'labels' | 'scores'> {
+	const scores = texts.flatMap((row, n) => {
+		const {of} = needsOfSet(needs, sets[n]!).scores ?? {};
+		if (of === undefined) return [];
+		return of === 'row' ? [row.score ?? row.label!] : candidateScores(row);
+	});
+	const labels = Float32Array.from(texts, ({label = Number.NaN}) => label);
+	return {labels, ...(scores.length > 0 && {scores: Float32Array.from(scores)})};
 }
 
 function candidateScores({score, negativeScores = []}: RowTexts): number[] {

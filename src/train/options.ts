@@ -52,6 +52,10 @@ or attack not with another.
 */
 export function expectCompatible(settings: TrainSettings, where: string): void {
 	expectMixing(settings, where);
+	if (settings.accumulation !== undefined && (settings.accumulate ?? 1) === 1) {
+		const message = `${where}: expected accumulation beside accumulate of 2 or more, got 1`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	}
 	expectNames(settings);
 	expectPrompts(settings, where);
 	expectKnown(settings);

@@ -41,7 +41,7 @@ export function filtersIn({
 function allOf(checks: readonly (RecordCheck | undefined)[]): RecordCheck | undefined {
 	const asked = checks.filter(check => check !== undefined);
 	if (asked.length === 0) return undefined;
-	return (record, where) => {
-		for (const check of asked) check(record, where);
+	return (record, where, set) => {
+		for (const check of asked) check(record, where, set);
 	};
 }

@@ -3,19 +3,17 @@
 import type {Tape, Variable} from '../autograd/tape.js';
 import type {LossInputs} from '../loss/loss.js';
 
-export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch' | 'known'> & {
+export type RowFacts = Pick<LossInputs, 'labels' | 'scores' | 'epoch' | 'known' | 'sets'> & {
 	/** A teacher's vector of each row, end to end. */
 	teacher?: Float32Array | undefined;
 	/** A guide's vectors of each column, end to end. */
 	guide?: readonly Float32Array[] | undefined;
-	/** The name of the data set of each row. */
-	sets?: readonly string[] | undefined;
 };
 
 /** The facts of so many rows as a loss takes them. */
 export function factsOn(
 	tape: Tape,
-	{teacher, guide, sets: _, ...numbers}: RowFacts,
+	{teacher, guide, ...numbers}: RowFacts,
 	rows: number,
 ): Omit<LossInputs, 'columns' | 'parameters'> {
 	const matrix = (values: Float32Array, columns: number): Variable =>

@@ -30,7 +30,7 @@ import {expectSame, expectSameData, identityOf, type Recorded} from './identity.
 import {openLog} from './logs.js';
 import {LossParameters} from './loss-parameters.js';
 import type {EvaluationMetrics, RunLog, StepMetrics} from './metrics-log.js';
-import {expectWidth} from './needs.js';
+import {expectSets, expectWidth} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {expectPatience} from './patience.js';
 import {excludePrompts, PromptRules} from './prompts.js';
@@ -119,6 +119,11 @@ export async function prepareRun(
 	if (settings.excludePrompt) excludePrompts(model);
 	const prompts = await PromptRules.open(model, settings);
 	if (sources.length > 0) for (const remark of prompts.remarks) onMessage?.(remark);
+	if (loss.needs?.passes === 2 && isStill(model, settings)) {
+		onMessage?.(
+			`${loss.name}: the model has no dropout, so both passes are one; set --dropout 0.1`,
+		);
+	}
 	const rules = rulesOf(model, settings, loss, prompts);
 	if (settings.positives === 'all' && loss.needs?.positives !== 'several') {
 		const expected =
@@ -138,6 +143,10 @@ export async function prepareRun(
 	let guide: Guide | undefined;
 	let heldOut: Map<string, HeldOut> = new Map();
 	try {
+		expectSets(
+			loss,
+			dataset.files.map(({name}) => name),
+		);
 		teacher = await teacherOf(loss, settings, dataset, signal);
 		const {threads} = model.computing;
 		guide = await Guide.open(settings.guide, loss, {threads, signal});
@@ -261,14 +270,18 @@ function dropoutOf({folder}: EmbeddingModel, {dropout}: TrainSettings): DropoutR
 	return dropout === undefined ? folder.dropout : {hidden: dropout, attention: dropout};
 }
 
+function isStill(model: EmbeddingModel, settings: TrainSettings): boolean {
+	const {hidden, attention} = dropoutOf(model, settings);
+	return hidden === 0 && attention === 0;
+}
+
 function rulesOf(
 	model: EmbeddingModel,
 	settings: TrainSettings,
 	{name, needs: {views = 1, tokens: unpooled = false} = {}}: Loss,
 	prompts: PromptRules,
 ): BatchRules {
-	const {hidden, attention} = dropoutOf(model, settings);
-	if (views === 2 && hidden === 0 && attention === 0) {
+	if (views === 2 && isStill(model, settings)) {
 		const expected = 'expected dropout above 0, which tells the two views of a text apart';
 		throw new EngineError('OPTION_CONFLICT', `${name}: ${expected}, got 0; set --dropout 0.1`);
 	}

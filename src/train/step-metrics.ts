@@ -1,8 +1,7 @@
 // What a run says of a step: the numbers of metrics.jsonl.
 
-import type {TrainingBatch} from './batch.js';
-import type {StepRows} from './epochs.js';
 import type {PartNorms} from './norms.js';
+import type {Prepared} from './prepare.js';
 import type {StepResult} from './step.js';
 
 export type StepMetrics = Partial<PartNorms> & {
@@ -39,6 +38,8 @@ export type StepMetrics = Partial<PartNorms> & {
 	queue?: Readonly<Record<string, number>>;
 	/** At weights moved against the model, where the step is attacked. */
 	adversarialLoss?: number;
+	/** The value of each part of a loss that is made of several. */
+	losses?: Readonly<Record<string, number>>;
 	/** Largest resident size of the process so far. */
 	peakMemoryBytes: number;
 };
@@ -57,8 +58,15 @@ export type NegativesPerQuery = {
 type Measured = {result: StepResult; seconds: number; rate: number};
 
 export function metricsOf(
-	{step, epoch}: StepRows,
-	batch: TrainingBatch,
+	{
+		course: {
+			step,
+			epoch,
+			rows: {length: rows},
+		},
+		batch,
+		passes,
+	}: Prepared,
 	{result, seconds, rate}: Measured,
 ): StepMetrics {
 	const {loss, gradientNorm, temperature, candidates, norms, adversarialLoss} = result;
@@ -71,18 +79,18 @@ export function metricsOf(
 		learningRate: rate,
 		gradientNorm,
 		temperature,
-		rows: batch.rows,
+		rows,
 		candidates,
 		tokens: batch.tokens,
-		truncatedQueries: batch.truncatedQueries,
-		truncatedDocuments: batch.truncatedDocuments,
-		rowsPerSecond: batch.rows / seconds,
+		truncatedQueries: batch.truncatedQueries / passes,
+		truncatedDocuments: batch.truncatedDocuments / passes,
+		rowsPerSecond: rows / seconds,
 		tokensPerSecond: batch.tokens / seconds,
 		positiveCosine,
 		negativeCosine,
 		cosineGap: isBoth ? positiveCosine - negativeCosine : null,
 		inBatchCosine,
-		...groupsOf(batch, result.reports),
+		...groupsOf(rows, result.reports),
 		...norms,
 		...(adversarialLoss !== undefined && {adversarialLoss}),
 		peakMemoryBytes: peakMemory(),
@@ -93,11 +101,11 @@ export function peakMemory(): number {
 	return process.resourceUsage().maxRSS * 1024;
 }
 
-type Groups = Pick<StepMetrics, 'negatives' | 'masked' | 'queue'>;
+type Groups = Pick<StepMetrics, 'negatives' | 'masked' | 'queue' | 'losses'>;
 
 /** What the loss reported in groups; a group that it does not know is not there. */
-function groupsOf({rows}: TrainingBatch, reports: StepResult['reports']): Groups {
-	const [negatives, masked, queue] = ['negatives', 'masked', 'queue'].map(group =>
+function groupsOf(rows: number, reports: StepResult['reports']): Groups {
+	const [negatives, masked, queue, losses] = ['negatives', 'masked', 'queue', 'losses'].map(group =>
 		reportsOf(group, reports),
 	);
 	const share = masked && Object.entries(masked).map(([rule, pairs]) => [rule, pairs / rows]);
@@ -110,6 +118,7 @@ function groupsOf({rows}: TrainingBatch, reports: StepResult['reports']): Groups
 		}),
 		...(masked && {masked}),
 		...(queue && {queue}),
+		...(losses && {losses}),
 	};
 }
 

@@ -20,7 +20,14 @@ import {
 import {giveTurn} from '../pace.js';
 import {type Attack, underAttack} from './adversarial.js';
 import {type Chunk, rowsOfTexts, type TrainingBatch} from './batch.js';
-import {columnsOf, type Hardest, hardestOf, type Nearness, nearnessOf} from './columns.js';
+import {
+	columnsOf,
+	firstRows,
+	type Hardest,
+	hardestOf,
+	type Nearness,
+	nearnessOf,
+} from './columns.js';
 import type {Learned, LossParameters} from './loss-parameters.js';
 import {normsOf, type PartNorms} from './norms.js';
 import {factsOn, type RowFacts} from './row-facts.js';
@@ -50,7 +57,7 @@ export type StepResult = Nearness & {
 	/** What else the loss said of the batch, by name: masked.<rule>, queue.<fact>. */
 	reports: Readonly<Record<string, number>>;
 	/** What masks suspect, where somebody wants to know. */
-	suspects?: Found | undefined;
+	suspects: readonly Found[];
 	norms?: PartNorms | undefined;
 	/** At moved weights, where the step is attacked. */
 	adversarialLoss?: number | undefined;
@@ -65,22 +72,26 @@ export type Watched = {
 	hardest?: boolean;
 };
 
+export type StepOptions = {
+	signal?: AbortSignal | undefined;
+	facts?: RowFacts;
+	watched?: Watched;
+	/** How often all rows stand in the batch; what is looked at is the first pass. */
+	passes?: 1 | 2;
+};
+
 /** Runs one step; `update.step` counts from 1. Nothing is changed when the loss is not finite. */
 export async function runStep(
 	settings: StepSettings,
 	batch: TrainingBatch,
 	update: UpdateSettings,
-	{
-		signal,
-		facts = {},
-		watched = {},
-	}: {signal?: AbortSignal | undefined; facts?: RowFacts; watched?: Watched} = {},
+	{signal, facts = {}, watched = {}, passes = 1}: StepOptions = {},
 ): Promise<StepResult> {
 	signal?.throwIfAborted();
 	const canceller = new (native().Canceller)();
 	const stop = () => canceller.cancel();
 	signal?.addEventListener('abort', stop, {once: true});
-	const step = new Step(settings, batch, {update, canceller});
+	const step = new Step(settings, batch, {update, canceller, passes});
 	try {
 		return await step.run(facts, watched);
 	} catch (error) {
@@ -108,12 +119,14 @@ class Step {
 	readonly #canceller: Canceller;
 	readonly #tape: Tape;
 	readonly #embeddings: Tensor;
+	readonly #passes: 1 | 2;
 
 	constructor(
 		settings: StepSettings,
 		batch: TrainingBatch,
-		{update, canceller}: {update: UpdateSettings; canceller: Canceller},
+		{update, canceller, passes}: {update: UpdateSettings; canceller: Canceller; passes: 1 | 2},
 	) {
+		this.#passes = passes;
 		this.#settings = settings;
 		this.#batch = batch;
 		this.#update = update;
@@ -133,21 +146,24 @@ class Step {
 		});
 		const adversarialLoss = await this.#underAttack(facts, learned);
 		const extras = parameters.updates(learned);
+		const watchedColumns = firstRows(this.#tape, columns, this.#batch.rows / this.#passes);
 		const results = await Promise.all([
 			this.#tape.read(value),
 			watched.norms ? normsOf(model.core, this.#tape, extras) : undefined,
 			model.core.update(this.#update, extras, this.#canceller),
-			nearnessOf(this.#tape, columns),
+			nearnessOf(this.#tape, watchedColumns),
 			this.#report('candidates'),
 			this.#report('temperature'),
 			this.#reports(),
-			watched.hardest ? this.#hardest(columns) : undefined,
+			watched.hardest ? this.#hardest(watchedColumns) : undefined,
 		]);
 		parameters.queue?.commit();
 		const [[lossValue], norms, gradientNorm, nearness, ...others] = results;
 		const [candidates, temperature, reports, hardest] = others;
-		const [pairs] = suspected;
-		const found = pairs && {...pairs, pairs: await this.#tape.read(pairs.pairs)};
+		const found = suspected.map(async each => ({
+			...each,
+			pairs: await this.#tape.read(each.pairs),
+		}));
 		return {
 			loss: lossValue!,
 			gradientNorm,
@@ -155,7 +171,7 @@ class Step {
 			candidates,
 			temperature,
 			reports,
-			suspects: found,
+			suspects: await Promise.all(found),
 			norms,
 			hardest,
 			adversarialLoss,
@@ -188,7 +204,7 @@ class Step {
 		const {model, attack, parameters} = this.#settings;
 		if (!attack || this.#update.step < attack.start) return undefined;
 		return underAttack(model.core, attack, async isLast => {
-			const given = {update: this.#update, canceller: this.#canceller};
+			const given = {update: this.#update, canceller: this.#canceller, passes: this.#passes};
 			const pass = new Step(this.#settings, this.#batch, given);
 			try {
 				const found = await pass.#differentiate(facts, {push: false});

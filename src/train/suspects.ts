@@ -22,6 +22,8 @@ export type Found = {
 	/** How many documents stand before the hard negatives: positives, then those of earlier steps. */
 	positives: number;
 	earlier: number;
+	/** Which rows of the step the pairs are of, where they are not of all. */
+	rows?: Int32Array;
 };
 
 /** How many pairs are kept. */
@@ -45,21 +47,23 @@ export class Suspects {
 	}
 
 	/** Takes in the pairs of a step; a pair that was met before counts with its highest score. */
-	add(step: number, rows: readonly RowTexts[], {pairs, positives, earlier}: Found): void {
+	add(step: number, texts: readonly RowTexts[], {rows: of, ...found}: Found): void {
+		const {pairs, positives, earlier} = found;
+		const rows = of ? Array.from(of, row => texts[row]!) : texts;
 		const documents = documentsOf(rows);
 		for (const [n, {query, positive = query, queryId}] of rows.entries()) {
 			const column = pairs[2 * n]!;
 			const score = pairs[2 * n + 1]!;
 			if (column < 0 || (column >= positives && column < positives + earlier)) continue;
-			const found = documents.text(column < positives ? column : column - earlier);
+			const other = documents.text(column < positives ? column : column - earlier);
 			this.#keep({
 				score,
 				step,
 				query,
 				positive,
-				suspect: found.text,
+				suspect: other.text,
 				...(queryId !== undefined && {queryId}),
-				...(found.id !== undefined && {suspectId: found.id}),
+				...(other.id !== undefined && {suspectId: other.id}),
 			});
 		}
 		if (this.#kept.size > 2 * most) this.#cut();

@@ -209,7 +209,7 @@ async function finish(run: Run, folder: RunFolder, record: Record<string, unknow
 	const {model, state, dataset, settings} = run;
 	const files = dataset.files.map(({name, rows}) => `${name} (${rows} records)`).join(', ');
 	const training =
-		`${state.step} steps of ${settings.batchSize} rows over ${files}, ` +
+		`${state.step} steps of ${settings.batchSize * settings.accumulate} rows over ${files}, ` +
 		`${titleOf(settings.optimizer)} at ${settings.learningRate}, seed ${settings.seed}. Everything else stands in run.json.`;
 	const card = modelCard(model.folder, model.width, {training});
 	const place = join(folder.path, settings.modelPlace ?? '');

@@ -99,31 +99,34 @@ async function prepare(
 ): Promise<Prepared | undefined> {
 	if (upcoming.done) return undefined;
 	const {stepSettings, signal} = run;
-	return prepareStep(run, upcoming.value, {needs: stepSettings.loss.needs, signal});
+	return prepareStep(run, upcoming.value, {loss: stepSettings.loss, signal});
 }
 
-async function takeStep(run: Run, {course, texts, batch, facts}: Prepared): Promise<void> {
+async function takeStep(run: Run, prepared: Prepared): Promise<void> {
 	const {state, settings, signal} = run;
+	const {course, texts, batch, facts, loss, passes} = prepared;
 	const begun = performance.now();
 	const update = updateOf(run, course.step);
 	const isLogged = course.step % settings.loggingSteps === 0 || course.step === run.course.steps;
 	const isWanted = run.isReported && course.pass === run.course.passes - 1;
 	const watched = {norms: isLogged, hardest: isWanted};
-	const result = await runStep(run.stepSettings, batch, update, {signal, facts, watched});
+	const result = await runStep({...run.stepSettings, loss}, batch, update, {
+		...{signal, facts, watched, passes},
+	});
 	if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm)) {
 		throw await notFinite(run, course, result);
 	}
-	if (result.suspects) run.suspects?.add(course.step, texts, result.suspects);
+	for (const found of result.suspects) run.suspects?.add(course.step, texts, found);
 	if (result.hardest) {
 		state.hardest = withHardest(state.hardest, {step: course.step, texts, batch}, result.hardest);
 	}
 	const seconds = (performance.now() - begun) / 1000;
 	state.step = course.step;
 	state.lastLoss = result.loss;
-	state.totals.rows += batch.rows;
+	state.totals.rows += course.rows.length;
 	state.totals.tokens += batch.tokens;
 	state.totals.seconds += seconds;
-	const metrics = metricsOf(course, batch, {result, seconds, rate: update.rate});
+	const metrics = metricsOf(prepared, {result, seconds, rate: update.rate});
 	run.onStep?.(metrics);
 	if (isLogged) await run.log.append(metrics);
 	await afterStep(run, course);

@@ -2,8 +2,12 @@
 
 import {type LossName, losses} from '../../dist/loss/index.js';
 import type {Loss, NumbersNeeded} from '../../dist/loss/loss.js';
+import {lossFor} from '../../dist/loss/loss-for.js';
 import {matryoshka} from '../../dist/loss/matryoshka.js';
-import {normals, type Random, randomMatrix, uniforms} from './matrix.js';
+import {needsOfSet} from '../../dist/loss/needs.js';
+import {rDrop} from '../../dist/loss/r-drop.js';
+import {weightedSum} from '../../dist/loss/weighted-sum.js';
+import {normals, offsetsOf, type Random, randomMatrix, uniforms} from './matrix.js';
 import type {LossCase} from './plain-loss.js';
 
 type Options = Readonly<Record<string, unknown>>;
@@ -73,6 +77,50 @@ const nested: readonly [string, Loss][] = [
 	['nested late interaction', matryoshka(losses.lateinteraction(), {widths: [1, 2]})],
 ];
 
+/** Losses that are made of others. */
+export const composed: readonly [string, Loss][] = [
+	['r-drop infonce', rDrop(losses.infonce({temperature: 0.5}))],
+	[
+		'r-drop own hard negatives by a learned temperature',
+		rDrop(losses.infonce({candidates: ['ownHard'], learnTemperature: true, temperature: 0.5}), {
+			alpha: 1,
+		}),
+	],
+	['r-drop triplet', rDrop(losses.triplet({margin: 2}), {alpha: 0.5})],
+	['r-drop cosent', rDrop(losses.cosent(), {alpha: 8})],
+	['r-drop contrastive', rDrop(losses.contrastive({margin: 1.3}))],
+	['r-drop arcface', rDrop(losses.arcface({classes: 5, scale: 4}))],
+	['r-drop softmax', rDrop(losses.softmax({classes: 4, row: 'pair'}))],
+	[
+		'r-drop nested infonce',
+		rDrop(matryoshka(losses.infonce({temperature: 0.5}), {widths: [2, 1]})),
+	],
+	[
+		'infonce and cosent',
+		weightedSum([{loss: losses.infonce()}, {loss: losses.cosent(), weight: 0.5}]),
+	],
+	[
+		'a learned infonce, another and marginmse',
+		weightedSum([
+			{loss: losses.infonce({learnTemperature: true, temperature: 0.3})},
+			{loss: losses.infonce({directions: ['dq']}), weight: 2},
+			{loss: losses.marginmse(), weight: 0.3},
+		]),
+	],
+	['losses of two sets', lossFor({a: losses.infonce(), b: losses.cosent()})],
+	[
+		'losses of sets with scores of candidates, labels and the rest',
+		lossFor(
+			{a: losses.distill({temperature: 0.5}), b: losses.contrastive({margin: 1.3})},
+			{otherwise: losses.infonce({learnTemperature: true, temperature: 0.4})},
+		),
+	],
+	[
+		'r-drop of each of two sets',
+		lossFor({a: rDrop(losses.infonce({temperature: 0.5})), b: rDrop(losses.cosent())}),
+	],
+];
+
 /** [what it is, the loss]. */
 export const listedLosses: readonly [string, Loss][] = [
 	...(Object.keys(losses) as LossName[]).flatMap(name => {
@@ -83,6 +131,7 @@ export const listedLosses: readonly [string, Loss][] = [
 		return [[name, make()] as [string, Loss], ...others];
 	}),
 	...nested,
+	...composed,
 ];
 
 const random = normals(31);
@@ -90,19 +139,33 @@ const uniform = uniforms(32);
 
 /** A batch as the loss declares to need it, with one negative for each row where negatives may be. */
 export function drawnFor({needs = {}}: Loss, rows: number, width: number): LossCase {
-	const {row = 'pair', views = 1, negatives, label, scores, teacher, tokens: isLate} = needs;
-	const pairs = negatives === 'none' ? 2 : 3;
-	const count = row === 'text' ? views : pairs;
-	const perRow = scores?.of === 'candidates' ? count - 1 : 1;
-	const tokens = Array.from({length: isLate ? count : 0}, (_, n) => tokensOf(rows, n));
+	const {row = 'pair', views = 1, passes = 1, teacher, tokens: isLate} = needs;
+	const all = rows * passes;
+	const names = [...Object.keys(needs.sets ?? {}), ...(needs.otherSets ? ['another'] : [])];
+	const sets = needs.sets && Array.from({length: rows}, (_, n) => names[n % names.length]!);
+	const of = (n: number) => needsOfSet(needs, sets?.[n] ?? '');
+	const owners = Array.from({length: rows}, (_, n) => of(n));
+	const negatives = owners.map(each => Number(row === 'pair' && each.negatives !== 'none'));
+	const labels = owners.flatMap(({label}) => [...(label ? numbersFor(label, 1) : [Number.NaN])]);
+	const scores = owners.flatMap(({scores: asked}, n) => {
+		const perRow = asked?.of === 'candidates' ? 1 + negatives[n]! : 1;
+		return asked ? [...numbersFor(asked, perRow)] : [];
+	});
+	const twice = <T>(list: readonly T[]) => (passes === 2 ? [...list, ...list] : list);
+	const numbers = (list: readonly number[]) => Float32Array.from(twice(list));
+	const ends = offsetsOf(twice(negatives));
+	const hard = ends.at(-1)!;
+	const counts = [...Array(row === 'text' ? views : 2).fill(all), ...(hard > 0 ? [hard] : [])];
+	const tokens = isLate && counts.map((count, n) => tokensOf(count, n));
+	const drawn = (count: number) => randomMatrix(count, width, random);
 	return {
-		columns: Array.from({length: count}, (_, n) =>
-			randomMatrix(tokens[n]?.at(-1) ?? rows, width, random),
-		),
-		...(isLate && {tokens}),
-		...(label && {labels: numbersFor(label, rows)}),
-		...(scores && {scores: numbersFor(scores, rows * perRow)}),
-		...(teacher && {teacher: randomMatrix(rows, width, random)}),
+		columns: counts.map((count, n) => drawn(tokens ? tokens[n]!.at(-1)! : count)),
+		...(tokens && {tokens}),
+		...(hard > 0 && hard < all && {offsets: [undefined, undefined, ends]}),
+		...(owners.some(({label}) => label) && {labels: numbers(labels)}),
+		...(scores.length > 0 && {scores: numbers(scores)}),
+		...(teacher && {teacher: drawn(all)}),
+		...(sets && {sets: [...twice(sets)]}),
 	};
 }
 

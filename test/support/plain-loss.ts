@@ -21,6 +21,7 @@ export type LossCase = {
 	known?: RowsKnown;
 	guide?: readonly Matrix[];
 	epoch?: number;
+	sets?: readonly string[];
 };
 
 export type PlainResult = {value: number; reports: Map<string, number>};

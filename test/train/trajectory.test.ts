@@ -50,6 +50,7 @@ type TinyRun = {
 	lr: number;
 	weight_decay: number;
 	batch: number;
+	accumulate?: number;
 	steps: number;
 	scale: number;
 	warmup: number;
@@ -63,7 +64,7 @@ const {probes, runs} = JSON.parse(readFileSync(join(tiny, 'runs.json'), 'utf8'))
 	runs: Record<string, TinyRun>;
 };
 
-describe.each(Object.entries(runs))('the tiny BERT with a %s schedule', (name, run) => {
+describe.each(Object.entries(runs))('the tiny BERT in the run %s', (name, run) => {
 	test.each(['auto', 60] as const)('follows torch in chunks of %s tokens', async chunkTokens => {
 		const model = await loadTiny();
 		const curve = await curveOf(model, {
@@ -71,6 +72,7 @@ describe.each(Object.entries(runs))('the tiny BERT with a %s schedule', (name, r
 			chunkTokens,
 			loss: infoNce({temperature: 1 / run.scale}),
 			batchSize: run.batch,
+			...(run.accumulate && {accumulate: run.accumulate, accumulation: 'separate'}),
 			steps: run.steps,
 			learningRate: run.lr,
 			weightDecay: run.weight_decay,

@@ -6,6 +6,11 @@ const count = z.number().int().positive();
 
 export const courseOptions = {
 	batchSize: count.default(64).describe('rows of one optimizer step: the batch the loss sees'),
+	accumulate: count.default(1).describe('batches of one optimizer step'),
+	accumulation: z
+		.enum(['pooled', 'separate'])
+		.optional()
+		.describe('the batches of a step as one for the loss, or the mean of their losses (pooled)'),
 	chunkTokens: z
 		.union([z.literal('auto'), count])
 		.default('auto')

@@ -14,7 +14,23 @@ export const lossSchema = z.object({
 	loss: z
 		.string()
 		.default('infonce')
-		.describe(`one of ${Object.keys(losses).join(', ')}`),
+		.describe(
+			`one of ${Object.keys(losses).join(', ')}; or several by weight, as infonce=1,cosent=0.5`,
+		),
+	lossFor: z
+		.union([z.array(z.string()), z.record(z.string(), z.string())])
+		.default([])
+		.meta({
+			description: 'the loss of a data set, instead of --loss; may be repeated',
+			expected: 'set=loss',
+			placeholder: 'SET=NAME',
+			repeated: true,
+		}),
+	rDrop: z
+		.number()
+		.min(0)
+		.optional()
+		.describe('two passes under two dropouts; what their divergence counts (R-Drop; 4 is usual)'),
 	temperature: z
 		.number()
 		.positive()
@@ -83,7 +99,8 @@ export const lossSchema = z.object({
 		.optional()
 		.describe('positives of earlier steps that every query meets too (default 0)'),
 	lossOption: z.array(z.string()).default([]).meta({
-		description: 'further options of the loss, as key=value; may be repeated',
+		description:
+			'further options of the loss, as key=value, of one of several as cosent.scale=10; may be repeated',
 		placeholder: 'KEY=VALUE',
 		repeated: true,
 	}),

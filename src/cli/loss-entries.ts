@@ -1,0 +1,95 @@
+// What the command line says of the options of losses: `--temperature` and the like, and --loss-option.
+//
+// With one loss all options are its own, and it refuses what it does not know. Of several, each gets
+// what it knows, and `name.key=value` is for one; an option that no loss knows is refused.
+
+import {EngineError} from '../errors.js';
+import {kebabCase} from '../options.js';
+
+type Options = Readonly<Record<string, unknown>>;
+/** `place` is how messages call it. */
+type Entry = {loss: string | undefined; key: string; value: unknown; place: string};
+
+export type GivenOptions = {
+	makers: Readonly<Record<string, unknown>>;
+	/** The losses in use. */
+	names: readonly string[];
+	/** Options that have flags of their own. */
+	shared: Options;
+	lossOption: readonly string[];
+};
+
+export class LossOptions {
+	readonly #given: GivenOptions;
+	readonly #entries: readonly Entry[];
+
+	constructor(given: GivenOptions) {
+		const {makers, names, shared, lossOption} = given;
+		this.#given = given;
+		this.#entries = [
+			...Object.entries(shared).map(([key, value]) => {
+				return {loss: undefined, key, value, place: `--${kebabCase(key)}`};
+			}),
+			...lossOption.map(text => entryOf(text, makers)),
+		];
+		for (const {loss, key, value, place} of this.#entries) {
+			if (loss !== undefined && !names.includes(loss)) {
+				refuse(place, `an option of ${names.join(' or ')}`, `one of ${loss}`);
+			}
+			if (loss !== undefined || names.length === 1) continue;
+			if (!names.some(name => this.#knows(name, key, value))) {
+				refuse(place, `an option that one of ${names.join(', ')} has`, 'one that none has');
+			}
+		}
+	}
+
+	/** The options of a loss by that name. */
+	of(name: string): Options {
+		const isAlone = this.#given.names.length === 1;
+		const own = this.#entries.filter(({loss, key, value}) =>
+			loss === undefined ? isAlone || this.#knows(name, key, value) : loss === name,
+		);
+		return Object.fromEntries(own.map(({key, value}) => [key, value]));
+	}
+
+	#knows(name: string, key: string, value: unknown): boolean {
+		try {
+			(this.#given.makers[name] as (options: Options) => unknown)({[key]: value});
+			return true;
+		} catch (error) {
+			// What is wrong with the value is said where the loss is made.
+			return !(error instanceof EngineError && error.code === 'OPTION_UNKNOWN');
+		}
+	}
+}
+
+/** A number, true or false, otherwise a word. */
+export function readValue(text: string): string | number | boolean {
+	if (text === 'true' || text === 'false') return text === 'true';
+	return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+/** `key=value` or `loss.key=value`; a list at commas. */
+function entryOf(text: string, makers: GivenOptions['makers']): Entry {
+	const [, name, key, value] = /^(?:([^=.]+)\.)?([^=]+)=(.*)$/s.exec(text) ?? [];
+	if (key === undefined || value === undefined) {
+		const message = `--loss-option: expected key=value, got ${JSON.stringify(text)}`;
+		throw new EngineError('OPTION_TYPE', message);
+	}
+	const loss = name?.toLowerCase().replaceAll(/[-_]/g, '');
+	if (loss !== undefined && !Object.hasOwn(makers, loss)) {
+		refuse(`--loss-option ${text}`, 'the name of a loss before the dot', name!);
+	}
+	const isList = value.includes(',');
+	const given = isList ? value.split(',').map(readValue) : readValue(value);
+	return {loss, key: camelCase(key), value: given, place: `--loss-option ${text}`};
+}
+
+/** `student-temperature` is studentTemperature, as everywhere on the command line. */
+function camelCase(key: string): string {
+	return key.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function refuse(place: string, expected: string, got: string): never {
+	throw new EngineError('OPTION_CONFLICT', `${place}: expected ${expected}, got ${got}`);
+}
