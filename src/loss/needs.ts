@@ -73,7 +73,7 @@ function same<K extends keyof typeof standard>(
 	return refuse(where, `losses of ${words[key]}`, got);
 }
 
-type Numbers = NumbersNeeded & {of?: 'row' | 'candidates'; optional?: 'always' | 'withNegatives'};
+type Numbers = NumbersNeeded & {of?: 'row' | 'candidates'; optional?: string};
 
 function united<K extends 'label' | 'scores'>(
 	where: string,
@@ -92,12 +92,12 @@ function united<K extends 'label' | 'scores'>(
 	const listed = all.flatMap(({among}) => (among ? [among] : []));
 	const among = listed[0]?.filter(value => listed.every(list => list.includes(value)));
 	const isOptional = all.every(({optional}) => optional !== undefined);
-	const isAlways = all.every(({optional}) => optional === 'always');
-	const optional = isOptional && (isAlways ? 'always' : 'withNegatives');
+	const strict = all.find(({optional}) => optional !== 'always');
+	const optional = isOptional && (strict ?? first!).optional;
 	if (from > to || among?.length === 0) {
 		refuse(where, `losses that take the same ${key}`, given.map(nameOf).join(' and '));
 	}
-	const numbers = {
+	const numbers: object = {
 		...(Number.isFinite(from) && {from}),
 		...(Number.isFinite(to) && {to}),
 		...(all.some(({whole}) => whole) && {whole: true}),
