@@ -1,6 +1,6 @@
 // The first record of data, for who must know what they hold before they are opened for training.
 
-import {mapOf, namesGiven} from './fields.js';
+import {mapOf, type Names, namesGiven} from './fields.js';
 import {parseRecord, type TrainingRecord} from './record.js';
 import {closeAll, openSources} from './sources.js';
 
@@ -18,7 +18,7 @@ export async function firstRecord(
 			const [row] = rows;
 			if (!row) continue;
 			const {where, text} = row;
-			return parseRecord(file!.format.parse(text, where), where, {names}).record;
+			return readAs(file!.format.parse(text, where), where, names);
 		}
 	} catch {
 		return undefined;
@@ -26,4 +26,13 @@ export async function firstRecord(
 		await closeAll(opened.files);
 	}
 	return undefined;
+}
+
+/** A record whose positive is only known by its teacher's scores is read by these. */
+function readAs(value: unknown, where: string, names: Names): TrainingRecord {
+	try {
+		return parseRecord(value, where, {names}).record;
+	} catch {
+		return parseRecord(value, where, {names, byTeacher: true}).record;
+	}
 }

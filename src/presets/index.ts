@@ -5,8 +5,11 @@ import {nearest} from '../options.js';
 import type {Preset} from './table.js';
 
 const presets = {
+	itrex: async () => (await import('./itrex.js')).itrex,
+	'llm-embedder': async () => (await import('./llm-embedder.js')).llmEmbedder,
 	'nemo-sbert': async () => (await import('./nemo-sbert.js')).nemoSbert,
 	'open-retrievals': async () => (await import('./open-retrievals.js')).openRetrievals,
+	'rag-retrieval': async () => (await import('./rag-retrieval.js')).ragRetrieval,
 } as const satisfies Record<string, () => Promise<Preset>>;
 
 export const presetNames = Object.keys(presets);

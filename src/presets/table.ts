@@ -1,6 +1,7 @@
 // What a preset is: a table of the options of another system, each with its documented default and what it
 // becomes here, is refused for, or why it has no effect.
 
+import type {newPartsSchema} from '../model/new-parts.js';
 import type {lossSchema, trainSchema} from '../train/options.js';
 import type {Kind, Value, Values} from './values.js';
 
@@ -8,6 +9,7 @@ import type {Kind, Value, Values} from './values.js';
 export type OurName =
 	| keyof typeof trainSchema.shape
 	| keyof typeof lossSchema.shape
+	| keyof typeof newPartsSchema.shape
 	| 'data'
 	| 'output'
 	| 'overwrite'
@@ -58,7 +60,7 @@ export type Preset = {
 	configFlag?: string;
 	/** The configuration that the table has the defaults of. */
 	configName?: string;
-	/** The data, and their field of negatives, whose first record says whether there are any. */
+	/** The data, and names of their fields: their first record says which losses there can be. */
 	negativesIn?: (values: Values) => {
 		data: string | undefined;
 		map: Readonly<Record<string, string>>;

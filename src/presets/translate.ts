@@ -44,7 +44,7 @@ async function valuesOf(preset: Preset, {given}: Reading, {processes}: Launched)
 	if (asked?.data === undefined) return values;
 	const record = await firstRecord(asked.data, asked.map);
 	const hasNegatives = record && record.negatives.length > 0;
-	return new Values(preset.options, given, {processes, hasNegatives});
+	return new Values(preset.options, given, {processes, hasNegatives, first: record});
 }
 
 function expectProgram({name, programs}: Preset, {program}: Launched): void {

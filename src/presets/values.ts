@@ -1,6 +1,7 @@
 // The values of another system's options, given ones over defaults, read by type. What is read is
 // remembered, so that an option here knows whether anything it comes from was given.
 
+import type {TrainingRecord} from '../data/record.js';
 import {EngineError, kindOf} from '../errors.js';
 
 export type Scalar = string | number | boolean | null;
@@ -21,6 +22,8 @@ export type Surroundings = {
 	processes: number;
 	/** Whether the first record of the data has negatives, where the preset asks. */
 	hasNegatives?: boolean | undefined;
+	/** That record. */
+	first?: TrainingRecord | undefined;
 };
 
 export class Values {

@@ -1,8 +1,9 @@
 // The folder a run writes: locked while it runs, filled from the first step on, emptied of a failed
 // start. Outputs of an earlier run are only touched once the new one has something to put there.
 
+import {rmdirSync} from 'node:fs';
 import {mkdir, readdir, realpath, rename, rm} from 'node:fs/promises';
-import {join, resolve} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
 import {EngineError} from '../errors.js';
 import {writeFailure} from '../files/failures.js';
 import {type Lock, lockOutput} from '../files/lock.js';
@@ -18,27 +19,38 @@ export class RunFolder {
 	/** Whether what an earlier run left may be replaced or gone on with. */
 	readonly mayReplace: boolean;
 	readonly #lock: Lock;
+	/** The outermost of the folders around it that were made for it. */
+	readonly #made: string | undefined;
 	#isBegun = false;
 
-	private constructor(path: string, lock: Lock, {overwrite, resume}: RunFolderOptions) {
+	private constructor(
+		path: string,
+		{lock, made}: {lock: Lock; made: string | undefined},
+		{overwrite, resume}: RunFolderOptions,
+	) {
 		this.path = path;
 		this.mayReplace = overwrite || resume;
 		this.#lock = lock;
+		this.#made = made;
 	}
 
 	/** Locks the place and refuses an output that is there, unless it may be replaced or gone on with. */
 	static async open(path: string, options: RunFolderOptions): Promise<RunFolder> {
+		let made: string | undefined;
 		let lock: Lock;
 		try {
+			made = await mkdir(dirname(resolve(path)), {recursive: true});
 			lock = lockOutput(path);
 		} catch (error) {
+			removeEmpty(path, made);
 			throw writeFailure(path, error);
 		}
 		try {
 			await expectUsable(path, options);
-			return new RunFolder(path, lock, options);
+			return new RunFolder(path, {lock, made}, options);
 		} catch (error) {
 			lock.release();
+			removeEmpty(path, made);
 			throw error;
 		}
 	}
@@ -100,6 +112,19 @@ export class RunFolder {
 
 	release(): void {
 		this.#lock.release();
+		removeEmpty(this.path, this.#made);
+	}
+}
+
+/** Removes folders that were made around an output, from the inside, where nothing came into them. */
+function removeEmpty(output: string, made: string | undefined): void {
+	if (made === undefined) return;
+	try {
+		for (let folder = dirname(resolve(output)); folder.startsWith(made); folder = dirname(folder)) {
+			rmdirSync(folder);
+		}
+	} catch {
+		// Something is in it.
 	}
 }
 

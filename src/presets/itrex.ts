@@ -1,0 +1,151 @@
+// The preset of Intel's extension for transformers: `finetune.py` of embedding_finetune.
+
+import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
+import {sayLiteralBackslash} from './texts.js';
+import {trainingArguments} from './training-arguments.js';
+import type {Values} from './values.js';
+
+const poolings = ['cls', 'mean'];
+
+const modelOptions: Table = {
+	model_name_or_path: maps('text', values => ({model: values.text('model_name_or_path')})),
+	config_name: refused('text', 'the configuration is that of the model folder'),
+	tokenizer_name: {
+		kind: 'text',
+		refused(values) {
+			const name = values.text('tokenizer_name');
+			const isOwn = name === undefined || name === values.text('model_name_or_path');
+			return isOwn ? undefined : 'the tokenizer is that of the model folder';
+		},
+	},
+	cache_dir: maps('text', values => ({cache: values.text('cache_dir')})),
+	sentence_pooling_method: {
+		kind: 'text',
+		default: 'cls',
+		to: values => ({pooling: values.text('sentence_pooling_method')}),
+		refused(values) {
+			if (poolings.includes(values.text('sentence_pooling_method') ?? 'cls')) return undefined;
+			return `the poolings are ${poolings.join(' and ')}`;
+		},
+	},
+	normalized: maps('boolean', values => ({normalize: values.is('normalized')}), {default: true}),
+	fix_position_embedding: maps(
+		'boolean',
+		values => (values.is('fix_position_embedding') ? {freeze: ['positions']} : {}),
+		{default: false},
+	),
+};
+
+const everything = 100_000_000;
+
+const dataOptions: Table = {
+	train_data: maps('text', values => {
+		const path = values.text('train_data');
+		return {data: path === undefined ? undefined : [path]};
+	}),
+	max_example_num_per_dataset: maps(
+		'number',
+		values => {
+			const most = values.number('max_example_num_per_dataset')!;
+			return most === everything ? {} : {maxRows: most, maxRowsChoice: 'random'};
+		},
+		{default: everything},
+	),
+	train_group_size: maps('number', rows, {default: 8}),
+	query_max_len: maps('number', values => ({queryMaxLength: values.number('query_max_len')}), {
+		default: 32,
+	}),
+	passage_max_len: maps(
+		'number',
+		values => ({documentMaxLength: values.number('passage_max_len')}),
+		{default: 128},
+	),
+	query_instruction_for_retrieval: maps('text', (values, say) => ({
+		queryPrompt: sayLiteralBackslash(values, 'query_instruction_for_retrieval', say),
+	})),
+	passage_instruction_for_retrieval: maps('text', (values, say) => ({
+		documentPrompt: sayLiteralBackslash(values, 'passage_instruction_for_retrieval', say),
+	})),
+};
+
+/** A random positive and group − 1 random negatives each time a row is read; too few are repeated. */
+function rows(values: Values): Ours {
+	const negatives = values.number('train_group_size')! - 1;
+	const drawn = {negativeChoice: 'random', onShortage: 'tile'} as const;
+	return {
+		...{positives: 'random', resample: 'epoch', allowDuplicates: true, negatives},
+		...(negatives > 0 && drawn),
+	};
+}
+
+const lossOptions: Table = {
+	temperature: maps('number', lossOf, {default: 0.02}),
+	use_inbatch_neg: read('boolean', {default: true}),
+	negatives_cross_device: read('boolean', {default: false}),
+};
+
+/** Without unit length their temperature is always 1. */
+function lossOf(values: Values, say: (text: string) => void): Ours {
+	const isShared = values.is('use_inbatch_neg');
+	const candidates = isShared ? ['inBatchPositives', 'ownHard', 'otherHard'] : ['ownHard'];
+	if (values.is('normalized')) {
+		return {loss: 'infonce', temperature: values.number('temperature'), candidates};
+	}
+
+	if (values.isGiven('temperature')) {
+		say(`${values.place('temperature')}: without effect, as --normalized false makes it 1`);
+	}
+
+	return {loss: 'infonce', similarity: 'dot', temperature: 1, candidates};
+}
+
+export const itrex: Preset = {
+	name: 'itrex',
+	title: "Intel's embedding_finetune",
+	dialect: 'flags',
+	programs: [
+		{name: /(^|\/)finetune\.py$/},
+		{name: /mine_hard_neg/, instead: '`inbatch mine` finds hard negatives'},
+		{name: /evaluate/, instead: '`inbatch evaluate` measures a model'},
+	],
+	options: {
+		...modelOptions,
+		...dataOptions,
+		...lossOptions,
+		...trainingArguments({
+			negativesCross: values => values.is('negatives_cross_device'),
+			rowsMeet: values => values.is('use_inbatch_neg'),
+		}),
+		do_train: dead('boolean', 'the program trains in any case', {default: false}),
+		overwrite_output_dir: maps(
+			'boolean',
+			values => (values.is('overwrite_output_dir') ? {overwrite: true} : {}),
+			{default: false},
+		),
+	},
+	negativesIn: values => ({data: values.text('train_data'), map: {}}),
+	check,
+};
+
+function check(values: Values, say: (text: string) => void): void {
+	if (values.is('negatives_cross_device') && values.around.processes === 1) {
+		say('--negatives_cross_device: without effect, the command starts one process');
+	}
+
+	const group = values.number('train_group_size')!;
+	const available = values.around.first?.negatives.length;
+	if (available !== undefined && available > 0 && group - 1 > available) {
+		say(
+			`train_group_size ${group}: the first record has ${available} negatives, which are repeated`,
+		);
+	}
+
+	const isAlone = values.number('per_device_train_batch_size') === 1;
+	if (isAlone && values.is('use_inbatch_neg') && values.around.processes === 1) {
+		say('per_device_train_batch_size 1: a query meets its own negatives only, none of a batch');
+	}
+
+	if (values.number('temperature')! > 0.5 && values.is('normalized')) {
+		say('--temperature is above 0.5, for cosines 0.01 to 0.1 is usual');
+	}
+}

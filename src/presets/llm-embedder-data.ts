@@ -1,0 +1,117 @@
+// What LLM-Embedder trains on: files below a data root, one positive and so many negatives of each
+// record, drawn once, and batches of one data set.
+
+import {basename, dirname, join} from 'node:path';
+import {configOf} from './llm-embedder-tasks.js';
+import {maps, type Ours, read, type Table} from './table.js';
+import type {Values} from './values.js';
+
+const prefix = 'llm-embedder:';
+
+const positives: Readonly<Record<string, string>> = {
+	first: 'first',
+	random: 'random',
+	teacher: 'teacher',
+};
+
+const negatives: Readonly<Record<string, string>> = {
+	first: 'first',
+	random: 'random',
+	'teacher+': 'teacherTop',
+	'teacher-': 'teacherBottom',
+};
+
+const manners = ['epoch', 'epoch-static', 'epoch-random', 'random'];
+
+export const llmEmbedderData: Table = {
+	data_root: read('text', {default: '/data/llm-embedder'}),
+	dataset_cache_dir: read('text'),
+	train_data: maps('list', values => ({data: sourcesOf(values)})),
+	train_group_size: maps('number', group, {default: 8}),
+	select_positive: {
+		kind: 'text',
+		default: 'first',
+		to: positiveOf,
+		refused(values) {
+			if (positives[values.text('select_positive') ?? '']) return undefined;
+			const hint = 'of the positives alone none is chosen by its score';
+			return `the choices here are ${Object.keys(positives).join(', ')}; ${hint}`;
+		},
+	},
+	select_negative: {
+		kind: 'text',
+		default: 'random',
+		refused(values) {
+			if (negatives[values.text('select_negative') ?? '']) return undefined;
+			return `the choices are ${Object.keys(negatives).join(', ')}`;
+		},
+	},
+	max_sample_num: maps('number', most),
+	teacher_scores_margin: maps('number', values => ({
+		teacherMargin: configOf(values).teacher_scores_margin ?? values.number('teacher_scores_margin'),
+	})),
+	teacher_scores_min: maps('number', values => ({teacherMin: values.number('teacher_scores_min')})),
+	inbatch_same_dataset: {
+		kind: 'text',
+		to: mixing,
+		refused(values) {
+			const manner = values.text('inbatch_same_dataset');
+			if (manner === undefined || manners.includes(manner)) return undefined;
+			return `the ways are ${manners.join(', ')}`;
+		},
+	},
+	use_train_config: read('boolean', {default: false}),
+};
+
+/** A path below the data root, where it says so. */
+export function resolved(path: string, values: Values): string {
+	if (!path.startsWith(prefix)) return path;
+	return join(values.text('data_root')!, path.slice(prefix.length));
+}
+
+/** Each file is a data set by the name of its folder; a folder named again counts again. */
+function sourcesOf(values: Values): string[] {
+	const counts = new Map<string, number>();
+	const paths = values.list('train_data').map(path => resolved(path, values));
+	if (paths.length === 1) return paths;
+	return paths.map(path => {
+		const folder = basename(dirname(path)).replaceAll(/[^\w.-]/g, '_') || 'data';
+		const count = counts.get(folder) ?? 0;
+		counts.set(folder, count + 1);
+		return `${count === 0 ? folder : `${folder}_${count}`}=${path}`;
+	});
+}
+
+/** Everything is chosen once, before training. */
+function group(values: Values): Ours {
+	const count = values.number('train_group_size')! - 1;
+	const config = configOf(values);
+	const choice = negatives[config.select_negative ?? values.text('select_negative') ?? 'random'];
+	return {
+		...{negatives: count, resample: 'once', allowDuplicates: true},
+		...(count > 0 && {negativeChoice: choice, onShortage: 'tile'}),
+	};
+}
+
+/** Without a teacher's scores its choice is the first, as there. */
+function positiveOf(values: Values, say: (text: string) => void): Ours {
+	const asked = configOf(values).select_positive ?? values.text('select_positive') ?? 'first';
+	const {first} = values.around;
+	if (asked !== 'teacher' || first === undefined || first.positiveScores !== undefined) {
+		return {positives: positives[asked]};
+	}
+
+	say('select_positive teacher: the first record has no teacher_scores, so the first is taken');
+	return {positives: 'first'};
+}
+
+function most(values: Values): Ours {
+	const count = configOf(values).max_sample_num ?? values.number('max_sample_num');
+	return count === undefined ? {} : {maxRows: count, maxRowsChoice: 'last'};
+}
+
+function mixing(values: Values): Ours {
+	const manner = values.text('inbatch_same_dataset');
+	if (manner === undefined) return {};
+	return {mixing: 'homogeneous', homogeneous: manner, dropLast: true};
+}

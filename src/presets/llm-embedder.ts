@@ -1,0 +1,206 @@
+// The preset of LLM-Embedder (FlagEmbedding): `run_dense.py`.
+
+import {llmEmbedderData} from './llm-embedder-data.js';
+import {taskOf, taughtBy, trainsOn} from './llm-embedder-tasks.js';
+import {llmEmbedderUnused} from './llm-embedder-unused.js';
+import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
+import {trainingArguments} from './training-arguments.js';
+import type {Values} from './values.js';
+
+const modelOptions: Table = {
+	query_encoder: maps('text', values => ({model: values.text('query_encoder')}), {
+		default: 'BAAI/bge-base-en',
+	}),
+	key_encoder: dead('text', 'tie_encoders makes the query encoder that of keys too', {
+		default: 'BAAI/bge-base-en',
+	}),
+	tie_encoders: refused('boolean', 'two encoders are not trained here', {default: true}),
+	model_cache_dir: maps('text', values => ({cache: values.text('model_cache_dir')})),
+	pooling_method: {
+		kind: 'list',
+		default: ['cls'],
+		to: values => ({pooling: values.list('pooling_method')[0]}),
+		refused(values) {
+			const methods = values.list('pooling_method');
+			const isKnown = methods.length === 1 && ['cls', 'mean'].includes(methods[0]!);
+			if (isKnown) return undefined;
+			return 'the poolings here are cls and mean; a decoder step or an extra dense is not trained';
+		},
+	},
+	dense_metric: {
+		kind: 'text',
+		default: 'cos',
+		to: values => ({normalize: isCosine(values)}),
+		refused(values) {
+			const metric = values.text('dense_metric') ?? '';
+			return ['cos', 'ip'].includes(metric) ? undefined : 'the metrics here are cos and ip';
+		},
+	},
+	query_max_length: maps(
+		'number',
+		values => ({queryMaxLength: values.number('query_max_length')}),
+		{default: 256},
+	),
+	key_max_length: maps('number', values => ({documentMaxLength: values.number('key_max_length')}), {
+		default: 256,
+	}),
+	truncation_side: maps('text', values => ({truncationSide: values.text('truncation_side')}), {
+		default: 'right',
+	}),
+	cpu: maps('boolean', values => (values.is('cpu') ? {device: 'cpu'} : {}), {default: false}),
+};
+
+const isCosine = (values: Values) => values.text('dense_metric') === 'cos';
+
+const promptOptions: Table = {
+	add_instruction: maps('boolean', prompts, {default: true}),
+	version: {
+		kind: 'text',
+		default: 'bge',
+		refused(values) {
+			if (versions.includes(values.text('version') ?? '')) return undefined;
+			return `the versions are ${versions.join(', ')}`;
+		},
+	},
+};
+
+const versions = ['llm-embedder', 'bge', 'e5', 'instructor'];
+
+function prompts(values: Values): Ours {
+	if (!values.is('add_instruction')) return {queryPrompt: '', documentPrompt: ''};
+	return {prompts: 'llm-embedder', promptVersion: values.text('version')};
+}
+
+const lossOptions: Table = {
+	contrastive_weight: read('number', {default: 0.2}),
+	distill_weight: read('number', {default: 1}),
+	cos_temperature: maps('number', lossOf, {default: 0.01}),
+	teacher_temperature: read('number', {default: 1}),
+	student_temperature: read('number', {default: 1}),
+	stable_distill: {
+		kind: 'boolean',
+		default: false,
+		refused(values) {
+			const {stable} = taughtBy(values);
+			const {first} = values.around;
+			if (!stable || !first || trainsOn(values).teacher) return undefined;
+			return 'it needs teacher_scores, which the first record has not';
+		},
+	},
+	negative_cross_device: read('boolean', {default: true}),
+};
+
+/** One of the losses alone is not scaled. */
+function lossOf(values: Values, say: (text: string) => void): Ours {
+	const similarity = isCosine(values) ? {} : {similarity: 'dot'};
+	const temperature = isCosine(values) ? values.number('cos_temperature') : 1;
+	const {teacher, contrastive} = trainsOn(values);
+	if (!teacher) {
+		if (values.isGiven('distill_weight')) {
+			say('distill_weight: without effect, the first record has no teacher_scores');
+		}
+
+		return {loss: 'infonce', temperature, ...similarity};
+	}
+
+	const taught = taughtBy(values);
+	if (taught.stable && values.isGiven('teacher_temperature')) {
+		say('teacher_temperature: without effect, stable_distill has none');
+	}
+
+	const temperatures = [
+		`teacherTemperature=${taught.teacherTemperature}`,
+		`studentTemperature=${values.number('student_temperature')}`,
+	];
+	return {
+		...{loss: 'distill', temperature, ...similarity},
+		lossOption: [
+			`method=${taught.stable ? 'stable' : 'kl'}`,
+			...(taught.stable ? [] : temperatures),
+			`distillWeight=${taught.distillWeight}`,
+			`contrastiveWeight=${contrastive ? taught.contrastiveWeight : 0}`,
+		],
+	};
+}
+
+const crosses = (values: Values) => values.is('negative_cross_device');
+
+export const llmEmbedder: Preset = {
+	name: 'llm-embedder',
+	title: 'LLM-Embedder',
+	dialect: 'flags',
+	programs: [
+		{name: /(^|\/)run_dense\.py$/},
+		{name: /run_ranker/, instead: 'rerankers are not trained here'},
+		{name: /run_lm_score/, instead: '`inbatch score` asks a language model for scores'},
+		{name: /eval_retrieval/, instead: '`inbatch mine` and `inbatch evaluate` do its work'},
+	],
+	options: {
+		...modelOptions,
+		...llmEmbedderData,
+		...promptOptions,
+		...lossOptions,
+		...trainingArguments({
+			negativesCross: crosses,
+			rowsMeet: values => trainsOn(values).contrastive || taughtBy(values).stable,
+		}),
+		...standards(),
+		...llmEmbedderUnused,
+	},
+	negativesIn: values => ({data: values.list('train_data')[0], map: {}}),
+	check,
+};
+
+/** Arguments of transformers with other defaults than there, and places of their own. */
+function standards(): Table {
+	const table = trainingArguments({negativesCross: crosses, rowsMeet: () => true});
+	const changed = {
+		per_device_train_batch_size: 16,
+		learning_rate: 5e-6,
+		warmup_ratio: 0.1,
+		weight_decay: 0.01,
+		save_steps: 2000,
+		logging_steps: 100,
+		fp16: true,
+		ddp_find_unused_parameters: false,
+		remove_unused_columns: false,
+	};
+	const entries = Object.entries(changed).map(([name, value]) => {
+		return [name, {...table[name]!, default: value}] as const;
+	});
+	const saving = table['save_strategy']!;
+	const checkpointName = 'checkpoint-{step}/encoder';
+	return {
+		...Object.fromEntries(entries),
+		save_strategy: {
+			...saving,
+			to: (values, say) => ({...saving.to?.(values, say), checkpointName}),
+		},
+		max_steps: maps('number', stepsOf, {default: -1}),
+	};
+}
+
+/** An early exit ends the run before its schedule does. */
+function stepsOf(values: Values): Ours {
+	const most = values.number('max_steps')!;
+	const early = values.number('early_exit_steps');
+	if (most <= 0) return early === undefined ? {} : {maxSteps: early};
+	if (early === undefined || early >= most) return {steps: most};
+	return {steps: early, scheduleSteps: most};
+}
+
+function check(values: Values, say: (text: string) => void): void {
+	const {processes, first} = values.around;
+	if (values.isGiven('negative_cross_device') && crosses(values) && processes === 1) {
+		say('--negative_cross_device: without effect, the command starts one process');
+	}
+
+	const task = taskOf(values);
+	if (values.is('use_train_config') && task !== undefined) {
+		say(`use_train_config: the settings of the task ${task}`);
+	}
+
+	if (first !== undefined && first.task === undefined && values.is('add_instruction')) {
+		say('the first record names no task, for which LLM-Embedder stops; --task NAME says it');
+	}
+}
