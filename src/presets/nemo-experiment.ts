@@ -40,7 +40,18 @@ export const nemoExperimentOptions: Table = {
 	[stopping('min_delta')]: read('number', {default: 0.001}),
 	[stopping('monitor')]: refused('text', monitored, {default: 'val_loss'}),
 	[stopping('mode')]: refused('text', 'a lower val_loss is better', {default: 'min'}),
-	[at('ema.enable')]: refused('boolean', 'averaged weights are not offered', {default: false}),
+	[at('ema.enable')]: maps(
+		'boolean',
+		values => (values.is(at('ema.enable')) ? {ema: values.number(at('ema.decay'))} : {}),
+		{default: false},
+	),
+	[at('ema.decay')]: read('number', {default: 0.999}),
+	[at('ema.every_n_steps')]: refused('number', 'the mean is made anew after each step', {
+		default: 1,
+	}),
+	[at('ema.validate_original_weights')]: refused('boolean', 'evaluations see the mean', {
+		default: false,
+	}),
 };
 
 export function isValidated(values: Values): boolean {

@@ -1,5 +1,6 @@
 // The preset of open-retrievals: `-m retrievals.pipelines.embed`.
 
+import {existsSync} from 'node:fs';
 import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
 import {sayLiteralBackslash} from './texts.js';
 import {trainingArguments, trainsOnlyIfTold} from './training-arguments.js';
@@ -90,8 +91,17 @@ const dataOptions: Table = {
 };
 
 function dataOf(values: Values): Ours {
-	const path = values.text('data_name_or_path');
+	const path = sourceOf(values);
 	return {data: path === undefined ? undefined : [path]};
+}
+
+/** A file or folder; what is none, and is called as data sets of the hub are, is one of them. */
+function sourceOf(values: Values): string | undefined {
+	const path = values.text('data_name_or_path');
+	if (path === undefined || existsSync(path) || /\.?jsonl?$/.test(path)) return path;
+	const [, name, more] = /^([\w-][\w.-]*\/[\w.-]+)(?:[/:]([\w.-]+))?$/.exec(path) ?? [];
+	if (name === undefined) return path;
+	return `hf://datasets/${name}${more === undefined ? '' : `/${more}`}`;
 }
 
 /** One positive and group − 1 negatives, drawn anew each time a row is read; too few are repeated. */
@@ -241,7 +251,7 @@ export const openRetrievals: Preset = {
 		do_train: trainsOnlyIfTold('open-retrievals'),
 		remove_unused_columns: dead('boolean', 'fields that nothing reads are left', {default: false}),
 	},
-	negativesIn: values => ({data: values.text('data_name_or_path'), map: namesIn(values)}),
+	negativesIn: values => ({data: sourceOf(values), map: namesIn(values)}),
 	check(values, say) {
 		if (values.is('negatives_cross_device') && values.around.processes === 1) {
 			say('--negatives_cross_device: without effect, the command starts one process');

@@ -98,18 +98,42 @@ const optimizers: Readonly<Record<string, string>> = {
 	paged_adamw: 'adamw',
 	lion_32bit: 'lion',
 	paged_lion_32bit: 'lion',
+	adafactor: 'adafactor',
+	adamw_8bit: 'adamw8',
+	adamw_bnb_8bit: 'adamw8',
+	paged_adamw_8bit: 'adamw8',
 };
+
+/** The optimizer; undefined for one that is not offered. */
+function optimizerOf(values: Values): string | undefined {
+	if (values.is('adafactor')) return 'adafactor';
+	return optimizers[values.text('optim') ?? 'adamw_torch'];
+}
+
+/** A setting that not every optimizer reads. */
+function moment(name: string, key: 'beta1' | 'beta2' | 'epsilon', standard: number): Option {
+	const unread = key === 'epsilon' ? ['adafactor', 'lion'] : ['adafactor'];
+	const to = (values: Values, say: (text: string) => void): Ours => {
+		const isRead = !unread.includes(optimizerOf(values) ?? '');
+		if (isRead) return {[key]: values.number(name)};
+		if (values.isGiven(name))
+			say(`${values.place(name)}: without effect, the optimizer reads none`);
+		return {};
+	};
+	return {kind: 'number', default: standard, to};
+}
 
 const optimizerArguments: Table = {
 	optim: {
 		kind: 'text',
 		default: 'adamw_torch',
-		to: values => ({optimizer: optimizers[values.text('optim') ?? 'adamw_torch']}),
+		to: values => ({optimizer: optimizerOf(values)}),
 		refused: values => {
-			if (optimizers[values.text('optim') ?? 'adamw_torch']) return undefined;
+			if (optimizerOf(values)) return undefined;
 			return `the optimizers here are ${Object.keys(optimizers).join(', ')}`;
 		},
 	},
+	adafactor: read('boolean', {default: false}),
 	optim_args: refused('text', 'arguments of single optimizers are not read'),
 	learning_rate: maps('number', values => ({learningRate: values.number('learning_rate')}), {
 		default: 5e-5,
@@ -117,11 +141,9 @@ const optimizerArguments: Table = {
 	weight_decay: maps('number', values => ({weightDecay: values.number('weight_decay')}), {
 		default: 0,
 	}),
-	adam_beta1: maps('number', values => ({beta1: values.number('adam_beta1')}), {default: 0.9}),
-	adam_beta2: maps('number', values => ({beta2: values.number('adam_beta2')}), {default: 0.999}),
-	adam_epsilon: maps('number', values => ({epsilon: values.number('adam_epsilon')}), {
-		default: 1e-8,
-	}),
+	adam_beta1: moment('adam_beta1', 'beta1', 0.9),
+	adam_beta2: moment('adam_beta2', 'beta2', 0.999),
+	adam_epsilon: moment('adam_epsilon', 'epsilon', 1e-8),
 	max_grad_norm: maps('number', values => ({clip: values.number('max_grad_norm')}), {default: 1}),
 	neftune_noise_alpha: refused('number', 'noise on embedding tables is not offered'),
 	fp16: maps('boolean', halfPrecision, {default: false}),

@@ -141,6 +141,8 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 		'exp_manager.create_tensorboard_logger=False exp_manager.create_wandb_logger=True',
 		{tensorboard: true},
 	],
+	['+exp_manager.ema.enable=True +exp_manager.ema.decay=0.99', {ema: 0.99}],
+	['+exp_manager.ema.enable=True', {ema: 0.999}],
 	[`${top}=-1`, {keep: 'all'}],
 	[`${top}=3`, {keep: 3}],
 	[`${top}=3 model.data.data_validation=dev.json`, {...validated, keepBest: 3}],
@@ -153,7 +155,8 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 
 /** Keys that only the refusals or the sentences know. */
 const elsewhere = [
-	...['trainer.accumulate_grad_batches', 'exp_manager.ema.enable', 'model.optim.capturable'],
+	'exp_manager.ema.validate_original_weights',
+	...['trainer.accumulate_grad_batches', 'exp_manager.ema.every_n_steps', 'model.optim.capturable'],
 	...['exp_manager.checkpoint_callback_params.monitor', `${parameters}.monitor`],
 	...['exp_manager.checkpoint_callback_params.mode', `${parameters}.mode`],
 	...['model.optim.sched.last_epoch', 'model.global_inbatch_negatives'],
@@ -191,7 +194,8 @@ const refusals: [words: string, sentence: RegExp][] = [
 	[`${parameters}.monitor=f1`, /what decides here is val_loss/],
 	[`${parameters}.mode=max`, /a lower val_loss is better/],
 	[stopping, /it needs model.data.data_validation/],
-	['+exp_manager.ema.enable=True', /averaged weights are not offered/],
+	['+exp_manager.ema.every_n_steps=5', /the mean is made anew after each step/],
+	['+exp_manager.ema.validate_original_weights=True', /evaluations see the mean/],
 ];
 
 describe('nemo-sbert', () => {

@@ -3,7 +3,7 @@
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {afterAll, describe, expect, test} from 'vitest';
+import {afterAll, describe, expect, test, vi} from 'vitest';
 import {bert} from '../cli/command-line.js';
 import {lossOn, optionsOf, rateAt, translated} from './translated.js';
 
@@ -20,6 +20,12 @@ const base = ['--do_train', '--model_name_or_path', bert, '--data_name_or_path',
 const of = (...words: string[]) => translated('open-retrievals', [...base, ...words]);
 const launched = (line: string, ...words: string[]) =>
 	translated('open-retrievals', [...line.split(' '), ...base, ...words]);
+
+/** Does something under other variables of the environment. */
+async function withVariables<T>(variables: Record<string, string>, work: () => Promise<T>) {
+	for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+	return work().finally(() => vi.unstubAllEnvs());
+}
 
 const standard = {
 	model: bert,
@@ -78,6 +84,8 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 			onShortage: null,
 		},
 	],
+	['--data_name_or_path none.jsonl', {data: ['none.jsonl']}],
+	['--data_name_or_path ./no/such', {data: ['./no/such']}],
 	['--train_group_size 4', {negatives: 3}],
 	['--train_group_size 1', {negatives: 0, negativeChoice: null, resample: null, onShortage: null}],
 	['--unfold_each_positive', {positives: 'each'}],
@@ -125,7 +133,10 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 	['--dataloader_drop_last True', {dropLast: true}],
 	['--gradient_checkpointing', {recompute: 'blocks'}],
 	['--seed 1', {seed: 1}],
-	['--optim lion_32bit', {optimizer: 'lion'}],
+	['--optim lion_32bit', {optimizer: 'lion', epsilon: null}],
+	['--optim adamw_bnb_8bit', {optimizer: 'adamw8'}],
+	['--adafactor', {optimizer: 'adafactor', beta1: null, beta2: null, epsilon: null}],
+	['--optim adafactor', {optimizer: 'adafactor', beta1: null, beta2: null, epsilon: null}],
 	['--learning_rate 3e-5', {learningRate: 3e-5}],
 	['--weight_decay 0.01', {weightDecay: 0.01}],
 	[
@@ -280,6 +291,18 @@ describe('open-retrievals', () => {
 		const words = changes.flatMap(([line]) => line.split(' '));
 		const tested = new Set([...words, ...elsewhere.map(name => `--${name}`)]);
 		expect(live.filter(name => !tested.has(`--${name}`))).toEqual([]);
+	});
+});
+
+describe('data sets of the hub', () => {
+	test.each([
+		['org/name', 'hf://datasets/org/name'],
+		['org/name/dev', 'hf://datasets/org/name/dev'],
+		['org/name:zh', 'hf://datasets/org/name/zh'],
+	])('are named %s in open-retrievals', async (name, source) => {
+		const offline = {HF_HUB_OFFLINE: '1', HF_HOME: folder};
+		const {ours} = await withVariables(offline, () => of('--data_name_or_path', name));
+		expect(ours.data).toEqual([source]);
 	});
 });
 
