@@ -121,15 +121,7 @@ function nested(values: Values, say: (text: string) => void): Ours {
 const courseOptions: Table = {
 	epochs: maps('number', values => ({epochs: values.number('epochs')}), {default: 2}),
 	batch_size: maps('number', batches),
-	gradient_accumulation_steps: {
-		kind: 'number',
-		default: 1,
-		refused(values) {
-			const pools = poolsOf(values);
-			if (pools === 1) return undefined;
-			return `losses of ${pools} batches with negatives of their own are not averaged here`;
-		},
-	},
+	gradient_accumulation_steps: read('number', {default: 1}),
 	lr: maps(
 		'number',
 		values => ({
@@ -145,13 +137,11 @@ const courseOptions: Table = {
 	mixed_precision: maps('text', precision, {default: 'fp16'}),
 };
 
-/** Batches whose losses are averaged: queries meet the documents of their own batch only. */
-function poolsOf(values: Values): number {
-	return values.number('gradient_accumulation_steps')! * values.around.processes;
-}
-
+/** Queries meet the documents of their own batch; the losses of several make an update. */
 function batches(values: Values): Ours {
-	return {batchSize: values.number('batch_size')};
+	const accumulate = values.number('gradient_accumulation_steps')! * values.around.processes;
+	const batchSize = values.number('batch_size');
+	return accumulate === 1 ? {batchSize} : {batchSize, accumulate, accumulation: 'separate'};
 }
 
 function precision(values: Values, say: (text: string) => void): Ours {
@@ -229,7 +219,7 @@ export const ragRetrieval: Preset = {
 function check(values: Values, say: (text: string) => void): void {
 	const {first, processes} = values.around;
 	if (processes > 1) {
-		say(`${processes} processes do not share their negatives in RAG-Retrieval`);
+		say(`${processes} processes: as many batches an update, which do not share their negatives`);
 	}
 
 	const available = first?.negatives.length ?? 0;

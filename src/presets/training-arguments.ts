@@ -48,19 +48,19 @@ function courseArguments({negativesCross, rowsMeet}: Habits): Table {
 						`${values.around.processes} processes share their negatives: one batch of ${rows} rows`,
 					);
 				}
-				return {batchSize: rows * pools};
+				return {batchSize: rowsMeet(values) ? rows : rows * pools};
 			},
 			{default: 8, aliases: ['per_gpu_train_batch_size']},
 		),
-		gradient_accumulation_steps: {
-			kind: 'number',
-			default: 1,
-			refused(values) {
+		gradient_accumulation_steps: maps(
+			'number',
+			values => {
 				const {pools} = poolsOf(values, negativesCross(values));
-				if (pools === 1 || !rowsMeet(values)) return undefined;
-				return `losses of ${pools} batches with negatives of their own are not averaged here`;
+				if (pools === 1 || !rowsMeet(values)) return {};
+				return {accumulate: pools, accumulation: 'separate'};
 			},
-		},
+			{default: 1},
+		),
 		num_train_epochs: maps(
 			'number',
 			values =>
