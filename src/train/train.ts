@@ -15,6 +15,7 @@ import {evaluateNow, stoppedOf} from './evaluate-run.js';
 import {type Evaluator, recordOf, type Scores} from './evaluations.js';
 import {titleOf} from './optimizers.js';
 import {expectCompatible, type TrainSettings, trainSchema} from './options.js';
+import {type RunRecord, writeReport} from './report/report.js';
 import {prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
 import {installModel, RunFolder} from './run-folder.js';
 import {peakMemory} from './step-metrics.js';
@@ -146,6 +147,7 @@ type Asked = {model: EmbeddingModel; settings: TrainSettings; request: RunReques
 
 async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<TrainResult> {
 	const {model, settings, request, goesOn} = asked;
+	const {signal} = request;
 	const run = await prepareRun(model, settings, request, folder);
 	try {
 		if (goesOn) await resume(run, request.onMessage);
@@ -162,7 +164,11 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		const options = {...settings, loss: request.lossRecord, ...recordOf(request.evaluations)};
 		const record = runRecord(run, options);
 		await folder?.writeJson('run.json', record);
-		const result = resultOf(run, await work(run));
+		const after = await work(run).catch(async (error: unknown) => {
+			if (signal?.aborted && run.state.step > 0) await report(run, record);
+			throw error;
+		});
+		const result = resultOf(run, after);
 		if (folder) await finish(run, folder, {...record, result});
 		return result;
 	} finally {
@@ -215,6 +221,12 @@ async function finish(run: Run, folder: RunFolder, record: Record<string, unknow
 	const place = join(folder.path, settings.modelPlace ?? '');
 	await installModel(place, staged => writeModelFolder(model, staged, card));
 	await folder.writeJson('run.json', record);
+	await report(run, record);
+}
+
+async function report({folder, state, isReported}: Run, record: RunRecord): Promise<void> {
+	if (!folder || !isReported) return;
+	await writeReport(folder.path, {record, hardest: state.hardest, step: state.step});
 }
 
 function resultOf(run: Run, after: Scores): TrainResult {
