@@ -29,12 +29,13 @@ function metricTable({name, before, after}: Compared, metrics: readonly string[]
 	const rows = metrics.map(metric => {
 		const [was, is] = [before[name]?.[metric], after[name]![metric]!];
 		const difference = was === undefined ? undefined : is - was;
-		return html`<tr><th scope="row">${metric}</th><td>${figure(was)}</td><td>${figure(is)}</td><td>${
-			difference === undefined ? '–' : change(difference)
-		}</td></tr>`;
+		const cells = [figure(was), figure(is), difference === undefined ? '–' : change(difference)];
+		return html`<tr><th scope="row">${metric}</th>${cells.map(cell => html`<td>${cell}</td>`)}</tr>`;
 	});
-	return html`<table><thead><tr><th scope="col">metric</th><th scope="col">before</th><th scope="col">after</th>
-<th scope="col">change</th></tr></thead><tbody>${rows}</tbody></table>`;
+	const heads = ['metric', 'before', 'after', 'change'].map(
+		head => html`<th scope="col">${head}</th>`,
+	);
+	return html`<table><thead><tr>${heads}</tr></thead><tbody>${rows}</tbody></table>`;
 }
 
 type Shown = {
