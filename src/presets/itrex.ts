@@ -114,7 +114,6 @@ export const itrex: Preset = {
 		...lossOptions,
 		...trainingArguments({
 			negativesCross: values => values.is('negatives_cross_device'),
-			rowsMeet: values => values.is('use_inbatch_neg'),
 		}),
 		do_train: dead('boolean', 'the program trains in any case', {default: false}),
 		overwrite_output_dir: maps(

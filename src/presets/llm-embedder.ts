@@ -142,7 +142,6 @@ export const llmEmbedder: Preset = {
 		...lossOptions,
 		...trainingArguments({
 			negativesCross: crosses,
-			rowsMeet: values => trainsOn(values).contrastive || taughtBy(values).stable,
 		}),
 		...standards(),
 		...llmEmbedderUnused,
@@ -153,7 +152,7 @@ export const llmEmbedder: Preset = {
 
 /** Arguments of transformers with other defaults than there, and places of their own. */
 function standards(): Table {
-	const table = trainingArguments({negativesCross: crosses, rowsMeet: () => true});
+	const table = trainingArguments({negativesCross: crosses});
 	const changed = {
 		per_device_train_batch_size: 16,
 		learning_rate: 5e-6,

@@ -6,6 +6,7 @@ import {isValidated, nemoExperimentOptions, validation} from './nemo-experiment.
 import {nemoOptimOptions} from './nemo-optim.js';
 import {nemoDeadOptions} from './nemo-sbert-dead.js';
 import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
+import {batchesOf} from './training-arguments.js';
 import type {Values} from './values.js';
 
 const prompts = {queryPrompt: 'query: ', documentPrompt: 'passage: '};
@@ -102,10 +103,12 @@ const modelOptions: Table = {
 	'model.global_inbatch_negatives': read('boolean', {default: false}),
 };
 
+/** Processes that do not gather their negatives are batches of their own. */
 function batch(values: Values): Ours {
 	const global = values.number('model.global_batch_size')!;
 	expectWholeBatch(values, global);
-	return {batchSize: global, dropLast: true, allowDuplicates: true};
+	const pools = values.is('model.global_inbatch_negatives') ? 1 : ranksOf(values);
+	return {...batchesOf(global / pools, pools), dropLast: true, allowDuplicates: true};
 }
 
 /** NeMo accumulates nothing for this loss: the global batch is what the processes hold at once. */

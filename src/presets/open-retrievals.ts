@@ -143,15 +143,12 @@ function namesIn(values: Values): Record<string, string> {
 type LossChoice = {
 	/** Whether rows are pairs with a number. */
 	scored?: boolean;
-	/** Whether queries meet the texts of other rows. */
-	isShared: (values: Values) => boolean;
 	to: (values: Values, say: (text: string) => void) => Ours;
 };
 
 const allCandidates = ['inBatchPositives', 'ownHard', 'otherHard'];
 
 const inBatch: LossChoice = {
-	isShared: meetsBatch,
 	to(values, say) {
 		const isShared = meetsBatch(values);
 		if (isShared && !values.is('use_inbatch_negative')) {
@@ -171,11 +168,9 @@ const lossChoices: Readonly<Record<string, LossChoice>> = {
 	infonce: inBatch,
 	triplet_ranking: inBatch,
 	simcse: {
-		isShared: () => true,
 		to: values => ({loss: 'infonce', temperature: values.number('temperature')}),
 	},
 	triplet: {
-		isShared: () => true,
 		to: values => ({
 			loss: 'triplet',
 			temperature: values.number('temperature'),
@@ -184,10 +179,9 @@ const lossChoices: Readonly<Record<string, LossChoice>> = {
 	},
 	cosent: {
 		scored: true,
-		isShared: () => true,
 		to: () => ({loss: 'cosent', lossOption: ['scale=1']}),
 	},
-	pearson: {scored: true, isShared: () => true, to: () => ({loss: 'pearson'})},
+	pearson: {scored: true, to: () => ({loss: 'pearson'})},
 };
 
 function lossOf(values: Values): LossChoice {
@@ -238,7 +232,6 @@ export const openRetrievals: Preset = {
 		...lossOptions,
 		...trainingArguments({
 			negativesCross: values => values.is('negatives_cross_device'),
-			rowsMeet: values => lossOf(values).isShared(values),
 		}),
 		output_dir: maps('text', values => ({output: values.text('output_dir')}), {
 			default: './checkpoint',

@@ -10,8 +10,6 @@ import type {Values} from './values.js';
 export type Habits = {
 	/** Whether the queries of one process meet the documents of the others. */
 	negativesCross: (values: Values) => boolean;
-	/** Whether the rows of a batch meet each other in the loss. */
-	rowsMeet: (values: Values) => boolean;
 };
 
 /** The table of TrainingArguments for a system. */
@@ -36,7 +34,13 @@ export function poolsOf(values: Values, crosses: boolean): {rows: number; pools:
 	return {rows, pools: accumulated * processes};
 }
 
-function courseArguments({negativesCross, rowsMeet}: Habits): Table {
+/** A step of batches whose losses are averaged. */
+export function batchesOf(rows: number, pools: number): Ours {
+	const step = {batchSize: rows, accumulate: pools, accumulation: 'separate'} as const;
+	return pools === 1 ? {batchSize: rows} : step;
+}
+
+function courseArguments({negativesCross}: Habits): Table {
 	return {
 		per_device_train_batch_size: maps(
 			'number',
@@ -48,19 +52,11 @@ function courseArguments({negativesCross, rowsMeet}: Habits): Table {
 						`${values.around.processes} processes share their negatives: one batch of ${rows} rows`,
 					);
 				}
-				return {batchSize: rowsMeet(values) ? rows : rows * pools};
+				return batchesOf(rows, pools);
 			},
 			{default: 8, aliases: ['per_gpu_train_batch_size']},
 		),
-		gradient_accumulation_steps: maps(
-			'number',
-			values => {
-				const {pools} = poolsOf(values, negativesCross(values));
-				if (pools === 1 || !rowsMeet(values)) return {};
-				return {accumulate: pools, accumulation: 'separate'};
-			},
-			{default: 1},
-		),
+		gradient_accumulation_steps: read('number', {default: 1}),
 		num_train_epochs: maps(
 			'number',
 			values =>

@@ -66,15 +66,20 @@ const validated = {
 	keep: 1,
 	keepBest: 10,
 };
+const apart = {accumulation: 'separate', batchSize: 8};
 const noTail = {constantSteps: null};
 
 /** Options of ours that differ from those without the words; null: gone. */
 const changes: [words: string, ours: Record<string, unknown>][] = [
 	['restore_from_path=builtin', {model: 'builtin'}],
 	['model.global_batch_size=16 model.micro_batch_size=16', {batchSize: 16}],
-	['model.global_batch_size=16 trainer.devices=2', {batchSize: 16}],
-	['model.global_batch_size=16 trainer.devices=[0,1]', {batchSize: 16}],
-	['model.global_batch_size=32 trainer.devices=2 trainer.num_nodes=2', {batchSize: 32}],
+	['model.global_batch_size=16 trainer.devices=2', {accumulate: 2, ...apart}],
+	['model.global_batch_size=16 trainer.devices=[0,1]', {accumulate: 2, ...apart}],
+	['model.global_batch_size=32 trainer.devices=2 trainer.num_nodes=2', {accumulate: 4, ...apart}],
+	[
+		'model.global_batch_size=16 trainer.devices=2 +model.global_inbatch_negatives=True',
+		{batchSize: 16},
+	],
 	['trainer.devices=4 model.tensor_model_parallel_size=2 model.pipeline_model_parallel_size=2', {}],
 	['model.encoder_seq_length=32', {queryMaxLength: 32, documentMaxLength: 32}],
 	['model.hidden_dropout=0', {dropout: 0}],
@@ -159,7 +164,7 @@ const elsewhere = [
 	...['trainer.accumulate_grad_batches', 'exp_manager.ema.every_n_steps', 'model.optim.capturable'],
 	...['exp_manager.checkpoint_callback_params.monitor', `${parameters}.monitor`],
 	...['exp_manager.checkpoint_callback_params.mode', `${parameters}.mode`],
-	...['model.optim.sched.last_epoch', 'model.global_inbatch_negatives'],
+	...['model.optim.sched.last_epoch'],
 ];
 
 const said: [words: string, sentence: RegExp][] = [

@@ -121,13 +121,7 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 	['--temperature 0.05', {temperature: 0.05}],
 	['--use_inbatch_negative false', {candidates: ['ownHard']}],
 	['--per_device_train_batch_size 32', {batchSize: 32}],
-	[
-		'--use_inbatch_negative false --gradient_accumulation_steps 4',
-		{
-			candidates: ['ownHard'],
-			batchSize: 32,
-		},
-	],
+	['--gradient_accumulation_steps 4', {accumulate: 4, accumulation: 'separate'}],
 	['--num_train_epochs 0.5', {epochs: 0.5}],
 	['--max_steps 7', {epochs: null, steps: 7}],
 	['--dataloader_drop_last True', {dropLast: true}],
@@ -314,10 +308,12 @@ describe('processes of open-retrievals', () => {
 		expect(says).toContain('4 processes share their negatives: one batch of 32 rows');
 	});
 
-	test('that do not, with own negatives alone, make one batch too', async () => {
+	test('that do not are batches of one step, and so are those accumulated', async () => {
 		const line = 'torchrun --nproc_per_node 4 -m retrievals.pipelines.embed';
-		const {ours} = await launched(line, '--use_inbatch_negative', 'false');
-		expect(ours).toEqual({...standard, candidates: ['ownHard'], batchSize: 32});
+		const apart = {accumulation: 'separate', batchSize: 8};
+		expect((await launched(line)).ours).toEqual({...standard, ...apart, accumulate: 4});
+		const {ours} = await launched(line, '--gradient_accumulation_steps', '3');
+		expect(ours).toEqual({...standard, ...apart, accumulate: 12});
 	});
 
 	test.each([
