@@ -1,7 +1,7 @@
 // Oracles of Adafactor and of AdamW over 8-bit moments, as plain as they come.
 
 import {type Matrix, matrixOf} from './matrix.js';
-import {type AdamW, adamW, mapped} from './oracle.js';
+import {mapped} from './oracle.js';
 import {exact, type Round} from './tolerance.js';
 
 /** A matrix with the means of squares of its rows and of its columns. */
@@ -88,22 +88,3 @@ export function encoded({values}: Matrix, map: readonly number[]): Coded {
 export type Moments8 = {weight: Matrix; first: Coded; second: Coded};
 
 export const maps = {first: dynamicMap(true), second: dynamicMap(false)};
-
-/** AdamW on decoded moments; what it leaves is encoded again. */
-export function adamW8(
-	{weight, first, second}: Moments8,
-	gradient: Matrix,
-	options: AdamW,
-): Moments8 {
-	const moments = {
-		weight,
-		first: decoded(first, maps.first),
-		second: decoded(second, maps.second),
-	};
-	const next = adamW(moments, gradient, options);
-	return {
-		weight: next.weight,
-		first: encoded(next.first, maps.first),
-		second: encoded(next.second, maps.second),
-	};
-}

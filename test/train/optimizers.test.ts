@@ -63,18 +63,88 @@ test('a rate of 0 leaves weights where they are', async () => {
 	expect(kept).toEqual([...before.keys()].filter(name => name.startsWith('blocks.1.')));
 });
 
-test('a checkpoint of Lion has one moment of each weight', async () => {
-	await train(await loadTiny(), {...quick, optimizer: 'lion', output: at('one')});
-	const path = join(at('one'), 'checkpoints', 'step-3', 'trainer', 'moments.safetensors');
+/** Bytes of what the checkpoint of a run has beside the weights, by part. */
+async function stateOf(asked: Partial<TrainOptions>): Promise<Record<string, number>> {
+	const output = at(`state-${asked.optimizer}`);
+	await train(await loadTiny(), {...quick, ...asked, output});
+	const path = join(output, 'checkpoints', 'step-3', 'trainer', 'moments.safetensors');
 	const {tensors} = await readSafetensorsHeader(path);
-	const model = await loadTiny();
-	const expected = model.core.parameters().map(({name}) => `first.${name}`);
-	expect([...tensors.keys()].sort()).toEqual(expected.sort());
+	const bytes: Record<string, number> = {};
+	for (const {name, begin, end} of tensors.values()) {
+		const part = name.split('.')[0]!;
+		bytes[part] = (bytes[part] ?? 0) + end - begin;
+	}
+	return bytes;
+}
+
+describe('a checkpoint', () => {
+	const sizeOf = async (isMeant: (size: number, rows: number) => boolean) => {
+		const {core} = await loadTiny();
+		return core
+			.parameters()
+			.filter(({rows, columns}) => isMeant(rows * columns, rows))
+			.reduce((sum, {rows, columns}) => sum + rows * columns, 0);
+	};
+
+	test('of Lion has one moment of each weight', async () => {
+		const all = await sizeOf(() => true);
+		expect(await stateOf({optimizer: 'lion', learningRate: 1e-4})).toEqual({first: 4 * all});
+	});
+
+	test('of 8-bit AdamW has a quarter of the moments, but for small parameters', async () => {
+		const [large, small] = [await sizeOf(size => size >= 4096), await sizeOf(size => size < 4096)];
+		const {first, second, firstScale, secondScale} = await stateOf({optimizer: 'adamw8'});
+		expect([first, second]).toEqual([large + 4 * small, large + 4 * small]);
+		expect(firstScale).toBe(secondScale);
+		expect(firstScale).toBeGreaterThanOrEqual(large / 64);
+		expect(firstScale).toBeLessThan(large / 60);
+	});
+
+	test('of Adafactor has numbers of rows and columns alone', async () => {
+		const {rowSquares, columnSquares, ...others} = await stateOf({optimizer: 'adafactor'});
+		expect(others).toEqual({});
+		const all = await sizeOf(() => true);
+		expect(rowSquares! + columnSquares!).toBeLessThan((4 * all) / 10);
+	});
+});
+
+test('a run of 8-bit AdamW stays near one of AdamW', async () => {
+	const asked = {steps: 20, schedule: 'constant'} as const;
+	const [plain, coded] = [await trained(asked), await trained({...asked, optimizer: 'adamw8'})];
+	const apart = plain.losses.map((loss, n) => Math.abs(loss - coded.losses[n]!));
+	const fallen = plain.losses[0]! - plain.losses.at(-1)!;
+	expect(fallen).toBeGreaterThan(0.5);
+	expect(Math.max(...apart)).toBeLessThan(fallen / 10);
+	expect(await hashesOf(coded.model)).not.toEqual(await hashesOf(plain.model));
+});
+
+test.each([
+	[
+		{optimizer: 'lion', epsilon: 1e-6},
+		'epsilon: expected --optimizer adamw, adam, adamw8 beside it, got lion',
+	],
+	[
+		{optimizer: 'adafactor', beta2: 0.99},
+		'beta2: expected --optimizer adamw, adam, adamw8, lion beside it',
+	],
+	[{clip: 2, clipValue: 0.1}, 'clip-value: expected this or --clip, got both'],
+] as const)('%j is refused', async (asked, message) => {
+	await expect(train(await loadTiny(), {...quick, ...asked})).rejects.toThrow(
+		expect.objectContaining({code: 'OPTION_CONFLICT', message: expect.stringContaining(message)}),
+	);
 });
 
 const options: Partial<TrainOptions>[] = [
 	{optimizer: 'adam', weightDecay: 0.1},
 	{optimizer: 'lion', learningRate: 1e-4, beta2: 0.99},
+	{optimizer: 'adamw8'},
+	{optimizer: 'adafactor'},
+	{clipValue: 0.001},
+	{adversarial: 'fgm'},
+	{adversarial: 'pgd', adversarialStart: 4},
+	{adversarial: 'awp'},
+	{ema: 0.8},
+	{averageFrom: 0.4, averageEvery: 2},
 	{layerDecay: 0.8, learningRateFor: ['blocks:0=1e-4']},
 ];
 
