@@ -67,7 +67,7 @@ export function parseRecord(
 	if (names !== undefined) expectGiven(fields, names);
 	if (kind === 'text') leaveDocuments(fields);
 	else leave(fields, 'text');
-	const query = readQuery(fields);
+	const query = readQuery(fields, kind);
 	const record: TrainingRecord = {
 		query,
 		positives: kind === 'text' ? [] : readPositives(fields, byTeacher),
@@ -198,10 +198,11 @@ function leaveDocuments(fields: Fields): void {
 	for (const field of documentFields) leave(fields, field);
 }
 
-function readQuery(fields: Fields): string {
+function readQuery(fields: Fields, kind: RowKind): string {
 	const {where, found} = fields;
 	const query = found.query;
-	if (query === undefined) refuse(where, 'a "query"', listOf(fields));
+	if (query === undefined)
+		refuse(where, kind === 'text' ? 'a "text"' : 'a "query"', listOf(fields));
 	return readText(query.value, `"${query.name}"`, where);
 }
 
@@ -299,8 +300,14 @@ function readScores(fields: Fields, field: Field, count: number): number[] | und
 	if (scores === undefined) return;
 	const {name, value} = scores;
 	const list: unknown[] = Array.isArray(value) ? value : [value];
-	if (list.length !== count) refuse(fields.where, `${count} in "${name}"`, `${list.length}`);
-	return list.map(score => readNumber(score, name, fields.where));
+	if (list.length !== count) {
+		const numbers = count === 1 ? 'number' : 'numbers';
+		refuse(fields.where, `${count} ${numbers} in "${name}", one for each text`, `${list.length}`);
+	}
+
+	return list.map((score, index) => {
+		return readNumber(score, Array.isArray(value) ? `${name}[${index}]` : name, fields.where);
+	});
 }
 
 /** A number; from CSV it comes as text. */
@@ -308,11 +315,9 @@ function readNumber(value: unknown, name: string, where: string): number {
 	const isText = typeof value === 'string' && value.trim() !== '';
 	const number = isText ? Number(value) : value;
 	if (typeof number === 'number' && Number.isFinite(number)) return number;
-	return refuse(
-		where,
-		`"${name}" to be a number`,
-		isText ? `"${value.slice(0, 20)}"` : kindOf(value),
-	);
+	if (typeof value === 'number') refuse(where, `"${name}" to be a finite number`, `${value}`);
+	const got = isText ? `"${value.slice(0, 20)}"` : kindOf(value);
+	return refuse(where, `"${name}" to be a number`, got);
 }
 
 /** A class by number. A label in words is for people, and a field not used. */

@@ -8,12 +8,18 @@ import {sha256File} from '../files/hash.js';
 import {openToRead} from '../files/open.js';
 import {isParquet, readParquet} from '../files/parquet.js';
 import {readHead} from '../files/pieces.js';
-import {locatedFormat, locatedLine, type RecordFormat, recognise} from '../files/records.js';
+import {
+	delimited,
+	locatedFormat,
+	locatedLine,
+	type RecordFormat,
+	recognise,
+} from '../files/records.js';
 import {appendTo, openNameless} from '../files/scratch.js';
 import type {VectorsFile} from './distill-settings.js';
 import {joinTriples} from './msmarco.js';
 import {type Joined, type Opening, sayCopied} from './opening.js';
-import {recogniseTabbed, tabbedFormat} from './tabbed.js';
+import {hasHeader, recogniseTabbed, tabbedFormat} from './tabbed.js';
 
 /** A data file, open, and how to read it. */
 export interface SourceFile {
@@ -95,7 +101,11 @@ async function plainSource(
 ): Promise<SourceFile> {
 	const {path} = labels;
 	const tabbed = await recogniseTabbed(handle, opening.names);
-	if (tabbed === undefined) return sourceFile(labels, handle, await recognise(handle, path));
+	if (tabbed === undefined) {
+		const isTable = await hasHeader(handle, opening.names);
+		return sourceFile(labels, handle, await (isTable ? delimited : recognise)(handle, path));
+	}
+
 	const format = tabbedFormat(handle, path, tabbed.cells);
 	if (!tabbed.isById) return sourceFile(labels, handle, format);
 	const {size} = await handle.stat();

@@ -41,6 +41,13 @@ export async function recogniseTabbed(
 	return isHeader || hasNumbers ? undefined : {cells: first.length, isById};
 }
 
+/** Whether a file begins with the names of fields and nothing else: a header, whatever stands below. */
+export async function hasHeader(handle: FileHandle, names?: Names): Promise<boolean> {
+	const [first = ''] = await firstLines(handle);
+	const cells = first.replace(/^\uFEFF/, '').split(/[\t,;]/);
+	return cells.length > 1 && cells.every(cell => isFieldName(cell.trim(), names));
+}
+
 function isNumber(cell: string): boolean {
 	return cell.trim() !== '' && Number.isFinite(Number(cell));
 }

@@ -124,7 +124,8 @@ async function* elements(source: string | FileHandle, options: SliceOptions) {
 	}
 }
 
-async function delimited(source: string | FileHandle, label: string): Promise<RecordFormat> {
+/** CSV or TSV with a header, whatever its rows look like. */
+export async function delimited(source: string | FileHandle, label: string): Promise<RecordFormat> {
 	const dialect = await readDialect(source, label);
 	async function* slices(options: SliceOptions = {}) {
 		for await (const rows of readRows(source, dialect, {name: label, ...options})) {

@@ -176,7 +176,10 @@ test.each<[unknown, string]>([
 	[{query: 'q', hits: {}}, '"hits" to be an array, got an object'],
 	[{query: 'q', hits: [{content: 5, label: 1}]}, '"hits[0].content" to be a string, got a number'],
 	[{query: 'q', hits: [{content: 'c'}]}, '"hits[0].label" to be a number, got nothing'],
-	[{query: 'q', hits: [{content: 'c', label: 0}]}, '"hits" to hold a text, got an empty array'],
+	[
+		{query: 'q', hits: [{content: 'c', label: 0}]},
+		'"hits" to hold one with a label above 0, got 1 without one',
+	],
 	[{hits: [{content: 'c', label: 1}]}, 'a "query", got only "hits"'],
 	[
 		dialogue,
@@ -188,7 +191,10 @@ test.each<[unknown, string]>([
 	[{query: 'q', content: ['p', ['x']]}, '"content[1]" to be a string, got an array'],
 	[{query: 'q', pos: 'p', answers: [1]}, '"answers[0]" to be a string, got a number'],
 	[{query: 'q', pos: 'p', task: 1}, '"task" to be a string, got a number'],
-	[{query: 'q', pos: 'p', neg: 'n', teacher_scores: [1]}, '2 in "teacher_scores", got 1'],
+	[
+		{query: 'q', pos: 'p', neg: 'n', teacher_scores: [1]},
+		'2 numbers in "teacher_scores", one for each text, got 1',
+	],
 ])('%j is refused by its field', (value, message) => {
 	expect(() => read(value)).toThrow(
 		expect.objectContaining({code: 'DATA_ROW', message: `a.jsonl:7: expected ${message}`}),

@@ -152,7 +152,7 @@ test('Ids that do not go with the texts are not used', () => {
 });
 
 test.each<[unknown, string]>([
-	[{query: ['q'], pos: 'p'}, '"query" to be a string, got an array'],
+	[{query: {q: 1}, pos: 'p'}, '"query" to be a string, got an object'],
 	[{anchor: 5, pos: 'p'}, '"anchor" to be a string, got a number'],
 	[{pos: 'p', foo: 1}, 'a "query", got only "pos", "foo"'],
 	[{query: 'q', history: []}, 'a "positive", got only "query", "history"'],
@@ -168,7 +168,7 @@ test.each<[unknown, string]>([
 	[{query: 'q', pos: 'p', negative_3: 3}, '"negative_3" to be a string, got a number'],
 	[{query: 'q', pos: {title: 't'}}, 'the text of "pos" to be a string, got nothing'],
 	[{query: 'q', pos: {title: 1, text: 'p'}}, 'the title of "pos" to be a string, got a number'],
-	[{query: 'q', pos: ['p', 'r'], scores: [1]}, '2 in "scores", got 1'],
+	[{query: 'q', pos: ['p', 'r'], scores: [1]}, '2 numbers in "scores", one for each text, got 1'],
 	[{query: 'q', pos: 'p', score: 'high'}, '"score" to be a number, got "high"'],
 	[{query: 'q', pos: 'p', score: 'NaN'}, '"score" to be a number, got "NaN"'],
 	[{query: 'q', pos: 'p', prompt: 1}, '"prompt" to be a string, got a number'],
@@ -181,8 +181,8 @@ test.each<[unknown, string]>([
 		'"query_id" to be a string or a whole number below 2^53, got an object',
 	],
 	[['q'], '[query, positive, …], got an array of 1'],
-	[[['q'], 'p'], '"0" to be a string, got an array'],
-	[['q', 'p', 'n', 4], '"3" to be a string, got a number'],
+	[[['q'], 'p'], '"[0]" to be a string, got an array'],
+	[['q', 'p', 'n', 4], '"[3]" to be a string, got a number'],
 	['text', 'an object, got a string'],
 	[null, 'an object, got null'],
 	[7, 'an object, got a number'],

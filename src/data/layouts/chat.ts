@@ -9,8 +9,8 @@ export const chat: Layout = {
 	name: 'LLM-Embedder, with "history"',
 	recognises: (value, names) =>
 		has(value, 'history') &&
-		Array.isArray(value['history']) &&
-		value['history'].length > 0 &&
+		value['history'] !== '' &&
+		!(Array.isArray(value['history']) && value['history'].length === 0) &&
 		!hasTexts(value, names),
 	fields(value, place) {
 		const fields = namedFields(value as object, place);

@@ -19,6 +19,11 @@ export const hits: Layout = {
 		const all = objectsOf(found.hits, 'hits', place.where).map(hit => hitOf(hit, place.where));
 		const positives = all.filter(({label}) => label > 0);
 		const negatives = all.filter(({label}) => label <= 0);
+		if (positives.length === 0) {
+			const got = all.length === 0 ? 'an empty array' : `${all.length} without one`;
+			refuse(place.where, '"hits" to hold one with a label above 0', got);
+		}
+
 		give(
 			fields,
 			'positives',

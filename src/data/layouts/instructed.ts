@@ -6,7 +6,7 @@ import {has, type Layout} from './layout.js';
 
 export const instructed: Layout = {
 	name: 'GritLM, [instruction, text] for each text',
-	recognises: value => has(value, 'query') && isPair(value['query']) && has(value, 'pos'),
+	recognises: value => has(value, 'query') && Array.isArray(value['query']),
 	fields(value, place) {
 		const {where} = place;
 		const fields = namedFields(value as object, place);
@@ -14,7 +14,10 @@ export const instructed: Layout = {
 		const [instruction, text] = pairOf(query, 'query', where);
 		give(fields, 'query', 'query', text);
 		give(fields, 'prompt', 'query', before(instruction));
-		give(fields, 'positives', 'pos', documentsOf(pos, 'pos', where));
+		if (pos !== undefined && pos !== null) {
+			give(fields, 'positives', 'pos', documentsOf(pos, 'pos', where));
+		}
+
 		if (neg !== undefined && neg !== null) {
 			give(fields, 'negatives', 'neg', documentsOf(neg, 'neg', where));
 		}

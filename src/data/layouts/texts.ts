@@ -2,7 +2,8 @@
 // {context: [text]}, GritLM's {text: [turn, turn]}. A text of several turns is one text, a turn a
 // line.
 
-import {give, hasField, type Names, namedFields} from '../fields.js';
+import {kindOf} from '../../errors.js';
+import {give, hasField, type Names, namedFields, refuse} from '../fields.js';
 import {has, isObject, type Layout} from './layout.js';
 
 const names: Names = new Map([
@@ -24,8 +25,13 @@ export const texts: Layout = {
 		});
 		const {text} = fields.found;
 		const turns: unknown = text?.value;
-		const isTurns = Array.isArray(turns) && turns.every(turn => typeof turn === 'string');
-		if (isTurns) give(fields, 'text', text!.name, turns.join('\n'));
+		if (!Array.isArray(turns)) return fields;
+		for (const [index, turn] of turns.entries()) {
+			if (typeof turn === 'string') continue;
+			refuse(place.where, `"${text!.name}[${index}]" to be a string`, kindOf(turn));
+		}
+
+		give(fields, 'text', text!.name, turns.join('\n'));
 		return fields;
 	},
 };

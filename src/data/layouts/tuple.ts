@@ -12,16 +12,16 @@ export const tuple: Layout = {
 		const {length} = value as readonly unknown[];
 		if (length < 2) refuse(where, '[query, positive, …]', `an array of ${length}`);
 		const found: Fields['found'] = {
-			query: {name: '0', value: query, rank: 0},
-			positives: {name: '1', value: positive, rank: 0},
+			query: {name: '[0]', value: query, rank: 0},
+			positives: {name: '[1]', value: positive, rank: 0},
 		};
 		if (rest.length === 1 && typeof rest[0] === 'number') {
-			const label = {name: '2', value: rest[0], rank: 0};
+			const label = {name: '[2]', value: rest[0], rank: 0};
 			return {where, found: {...found, label}, numbered: [], unknown: []};
 		}
 
 		const numbered = rest.map((item, index) => ({
-			name: `${index + 2}`,
+			name: `[${index + 2}]`,
 			value: item,
 			number: index,
 		}));
