@@ -12,6 +12,7 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
 import {
 	type Canceller,
+	type ExtraParameter,
 	native,
 	type PassSettings,
 	type Tensor,
@@ -20,6 +21,7 @@ import {
 import {giveTurn} from '../pace.js';
 import {type Attack, underAttack} from './adversarial.js';
 import {type Chunk, rowsOfTexts, type TrainingBatch} from './batch.js';
+import {type Broken, brokenPart} from './broken.js';
 import {
 	columnsOf,
 	firstRows,
@@ -62,6 +64,8 @@ export type StepResult = Nearness & {
 	/** At moved weights, where the step is attacked. */
 	adversarialLoss?: number | undefined;
 	hardest?: Hardest | undefined;
+	/** Where the loss or the norm is not finite: what first was not. Then nothing was changed. */
+	broken?: Broken | undefined;
 };
 
 /** What is looked at beside what every step tells. */
@@ -110,6 +114,11 @@ type Listening = {
 	onSuspects?: (found: SuspectPairs) => void;
 };
 
+type Doubted = Pick<Differentiated, 'columns' | 'learned'> & {
+	value: number;
+	reports: StepResult['reports'];
+};
+
 type Differentiated = {value: Variable; columns: Column[]; learned: Learned};
 
 class Step {
@@ -147,19 +156,24 @@ class Step {
 		const adversarialLoss = await this.#underAttack(facts, learned);
 		const extras = parameters.updates(learned);
 		const watchedColumns = firstRows(this.#tape, columns, this.#batch.rows / this.#passes);
+		// Before the update: a loss that is no number may have a gradient that is one.
+		const [lossValue] = await this.#tape.read(value);
 		const results = await Promise.all([
-			this.#tape.read(value),
 			watched.norms ? normsOf(model.core, this.#tape, extras) : undefined,
-			model.core.update(this.#update, extras, this.#canceller),
+			this.#updated(lossValue!, extras),
 			nearnessOf(this.#tape, watchedColumns),
 			this.#report('candidates'),
 			this.#report('temperature'),
 			this.#reports(),
 			watched.hardest ? this.#hardest(watchedColumns) : undefined,
 		]);
-		parameters.queue?.commit();
-		const [[lossValue], norms, gradientNorm, nearness, ...others] = results;
+		const [norms, gradientNorm, nearness, ...others] = results;
 		const [candidates, temperature, reports, hardest] = others;
+		const isSound = Number.isFinite(lossValue) && Number.isFinite(gradientNorm);
+		if (isSound) parameters.queue?.commit();
+		const broken = isSound
+			? undefined
+			: await this.#broken({columns, learned, value: lossValue!, reports});
 		const found = suspected.map(async each => ({
 			...each,
 			pairs: await this.#tape.read(each.pairs),
@@ -175,7 +189,28 @@ class Step {
 			norms,
 			hardest,
 			adversarialLoss,
+			broken,
 		};
+	}
+
+	/** The norm of the gradient; the weights stay where the loss is not finite, as where the norm is not. */
+	async #updated(loss: number, extras: readonly ExtraParameter[]): Promise<number> {
+		if (!Number.isFinite(loss)) return Number.NaN;
+		return this.#settings.model.core.update(this.#update, extras, this.#canceller);
+	}
+
+	#broken({columns, learned, value, reports}: Doubted): Promise<Broken | undefined> {
+		const {model, loss} = this.#settings;
+		const parts = Object.entries(reports).flatMap(([name, report]) =>
+			name.startsWith('losses.') ? [[name.slice('losses.'.length), report] as const] : [],
+		);
+		return brokenPart({
+			core: model.core,
+			tape: this.#tape,
+			...{columns, learned},
+			loss: {name: loss.name, value},
+			parts: Object.fromEntries(parts),
+		});
 	}
 
 	/** Adds the gradient of the batch at the weights as they are to that of the parameters. */

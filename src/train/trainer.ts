@@ -8,13 +8,14 @@ import type {Actions} from './control.js';
 import type {StepRows} from './epochs.js';
 import {evaluateAsked, evaluateNow, isEvaluationDue} from './evaluate-run.js';
 import type {Scores} from './evaluations.js';
+import {failureOfStep, notFinite} from './failures.js';
 import {withHardest} from './hardest.js';
 import {normClip} from './optimizers.js';
 import {nameCheckpoint} from './output-names.js';
 import type {Stopped} from './patience.js';
 import {type Prepared, prepareStep} from './prepare.js';
 import type {Run} from './run.js';
-import {runStep, type StepResult} from './step.js';
+import {runStep} from './step.js';
 import {metricsOf} from './step-metrics.js';
 
 /** What a run did. */
@@ -112,9 +113,11 @@ async function takeStep(run: Run, prepared: Prepared): Promise<void> {
 	const watched = {norms: isLogged, hardest: isWanted};
 	const result = await runStep({...run.stepSettings, loss}, batch, update, {
 		...{signal, facts, watched, passes},
+	}).catch((error: unknown) => {
+		throw failureOfStep(run, prepared, error);
 	});
 	if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm)) {
-		throw await notFinite(run, course, result);
+		throw await notFinite(run, prepared, result);
 	}
 	for (const found of result.suspects) run.suspects?.add(course.step, texts, found);
 	if (result.hardest) {
@@ -142,21 +145,6 @@ function updateOf({settings, schedule, rateFactors, averages}: Run, step: number
 		averageShare: averages.shareAt(step),
 		factors: rateFactors,
 	};
-}
-
-/** Names the step and the first rows of the batch whose loss is not finite. */
-async function notFinite(
-	{rows}: Run,
-	{step, rows: numbers}: StepRows,
-	{loss}: StepResult,
-): Promise<EngineError> {
-	const quoted = await rows.locate(Array.from(numbers.slice(0, 5)));
-	const more = numbers.length > quoted.length ? ` and ${numbers.length - quoted.length} more` : '';
-	return new EngineError(
-		'LOSS_NOT_FINITE',
-		`step ${step}: expected a finite loss and gradient, got loss ${loss} from the rows ${quoted.join(', ')}${more}; ` +
-			'lower --learning-rate or look at these rows; the last checkpoint stays as it is',
-	);
 }
 
 /** Evaluates and saves when it is time for it; at the end there is always a checkpoint. */
