@@ -5,7 +5,7 @@
 
 import {parseArgs} from 'node:util';
 
-const questions = ['encode', 'train', 'linear', 'top-k'];
+const questions = ['encode', 'int8', 'train', 'linear', 'top-k'];
 
 const {values, positionals} = parseArgs({
 	allowPositionals: true,

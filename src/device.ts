@@ -10,14 +10,22 @@ export type DeviceOptions = {
 	device?: string | undefined;
 	/** Default: the physical cores this process may use. */
 	threads?: number | undefined;
-	/** What is computed in. Default f32. */
+	/**
+	What is computed in. Default f32. int8: products of weights of 7 bits (a scale for each output) with
+	rows of 8 (a scale for each token), for encoding only.
+	*/
 	dtype?: string | undefined;
 };
+
+/** What the cpu computes in. */
+const dtypes = ['f32', 'int8'] as const;
+export type Dtype = (typeof dtypes)[number];
 
 export type Device = {
 	/** As it is printed: `cpu`. */
 	name: string;
 	kernels: string;
+	dtype: Dtype;
 	threads: number;
 	native: NativeDevice;
 };
@@ -45,11 +53,10 @@ export function openDevice({device = 'auto', threads, dtype = 'f32'}: DeviceOpti
 			`device: expected cpu, cuda, cuda:<i> or auto, got ${device}`,
 		);
 	}
-	if (dtype !== 'f32') {
-		throw new EngineError(
-			'DTYPE_UNSUPPORTED',
-			`dtype: expected f32 on the cpu, got ${dtype}; the cpu computes in f32 only`,
-		);
+	const computed = dtypes.find(one => one === dtype);
+	if (computed === undefined) {
+		const expected = `expected ${dtypes.join(' or ')} on the cpu`;
+		throw new EngineError('DTYPE_UNSUPPORTED', `dtype: ${expected}, got ${dtype}`);
 	}
 	const count = threads ?? physicalCores();
 	if (!Number.isInteger(count) || count < 1 || count > 1024) {
@@ -59,7 +66,8 @@ export function openDevice({device = 'auto', threads, dtype = 'f32'}: DeviceOpti
 		);
 	}
 	const opened = new (native().Device)(count);
-	return {name: 'cpu', kernels: native().kernels(), threads: count, native: opened};
+	const kernels = native().kernels();
+	return {name: 'cpu', kernels, dtype: computed, threads: count, native: opened};
 }
 
 /** Physical cores that affinity and the control group leave to this process. */

@@ -154,8 +154,8 @@ export type NativeModel = {
 		row: number,
 		values: Float32Array | Uint8Array,
 	): Promise<void>;
-	/** Resolves to a fingerprint of all values. */
-	pack(): Promise<string>;
+	/** Resolves to a fingerprint of all values. `bytes`: weights of the blocks are held in 7 bits from now on. */
+	pack(bytes?: boolean): Promise<string>;
 	/** Fills `embeddings` (N × dimensions); resolves to the first row that is not finite, or -1. */
 	encode(
 		batch: PackedBatch,

@@ -235,13 +235,15 @@ Napi::Value ModelHandle::read(Info info) {
   });
 }
 
-// pack(): refreshes what products read, after load or write; resolves to a fingerprint of all
-// values.
+// pack(whether weights go into bytes: false): refreshes what products read, after load or write;
+// resolves to a fingerprint of all values.
 Napi::Value ModelHandle::pack(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto job = std::make_unique<Job>();
     auto fingerprint = std::make_shared<uint64_t>(0);
-    job->work = [model = core("pack"), fingerprint](const Stream& stream) {
+    const bool bytes = !info[0].IsUndefined() && argument<bool>("bytes", info[0]);
+    job->work = [model = core("pack"), fingerprint, bytes](const Stream& stream) {
+      if (bytes) model->parameters.use_bytes();
       std::vector<uint64_t> hashes(model->parameters.all().size());
       model->parameters.pack(stream, [&](int64_t i, const Parameter& p) {
         hashes[size_t(i)] = hash_of(p.value.f32(), p.value.size());

@@ -39,6 +39,16 @@ bool runs_avx512() {
   return runs_avx2() && (saved_state() & kZmm) == kZmm && (seven.b & bit_AVX512F) &&
          (seven.b & bit_AVX512DQ) && (seven.b & bit_AVX512BW) && (seven.b & bit_AVX512VL);
 }
+
+// Of all that AVX-512 processors may have beside what runs_avx512 asks for, the best.
+const Kernels& newest_avx512() {
+  static const Kernels table = [] {
+    Kernels best = avx512_kernels();
+    if (Leaf(7, 0).c & bit_AVX512VNNI) best.byte_product = vnni_byte_product;
+    return best;
+  }();
+  return table;
+}
 #endif
 
 std::atomic<const Kernels*> chosen{nullptr};
@@ -63,7 +73,8 @@ const Kernels* find_kernels(const char* name) {
   if (!std::strcmp(name, "baseline")) return &baseline_kernels();
 #if defined(__x86_64__)
   if (!std::strcmp(name, "avx2") && runs_avx2()) return &avx2_kernels();
-  if (!std::strcmp(name, "avx512") && runs_avx512()) return &avx512_kernels();
+  if (!std::strcmp(name, "avx512") && runs_avx512()) return &newest_avx512();
+  if (!std::strcmp(name, "avx512-plain") && runs_avx512()) return &avx512_kernels();
 #endif
   return nullptr;
 }

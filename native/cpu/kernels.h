@@ -37,6 +37,22 @@ struct Product {
   Epilogue epilogue = {};
 };
 
+// c = activation(float(a b - sums) factor scale + bias), sums of bytes; see ops/quantized.h.
+struct ByteProduct {
+  const uint8_t* a;     // rows of bytes, 128 too much, a_row apart
+  int64_t a_row;        // bytes, 4 words
+  const float* factor;  // per row
+  const int32_t* b;     // panel p at b + p * b_panel, word k of 16 rows at [k * 16]
+  int64_t b_panel;
+  const float* scale;  // per column, readable to the end of a panel, as are sums
+  const int32_t* sums;
+  const float* bias;  // per column, or null
+  Activation activation;
+  float* c;
+  int64_t c_row;
+  int64_t rows, columns, words;
+};
+
 // The keys [first, first + count) of one key head of a text, packed for products; first is a
 // multiple of 16. What an item does not need is null.
 struct AttentionPanels {
@@ -199,6 +215,10 @@ struct Kernels {
   const char* name;
   int64_t tile_rows;  // rows of a packed group
   void (*product)(const Product&);
+  // Rows of 8 bits around 128, each a multiple of 4 bytes, and what a unit of them means.
+  void (*quantize_rows)(const float* x, int64_t rows, int64_t columns, uint8_t* bytes,
+                        float* factor);
+  void (*byte_product)(const ByteProduct&);
   void (*transpose_panels)(const float* x, int64_t row, int64_t rows, int64_t columns,
                            float* panels);
   void (*activation_forward)(Activation, const float* x, float* y, int64_t size);
@@ -235,7 +255,8 @@ struct Kernels {
 };
 
 const Kernels& kernels();
-// The table of that name; null when this build or CPU has none.
+// The table of that name; null when this build or CPU has none. "avx512-plain" is avx512 without
+// what newer processors add to it, with the same bits.
 const Kernels* find_kernels(const char* name);
 // Replaces the choice for the whole process; false when the CPU cannot run it. For tests and
 // figures.
@@ -245,6 +266,7 @@ const Kernels& baseline_kernels();
 #if defined(__x86_64__)
 const Kernels& avx2_kernels();
 const Kernels& avx512_kernels();
+void vnni_byte_product(const ByteProduct&);
 #endif
 
 }  // namespace inbatch::cpu

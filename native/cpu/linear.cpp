@@ -10,45 +10,29 @@
 
 #include "../ops/run.h"
 #include "kernels.h"
+#include "strips.h"
 
 namespace inbatch::cpu {
 namespace {
 
-constexpr int64_t kRows = 96;                // rows of x at once: 147 KiB at a depth of 384
-constexpr int64_t kDepth = 256;              // rows of dy and x that are packed at once
-constexpr int64_t kItem = int64_t(1) << 27;  // multiply-adds of one item at most, about 3 ms
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-// Columns of one strip: all of them when there are row blocks for every thread, else a share.
-int64_t strip_of(const Stream& stream, int64_t rows, int64_t columns, int64_t depth) {
-  const int64_t blocks = ceil_div(rows, kRows),
-                wanted = stream.threads() > 1 ? 4 * stream.threads() : 1;
-  int64_t strips = std::max<int64_t>(1, ceil_div(wanted, blocks));
-  if (blocks >= 2 * stream.threads()) strips = 1;
-  const int64_t limit = std::max<int64_t>(32, kItem / (std::min(rows, kRows) * depth) / 32 * 32);
-  return std::min(limit, std::max<int64_t>(32, ceil_div(ceil_div(columns, strips), 32) * 32));
-}
+constexpr int64_t kDepth = 256;  // rows of dy and x that are packed at once
 
 // The same product for all rows and columns, cut into items.
 void multiply(const Stream& stream, const Product& whole) {
-  if (whole.rows == 0 || whole.columns == 0) return;
-  const int64_t blocks = ceil_div(whole.rows, kRows);
-  const int64_t strip = strip_of(stream, whole.rows, whole.columns, whole.depth);
-  stream.parallel_for(blocks * ceil_div(whole.columns, strip), [&](int64_t item, int) {
-    const int64_t row = item % blocks * kRows, column = item / blocks * strip;
-    const int64_t at = row * whole.c_row + column;
-    Product part = whole;
-    part.a += row * whole.a_row;
-    part.b += column / kPanel * whole.b_panel;
-    part.c += at;
-    part.rows = std::min(kRows, whole.rows - row);
-    part.columns = std::min(strip, whole.columns - column);
-    if (part.epilogue.bias) part.epilogue.bias += column;
-    if (part.epilogue.pre) part.epilogue.pre += at;
-    if (part.epilogue.gate_pre) part.epilogue.gate_pre += at;
-    kernels().product(part);
-  });
+  for_each_strip(stream, whole.rows, whole.columns, whole.depth,
+                 [&](int64_t row, int64_t column, int64_t rows, int64_t columns) {
+                   const int64_t at = row * whole.c_row + column;
+                   Product part = whole;
+                   part.a += row * whole.a_row;
+                   part.b += column / kPanel * whole.b_panel;
+                   part.c += at;
+                   part.rows = rows;
+                   part.columns = columns;
+                   if (part.epilogue.bias) part.epilogue.bias += column;
+                   if (part.epilogue.pre) part.epilogue.pre += at;
+                   if (part.epilogue.gate_pre) part.epilogue.gate_pre += at;
+                   kernels().product(part);
+                 });
 }
 
 struct Packed {

@@ -86,6 +86,10 @@ Block Block::declare(Parameters& parameters, int index, const BlockSpec& spec, i
   block.attention.declare_norms(parameters, name + ".attention", spec.attention.norms, width);
   block.mlp.layer = Mlp::declare(parameters, name + ".mlp", spec.mlp, width);
   block.mlp.declare_norms(parameters, name + ".mlp", spec.mlp.norms, width);
+  for (const Linear* linear : {&block.attention.layer.qkv, &block.attention.layer.output,
+                               &block.mlp.layer.up, &block.mlp.layer.down}) {
+    linear->weight->quantizable = true;
+  }
   block.attention.site = site_of(index, kAttentionSite);
   block.attention.layer.site = site_of(index, kHeadSites);
   block.mlp.site = site_of(index, kMlpSite);

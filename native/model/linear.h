@@ -22,10 +22,15 @@ struct Linear {
   int64_t in() const { return weight->cols; }
   bool trains() const { return !weight->gradient.empty() || (bias && !bias->gradient.empty()); }
 
-  // pre, when given, receives the value before the activation.
+  // pre, when given, receives the value before the activation; of weights in bytes it cannot be.
   void forward(const Pass& pass, Tensor x, Tensor y, Activation activation = Activation::None,
                Tensor pre = {}) const {
-    pass.run(LinearForward{activation, x, weight->packed, bias ? bias->value : Tensor{}, y, pre});
+    const Tensor added = bias ? bias->value : Tensor{};
+    if (weight->in_bytes()) {
+      const auto& [plain, packed, scale, sums] = weight->quantized;
+      return pass.run(QuantizedForward{activation, x, packed, scale, sums, added, y});
+    }
+    pass.run(LinearForward{activation, x, weight->packed, added, y, pre});
   }
 
   void backward_weight(const Pass& pass, Tensor x, Tensor dy) const {

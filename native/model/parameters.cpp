@@ -110,9 +110,31 @@ void Parameters::allocate() {
   }
 }
 
+void Parameters::use_bytes() {
+  int64_t size = 0;
+  const auto held = [](const Parameter& p) {
+    return panels_of(p.rows) * kPanel * (words_of(p.cols) + 2);
+  };
+  for (const Parameter& p : all_) size += p.quantizable ? held(p) : 0;
+  quantized_.allocate(size);
+  int64_t at = 0;
+  for (Parameter& p : all_) {
+    if (!p.quantizable) continue;
+    const int64_t panels = panels_of(p.rows), lanes = panels * kPanel, words = words_of(p.cols);
+    p.quantized = {p.value, quantized_.view(at, panels, kPanel * words),
+                   quantized_.view(at + lanes * words, 1, lanes),
+                   quantized_.view(at + lanes * (words + 1), 1, lanes)};
+    p.quantized.packed.type = p.quantized.sums.type = Type::I32;
+    at += held(p);
+  }
+}
+
 void Parameters::prepare_training(const Stream& stream,
                                   const std::unordered_set<std::string>& frozen,
                                   const TrainingSettings& settings) {
+  if (!quantized_.empty()) {
+    throw Error("DTYPE_UNSUPPORTED", "prepareTraining: expected weights in f32, got int8");
+  }
   optimizer_ = settings.optimizer;
   int64_t packed = 0;
   for (const Parameter& p : all_) packed += p.linear ? packed_size(p.cols, p.rows) : 0;
@@ -187,17 +209,32 @@ void Parameters::pack(const Stream& stream,
 
 void Parameters::refresh(const Stream& stream, Parameter& p) const {
   if (!p.linear) return;
+  if (p.in_bytes()) {
+    if (p.plain) run(stream, p.quantized);
+    return;
+  }
   restore(stream, p);
   run(stream, LinearPack{false, p.value, p.packed});
   if (!p.packed_transposed.empty()) run(stream, LinearPack{true, p.value, p.packed_transposed});
 }
 
+namespace {
+
+void expect_restorable(const Parameter& p) {
+  if (p.plain || !p.in_bytes()) return;
+  throw Error("DTYPE_UNSUPPORTED", p.name + ": expected weights in f32, got int8");
+}
+
+}  // namespace
+
 void Parameters::restore(const Stream& stream, Parameter& p) const {
+  expect_restorable(p);
   if (!p.plain) run(stream, LinearUnpack{0, p.packed, p.value});
   p.plain = true;
 }
 
 void Parameters::read(const Stream& stream, const Parameter& p, int64_t row, Tensor rows) const {
+  expect_restorable(p);
   if (!p.plain) return run(stream, LinearUnpack{row, p.packed, rows});
   std::memcpy(rows.data, p.value.slice(row, rows.rows).data, size_t(rows.bytes()));
 }

@@ -4,6 +4,9 @@
 // Outside training a linear weight is held once: when it is packed its plain values are given up,
 // since the packed copy holds the same ones. Whoever needs them calls restore() or read() first.
 //
+// Of a model that encodes in bytes the weights of the blocks are held in 7 bits alone
+// (ops/quantized.h): nothing brings back what they were.
+//
 // Freezing is settled here: a frozen parameter has no gradient, and a layer asks nothing else.
 #pragma once
 
@@ -14,6 +17,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "../ops/quantized.h"
 #include "training_state.h"
 
 namespace inbatch {
@@ -24,11 +28,15 @@ struct Parameter {
   bool decay = false;   // matrices decay; biases and norms do not
   bool linear = false;  // has packed copies
   bool trainable = true;
-  bool plain = true;  // value holds the weights; otherwise only packed does
-  int64_t at = 0;     // place in the flat memory of gradients and moments, in elements
+  bool plain = true;  // value holds the weights; otherwise only packed or quantized does
+  bool quantizable = false;
+  int64_t at = 0;  // place in the flat memory of gradients and moments, in elements
   Tensor value, gradient, packed, packed_transposed;
   std::vector<int64_t> parts;  // elements of each matrix that it is stacked from; or empty
   TrainingState state;
+  QuantizedPack quantized;  // of a model in bytes; otherwise its tensors are empty
+
+  bool in_bytes() const { return !quantized.packed.empty(); }
 };
 
 // Pages for a number of floats, zeros at first.
@@ -61,6 +69,8 @@ class Parameters {
   // weights, which begin as these; parameters named in `frozen` get none.
   void prepare_training(const Stream& stream, const std::unordered_set<std::string>& frozen,
                         const TrainingSettings& settings = {});
+  // From the next pack() on quantizable weights are held in 7 bits.
+  void use_bytes();
   bool is_training() const { return !gradients_.empty(); }
   Optimizer optimizer() const { return optimizer_; }
 
@@ -89,7 +99,7 @@ class Parameters {
   std::unordered_map<std::string, Parameter*> by_name_;
   int64_t size_ = 0;
   Optimizer optimizer_ = Optimizer::AdamW;
-  Flat weights_, linear_, gradients_, state_, packed_, packed_transposed_;
+  Flat weights_, linear_, gradients_, state_, packed_, packed_transposed_, quantized_;
 };
 
 }  // namespace inbatch

@@ -14,6 +14,7 @@
 #include "optimize8.h"
 #include "order.h"
 #include "pool.h"
+#include "quantized.h"
 #include "rotary.h"
 #include "topk.h"
 #include "weights.h"
@@ -25,14 +26,14 @@ struct OpList {};
 
 using AllOps =
     OpList<LinearPack, LinearUnpack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
-           ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
-           NormForward, NormBackward, HeadNormForward, HeadNormBackward, Rotary, EmbedForward,
-           EmbedBackward, AttentionForward, AttentionBackward, PoolForward, PoolBackward,
-           NormalizeForward, NormalizeBackward, AdamW, AdamW8, Lion, Adafactor, Clip, SumSquares,
-           Blend, Exchange, Perturb, SquaredDistance, MapForward, MapBackward, CombineForward,
-           CombineBackward, Reduce, Spread, RowDots, LogSumExpForward, LogSumExpBackward, Cut,
-           Paste, Transpose, PickForward, PickBackward, GatherForward, GatherBackward,
-           ContrastForward, ContrastBackward, RowNorms, OrderedPairs, MaxSimForward, MaxSimBackward,
-           TopK>;
+           QuantizedPack, QuantizedForward, ActivationForward, ActivationBackward, GateForward,
+           GateBackward, Add, Dropout, NormForward, NormBackward, HeadNormForward, HeadNormBackward,
+           Rotary, EmbedForward, EmbedBackward, AttentionForward, AttentionBackward, PoolForward,
+           PoolBackward, NormalizeForward, NormalizeBackward, AdamW, AdamW8, Lion, Adafactor, Clip,
+           SumSquares, Blend, Exchange, Perturb, SquaredDistance, MapForward, MapBackward,
+           CombineForward, CombineBackward, Reduce, Spread, RowDots, LogSumExpForward,
+           LogSumExpBackward, Cut, Paste, Transpose, PickForward, PickBackward, GatherForward,
+           GatherBackward, ContrastForward, ContrastBackward, RowNorms, OrderedPairs, MaxSimForward,
+           MaxSimBackward, TopK>;
 
 }  // namespace inbatch

@@ -35,7 +35,7 @@ export const modelOptions = z.object({
 		group,
 	}),
 	dtype: z.enum(['f32', 'bf16', 'int8']).optional().meta({
-		description: 'what is computed in (default: f32 on the CPU)',
+		description: 'what is computed in (default: f32 on the CPU; int8: for encoding, faster)',
 		group,
 	}),
 	pooling: z.enum(poolings).optional().meta({

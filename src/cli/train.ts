@@ -70,6 +70,7 @@ export const train = defineCommand({
 			const expected = 'expected on the command line, before the command that it reads';
 			throw conflict(`preset: ${expected}, got it from a file or the environment`);
 		}
+		expectTrainable(settings);
 		if (settings.resume && settings.overwrite) {
 			throw conflict('--resume: expected this or --overwrite, got both');
 		}
@@ -105,6 +106,11 @@ export const train = defineCommand({
 		}
 	},
 });
+
+function expectTrainable({dtype}: Pick<Options, 'dtype'>): void {
+	if (dtype !== 'int8') return;
+	throw new EngineError('DTYPE_UNSUPPORTED', '--dtype: expected f32 for training, got int8');
+}
 
 /** The folder of the model; from scratch, of the tokenizer, which may lie beside the configuration. */
 function sourceOf({model, init}: Pick<Options, 'model' | 'init'>): string {

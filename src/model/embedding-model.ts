@@ -98,7 +98,10 @@ export class EmbeddingModel {
 	/** Of the weights as they are and of what makes an embedding of their rows. */
 	get fingerprint(): string {
 		const {spec, lowerCase, modules} = this.folder;
-		const parts = JSON.stringify([this.#weights, spec, lowerCase, modules.includePrompt]);
+		const {dtype} = this.computing;
+		const precision = dtype === 'f32' ? [] : [dtype];
+		const known = [this.#weights, spec, lowerCase, modules.includePrompt, ...precision];
+		const parts = JSON.stringify(known);
 		return createHash('sha256').update(parts).digest('hex').slice(0, 16);
 	}
 
@@ -228,7 +231,19 @@ export class EmbeddingModel {
 
 	/** Writes the model as a sentence-transformers folder, read back and compared before it is renamed. */
 	async save(path: string, {overwrite = false}: {overwrite?: boolean} = {}): Promise<void> {
+		this.expectFloats('save');
 		await this.working(() => saveModel(this, path, {overwrite}));
+	}
+
+	/** Refuses a model whose weights are no longer what its folder holds. */
+	expectFloats(where: string): void {
+		const {dtype} = this.computing;
+		if (dtype === 'f32') return;
+		const expected = `${where}: expected a model loaded in f32, got one in ${dtype}`;
+		throw new EngineError(
+			'DTYPE_UNSUPPORTED',
+			`${expected}, which is for encoding; load it without dtype`,
+		);
 	}
 
 	/** Waits for the calls in flight, then frees everything. */

@@ -79,7 +79,7 @@ export async function loadWeights(
 			if (source.folder === undefined) await startModule(loaded, source, folder);
 			else await loadModule(loaded, {...source, folder: source.folder}, signal);
 		}
-		return {...loaded, fingerprint: await core.pack()};
+		return {...loaded, fingerprint: await core.pack(device.dtype === 'int8')};
 	} catch (error) {
 		await core.dispose();
 		throw error;

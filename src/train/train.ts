@@ -88,6 +88,7 @@ export async function trainWith(
 		...rest
 	} = others;
 	expectGiven(options);
+	model.expectFloats('train');
 	const settings = parseOptions(trainSchema, rest, 'train');
 	expectCompatible(settings, 'train');
 	const evaluations = {

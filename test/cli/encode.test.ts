@@ -283,7 +283,7 @@ describe('a bad input is refused by its place and leaves nothing', () => {
 		[['--max-length', '100000'], 'OPTION_RANGE'],
 		[['--prompt', 'query'], 'OPTION_RANGE'],
 		[['--device', 'cuda'], 'DEVICE_UNAVAILABLE'],
-		[['--dtype', 'int8'], 'DTYPE_UNSUPPORTED'],
+		[['--dtype', 'bf16'], 'DTYPE_UNSUPPORTED'],
 		[['--field', 'body'], 'OPTION_CONFLICT'],
 	])('%j', async (more, code) => {
 		const at = place();

@@ -47,6 +47,23 @@ inline void fill(LinearBackwardWeight& op, Draw& draw) {
   op.dbias = draw.optional(draw.floats(1, n));
 }
 
+inline void fill(QuantizedPack& op, Draw& draw) {
+  const int64_t n = draw.extents.inner, k = draw.extents.width;
+  op.weight = draw.floats(n, k);
+  op.packed = draw.integers(panels_of(n), words_of(k) * kPanel, 64);
+  op.scale = draw.blank(1, panels_of(n) * kPanel);
+  op.sums = draw.integers(1, panels_of(n) * kPanel, 64);
+}
+inline void fill(QuantizedForward& op, Draw& draw) {
+  const int64_t n = draw.extents.inner, k = draw.extents.width;
+  op.x = draw.floats(draw.tokens, k);
+  op.packed = draw.integers(panels_of(n), words_of(k) * kPanel, 64);
+  op.scale = draw.positive(1, panels_of(n) * kPanel);
+  op.sums = draw.integers(1, panels_of(n) * kPanel, 64);
+  op.bias = draw.optional(draw.floats(1, n));
+  op.y = draw.blank(draw.tokens, n);
+}
+
 inline void fill(ActivationForward& op, Draw& draw) {
   op.x = draw.floats(draw.tokens, draw.extents.inner);
   op.y = draw.blank(draw.tokens, draw.extents.inner);

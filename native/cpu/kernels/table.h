@@ -3,6 +3,7 @@
 #include "lanes.h"
 #include "functions.h"
 #include "tile.h"
+#include "quantized.h"
 #include "rows.h"
 #include "rotary.h"
 #include "transpose.h"
@@ -15,6 +16,8 @@ inline Kernels table_of(const char* name) {
   table.name = name;
   table.tile_rows = kTileRows;
   table.product = product;
+  table.quantize_rows = quantize_rows;
+  table.byte_product = byte_product;
   table.transpose_panels = transpose_panels;
   table.activation_forward = activation_forward;
   table.activation_backward = activation_backward;

@@ -1,0 +1,40 @@
+// How a product with a weight is cut into items for threads: 96 rows by a strip of columns.
+#pragma once
+
+#include <algorithm>
+
+#include "../base/parallel.h"
+#include "../ops/linear.h"
+
+namespace inbatch::cpu {
+
+constexpr int64_t kStripRows = 96;           // rows of x at once: 147 KiB at a depth of 384
+constexpr int64_t kItem = int64_t(1) << 27;  // multiply-adds of one item at most, about 3 ms
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Columns of one strip: all of them when there are row blocks for every thread, else a share.
+inline int64_t strip_of(const Stream& stream, int64_t rows, int64_t columns, int64_t depth) {
+  const int64_t blocks = ceil_div(rows, kStripRows),
+                wanted = stream.threads() > 1 ? 4 * stream.threads() : 1;
+  int64_t strips = std::max<int64_t>(1, ceil_div(wanted, blocks));
+  if (blocks >= 2 * stream.threads()) strips = 1;
+  const int64_t limit =
+      std::max<int64_t>(32, kItem / (std::min(rows, kStripRows) * depth) / 32 * 32);
+  return std::min(limit, std::max<int64_t>(32, ceil_div(ceil_div(columns, strips), 32) * 32));
+}
+
+// work(row, column, rows, columns) for all parts of a product of such extents.
+template <class Work>
+void for_each_strip(const Stream& stream, int64_t rows, int64_t columns, int64_t depth,
+                    const Work& work) {
+  if (rows == 0 || columns == 0) return;
+  const int64_t blocks = ceil_div(rows, kStripRows);
+  const int64_t strip = strip_of(stream, rows, columns, depth);
+  stream.parallel_for(blocks * ceil_div(columns, strip), [&](int64_t item, int) {
+    const int64_t row = item % blocks * kStripRows, column = item / blocks * strip;
+    work(row, column, std::min(kStripRows, rows - row), std::min(strip, columns - column));
+  });
+}
+
+}  // namespace inbatch::cpu
