@@ -26,6 +26,11 @@ export const commands: readonly CommandEntry[] = [
 		load: async () => (await import('./check.js')).check,
 	},
 	{
+		name: 'mix',
+		summary: 'make one model out of several, by the mean of their weights',
+		load: async () => (await import('./mix.js')).mix,
+	},
+	{
 		name: 'quickstart',
 		summary: 'fine-tune the embedded model on the embedded sample and show the gain',
 		load: async () => (await import('./quickstart.js')).quickstart,

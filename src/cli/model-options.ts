@@ -92,7 +92,7 @@ export async function openModel(
 }
 
 /** Shows a download, if there is one. */
-function downloadMeter(terminal: Context['terminal']) {
+export function downloadMeter(terminal: Context['terminal']) {
 	let meter: Promise<Meter> | undefined;
 	const isShown = !isOn('HF_HUB_DISABLE_PROGRESS_BARS');
 	return {

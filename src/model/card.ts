@@ -5,6 +5,8 @@ import type {ModelFolder} from './folder.js';
 export type CardFacts = {
 	/** Lines about how the model was made, in Markdown. */
 	training?: string;
+	/** What it was mixed of. */
+	mixture?: string;
 };
 
 /** A card with what sentence-transformers and the hub read from it. */
@@ -37,7 +39,11 @@ from sentence_transformers import SentenceTransformer
 
 vectors = SentenceTransformer("path/to/this/folder"${options}).encode(["a text"])
 \`\`\`
-${warnings}${facts.training ? `\n## Training\n\n${facts.training}\n` : ''}`;
+${warnings}${section('Training', facts.training)}${section('Mixture', facts.mixture)}`;
+}
+
+function section(title: string, text: string | undefined): string {
+	return text ? `\n## ${title}\n\n${text}\n` : '';
 }
 
 function descriptionOf({spec, family, modules, maxLength}: ModelFolder): string {

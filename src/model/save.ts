@@ -28,7 +28,7 @@ import {writeModules} from './write-modules.js';
 export type Savable = {
 	folder: ModelFolder;
 	stored: readonly ModuleWeights[];
-	core: NativeModel;
+	core: Pick<NativeModel, 'parameters' | 'read'>;
 	width: number;
 };
 
@@ -82,7 +82,7 @@ export async function writeModelFolder(
 
 /** Writes the weights of a module; returns the SHA-256 of each file by its path in `target`. */
 async function writeWeights(
-	core: NativeModel,
+	core: Savable['core'],
 	{place, folder, mapped, carried, metadata}: ModuleWeights,
 	target: string,
 ): Promise<Record<string, string>> {
@@ -123,7 +123,7 @@ async function expectHash(path: string, written: string): Promise<void> {
 }
 
 async function readElements(
-	core: NativeModel,
+	core: Savable['core'],
 	{parameter, at, count}: MappedTensor,
 	{rows, columns}: {rows: number; columns: number},
 ): Promise<Uint8Array> {
