@@ -33,8 +33,8 @@ export function presetAt([command, ...words]: readonly string[]): number {
 	return command === 'train' && at >= 0 ? at + 1 : -1;
 }
 
-/** Translates what follows --preset NAME; our own options may stand before and among it. */
-export async function translated(argv: readonly string[], facts: Facts): Promise<Asked> {
+/** Translates what follows --preset NAME; our own options may stand before and among it. The text of --help when asked for. */
+export async function translated(argv: readonly string[], facts: Facts): Promise<Asked | string> {
 	const at = presetAt(argv);
 	const [flag = '', ...inline] = argv[at]!.split('=');
 	const name = inline.length > 0 ? inline.join('=') : argv[at + 1];
@@ -42,9 +42,14 @@ export async function translated(argv: readonly string[], facts: Facts): Promise
 		throw new EngineError('OPTION_MISSING', `${flag}: expected a name, got none`);
 	const rest = argv.slice(at + (inline.length > 0 ? 1 : 2));
 	const {loadPreset} = await import('../presets/index.js');
+	const preset = await loadPreset(name);
+	if (rest.some(word => word === '--help' || word === '-h')) {
+		const {helpOf} = await import('../presets/help.js');
+		return helpOf(preset);
+	}
 	const {translate, withOwn} = await import('../presets/translate.js');
 	const flags = ownFlags(facts);
-	const {options, own, says}: Translation = await translate(await loadPreset(name), rest, flags);
+	const {options, own, says}: Translation = await translate(preset, rest, flags);
 	const ownWords = [...argv.slice(1, at), ...own];
 	withOwn(options, keysIn(ownWords, flags));
 	const words = ['train', ...wordsOf(options, facts), ...ownWords];

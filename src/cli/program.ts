@@ -31,7 +31,12 @@ export async function readCall(argv: readonly string[]): Promise<Call | undefine
 /** The call that a preset makes of another system's command; its options say where they come from. */
 async function readPreset(argv: readonly string[]): Promise<Call | undefined> {
 	const entry = commands.find(({name}) => name === 'train')!;
-	const {words, sourceOf, ...preset} = await translated(argv, factsOf(await entry.load()));
+	const asked = await translated(argv, factsOf(await entry.load()));
+	if (typeof asked === 'string') {
+		process.stdout.write(asked);
+		return undefined;
+	}
+	const {words, sourceOf, ...preset} = asked;
 	const call = await readWords(words);
 	if (!call) return undefined;
 	const given = call.given.map(each => ({...each, ...sourceOf(each.key)}));

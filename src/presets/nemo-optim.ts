@@ -34,7 +34,6 @@ export const nemoOptimOptions: Table = {
 	),
 	[at('betas')]: maps('list', betas, {default: [0.9, 0.98]}),
 	[at('eps')]: maps('number', values => ({epsilon: values.number(at('eps'))}), {default: 1e-8}),
-	[at('capturable')]: read('boolean', {default: false}),
 	[sched('name')]: {
 		kind: 'text',
 		default: 'CosineAnnealing',

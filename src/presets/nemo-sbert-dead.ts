@@ -31,6 +31,7 @@ export const nemoDeadOptions: Table = {
 	...all(devices, 'trainer.', {use_distributed_sampler: false}),
 	...all('no model is tested in training', 'trainer.', {limit_test_batches: 500}),
 	...all(speed, 'trainer.', {benchmark: false}),
+	...all(speed, 'model.optim.', {capturable: false}),
 	...all(logs, 'exp_manager.', {
 		'wandb_logger_kwargs.project': null,
 		'wandb_logger_kwargs.name': null,

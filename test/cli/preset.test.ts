@@ -222,6 +222,16 @@ describe('a preset', () => {
 		expect(stderr).toContain('INBATCH_BATCH_SIZE: not used, the preset open-retrievals comes');
 	});
 
+	test.each([
+		['open-retrievals', /--train_group_size 2: --negatives --negative-choice --resample/],
+		['nemo-sbert', /trainer.gradient_clip_val=1: --clip/],
+	])('shows the options of %s on --help', async (name, line) => {
+		const {code, stdout, stderr} = await inbatch(['train', '--preset', name, '--help']);
+		expect({code, stderr}).toEqual({code: 0, stderr: ''});
+		expect(stdout).toMatch(line);
+		expect(stdout).toContain('Without effect:');
+	});
+
 	test('is silent under --quiet', async () => {
 		const {stderr} = await train('--quiet', '--print-config', '--fp16');
 		expect(stderr).toBe('');

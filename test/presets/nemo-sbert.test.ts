@@ -161,7 +161,7 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 /** Keys that only the refusals or the sentences know. */
 const elsewhere = [
 	'exp_manager.ema.validate_original_weights',
-	...['trainer.accumulate_grad_batches', 'exp_manager.ema.every_n_steps', 'model.optim.capturable'],
+	...['trainer.accumulate_grad_batches', 'exp_manager.ema.every_n_steps'],
 	...['exp_manager.checkpoint_callback_params.monitor', `${parameters}.monitor`],
 	...['exp_manager.checkpoint_callback_params.mode', `${parameters}.mode`],
 	...['model.optim.sched.last_epoch'],

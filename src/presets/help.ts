@@ -1,0 +1,50 @@
+// What `train --preset NAME --help` shows: the options of the other system and what becomes of each.
+
+import {kebabCase} from '../options.js';
+import type {Option, OurName, Preset} from './table.js';
+import {type Value, Values} from './values.js';
+
+/** A line for each option, those without effect last. */
+export function helpOf(preset: Preset): string {
+	const {name, title, dialect, options} = preset;
+	const values = new Values(options, new Map(), {processes: 1});
+	const entries = Object.entries(options);
+	const live = entries.filter(([, {dead}]) => dead === undefined);
+	const dead = entries.filter(([, option]) => option.dead !== undefined);
+	const lineOf = ([key, option]: [string, Option]) =>
+		`  ${written(key, option, dialect)}${meaning(option, values.of(key))}\n`;
+	return [
+		`Usage: inbatch train --preset ${name} [options of ours] COMMAND…\n\n`,
+		`The training command of ${title}, with or without what starts it. Its options, with their\n`,
+		`defaults and ours for them:\n\n`,
+		...live.map(lineOf),
+		`\nWithout effect:\n\n`,
+		...dead.map(lineOf),
+		`\ndocs/from/${name}.md says more; inbatch train --help shows our own options.\n`,
+	].join('');
+}
+
+function written(key: string, {default: standard}: Option, dialect: Preset['dialect']): string {
+	const value = standard === undefined || standard === null ? '' : ` ${textOf(standard)}`;
+	return dialect === 'flags' ? `--${key}${value}` : `${key}${value && `=${value.trim()}`}`;
+}
+
+function textOf(value: Value): string {
+	return Array.isArray(value) ? `[${value.join(',')}]` : String(value);
+}
+
+/** Why it has no effect, or the options that it is at its default. */
+function meaning({dead, to, refused}: Option, values: Values): string {
+	if (dead !== undefined) return `: ${dead}`;
+	const keys = to ? namesOf(to, values) : [];
+	if (keys.length > 0) return `: ${keys.map(key => `--${kebabCase(key)}`).join(' ')}`;
+	return refused && !to ? ': refused at other values' : '';
+}
+
+function namesOf(to: NonNullable<Option['to']>, values: Values): OurName[] {
+	try {
+		return Object.keys(to(values, () => undefined)) as OurName[];
+	} catch {
+		return []; // defaults that do not fit each other
+	}
+}
