@@ -41,6 +41,13 @@ export function taskOf(values: Values): string | undefined {
 export function configOf(values: Values): Partial<TaskSettings> {
 	if (!values.is('use_train_config')) return {};
 	const task = taskOf(values);
+	const all = [...new Set((values.around.firsts ?? []).map(record => record?.task))];
+	if (all.length > 1) {
+		const hint = 'their losses and choices differ, so train one after the other';
+		const message = `use_train_config: expected files of one task, got ${all.join(', ')}; ${hint}`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	}
+
 	const settings = task === undefined ? undefined : tasks[task];
 	if (settings !== undefined) return settings;
 	const expected = `expected records of a task of ${Object.keys(tasks).join(', ')}`;

@@ -1,6 +1,6 @@
 // The preset of LLM-Embedder (FlagEmbedding): `run_dense.py`.
 
-import {llmEmbedderData} from './llm-embedder-data.js';
+import {llmEmbedderData, resolved} from './llm-embedder-data.js';
 import {taskOf, taughtBy, trainsOn} from './llm-embedder-tasks.js';
 import {llmEmbedderUnused} from './llm-embedder-unused.js';
 import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
@@ -146,7 +146,10 @@ export const llmEmbedder: Preset = {
 		...standards(),
 		...llmEmbedderUnused,
 	},
-	negativesIn: values => ({data: values.list('train_data')[0], map: {}}),
+	negativesIn: values => ({
+		data: values.list('train_data').map(path => resolved(path, values)),
+		map: {},
+	}),
 	check,
 };
 

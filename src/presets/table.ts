@@ -62,7 +62,7 @@ export type Preset = {
 	configName?: string;
 	/** The data, and names of their fields: their first record says which losses there can be. */
 	negativesIn?: (values: Values) => {
-		data: string | undefined;
+		data: string | readonly string[] | undefined;
 		map: Readonly<Record<string, string>>;
 	};
 	/** What must hold, or should be said, about all values together. */

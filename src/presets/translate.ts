@@ -42,9 +42,11 @@ async function valuesOf(preset: Preset, {given}: Reading, {processes}: Launched)
 	const values = new Values(preset.options, given, {processes});
 	const asked = preset.negativesIn?.(values);
 	if (asked?.data === undefined) return values;
-	const record = await firstRecord(asked.data, asked.map);
-	const hasNegatives = record && record.negatives.length > 0;
-	return new Values(preset.options, given, {processes, hasNegatives, first: record});
+	const all = [asked.data].flat();
+	const firsts = await Promise.all(all.map(data => firstRecord(data, asked.map)));
+	const [first] = firsts;
+	const hasNegatives = first && first.negatives.length > 0;
+	return new Values(preset.options, given, {processes, hasNegatives, first, firsts});
 }
 
 function expectProgram({name, programs}: Preset, {program}: Launched): void {

@@ -22,8 +22,9 @@ export type Surroundings = {
 	processes: number;
 	/** Whether the first record of the data has negatives, where the preset asks. */
 	hasNegatives?: boolean | undefined;
-	/** That record. */
+	/** That record, and those of further data. */
 	first?: TrainingRecord | undefined;
+	firsts?: readonly (TrainingRecord | undefined)[] | undefined;
 };
 
 export class Values {

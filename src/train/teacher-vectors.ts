@@ -88,6 +88,10 @@ async function layoutOf(
 	const head = Buffer.alloc(Math.min(size, longestHead));
 	await readInto(handle, head, 0);
 	if (!head.subarray(0, magic.length).equals(magic)) {
+		if (width !== undefined && (size < 4 * width * records || size % (4 * width) > 0)) {
+			const expected = `${4 * width * records} bytes, for ${records} records of ${width} numbers`;
+			refuse(path, expected, `${size}`);
+		}
 		return rawLayout(path, size, width ?? size / (4 * records));
 	}
 	const {type, shape, begin} = parseNpyHeader(head, size, path);
