@@ -68,7 +68,7 @@ export async function scanSources(
 			tellFile(found, request.findings);
 			missing.push(found.missing);
 			const first = parts.reduce((sum, {index}) => sum + index.length, 0);
-			parts.push({source, first, index: found.index, sha256: found.sha256});
+			parts.push({source, first, ...found});
 		}
 
 		end();

@@ -22,6 +22,7 @@ export interface BlendRule {
 
 export class Blend implements Sequence {
 	readonly length: number;
+	readonly isOnce = false;
 	readonly #sets: readonly RowSet[];
 	readonly #rule: BlendRule;
 	/** How many rows of each set stand before the places that are multiples of the stride. */

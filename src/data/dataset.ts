@@ -8,6 +8,7 @@ import type {HubOptions} from '../hub/settings.js';
 import {giveTurn} from '../pace.js';
 import {BadLines} from './bad-lines.js';
 import type {Supply} from './choose.js';
+import type {Crowded} from './crowding.js';
 import type {VectorsFile} from './distill-settings.js';
 import {type Names, namesGiven} from './fields.js';
 import {type FilterOptions, filtersOf} from './filters.js';
@@ -37,6 +38,7 @@ interface Part {
 	first: number;
 	index: RowIndex;
 	sha256: string;
+	crowded: Crowded;
 }
 
 /** Records of one file that are read at once. */
@@ -93,7 +95,8 @@ export async function openDataset(
 			warnings.push(...found.warnings);
 			missing.push(found.missing);
 			if (filters) lacking.push(found.lacksScores);
-			parts.push({source, first, index: found.index, sha256: found.sha256});
+			const {index, sha256, crowded} = found;
+			parts.push({source, first, index, sha256, crowded});
 		}
 
 		bad.throwIfAny();
@@ -182,6 +185,8 @@ export class Dataset {
 	readonly length: number;
 	/** The data sets: files of one name are one. */
 	readonly sets: readonly DataSet[];
+	/** How crowded the texts of all files together are. */
+	readonly crowded: Crowded;
 	/** A teacher's vectors, where settings named them: a row for each record. */
 	readonly teacher: VectorsFile | undefined;
 	readonly #parts: readonly Part[];
@@ -202,6 +207,10 @@ export class Dataset {
 		this.teacher = teacherOf(parts.map(({source}) => source));
 		this.length = parts.reduce((sum, {index}) => sum + index.length, 0);
 		this.sets = setsOf(parts);
+		this.crowded = {
+			texts: Math.max(0, ...parts.map(({crowded}) => crowded.texts)),
+			repeats: parts.reduce((sum, {crowded}) => sum + crowded.repeats, 0),
+		};
 		this.#setNumbers = new Map(this.sets.map(({name}, number) => [name, number]));
 		this.files = parts.map(({source: {name, path, bytes, origin}, sha256, index}) => {
 			return {name, path, bytes, sha256, ...origin, rows: index.length};

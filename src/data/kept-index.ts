@@ -44,6 +44,7 @@ const headerSchema = z.object({
 	sha256: z.string().regex(/^[0-9a-f]{64}$/),
 	warnings: z.array(z.string()),
 	missing: z.array(z.string()),
+	crowded: z.object({texts: count, repeats: count}),
 	lacksScores: z.boolean(),
 	columns: z.object({
 		...{offsets: column, lengths: column, positives: column},
@@ -51,7 +52,7 @@ const headerSchema = z.object({
 	} satisfies Record<keyof Columns, typeof column>),
 });
 
-const magic = 'inbatch index 2\n';
+const magic = 'inbatch index 3\n';
 const endBytes = 2 ** 16;
 const longestHeader = 2 ** 20;
 const pieceBytes = 2 ** 19;
@@ -172,7 +173,7 @@ async function read(handle: FileHandle, identity: IndexIdentity): Promise<FileIn
 		parseJson(head.toString('utf8', magic.length, end), 'index'),
 	);
 	if (!header.success || !isOf(header.data, identity)) return;
-	const {sha256, warnings, missing, lacksScores, columns: facts} = header.data;
+	const {sha256, warnings, missing, crowded, lacksScores, columns: facts} = header.data;
 	// A record and a text take a byte at least.
 	if (Object.values(facts).some(({length}) => length > identity.bytes)) throw torn();
 	let begin = end + 1;
@@ -189,7 +190,7 @@ async function read(handle: FileHandle, identity: IndexIdentity): Promise<FileIn
 	await expectWhole(handle, {begin: end + 1, end: begin});
 	const index = RowIndex.of(columns as Columns, handle);
 	await expectSound(index, identity.bytes);
-	return {index, sha256, warnings, missing, lacksScores};
+	return {index, sha256, warnings, missing, crowded, lacksScores};
 }
 
 function isOf(header: z.output<typeof headerSchema>, wanted: IndexIdentity): boolean {

@@ -4,6 +4,7 @@
 
 import {EngineError} from '../errors.js';
 import {giveTurn} from '../pace.js';
+import {isMendable, mended} from './mend.js';
 import {type PackRule, pack} from './pack.js';
 import {shuffled} from './random.js';
 import type {Rows} from './rows.js';
@@ -56,15 +57,16 @@ export class Plan implements EpochPlan {
 		this.draw = draw;
 	}
 
-	/** Packs every window once, to count what it gives. */
+	/** Counts what each window gives: it is packed for that where it cannot be known before. */
 	static async of(rows: Rows, order: Sequence, rule: PlanRule): Promise<Plan> {
 		expectBatchSize(rule.batchSize);
 		const windows = new Windows(rows, order, rule);
 		const starts = [0];
 		let [dropped, cut] = [0, 0];
 		for (let number = 0; number < windows.count; number++) {
-			const window = await windows.pack(number);
-			starts.push(starts.at(-1)! + window.batches.length);
+			const sure = windows.sure(number);
+			const window = sure === undefined ? await windows.pack(number) : noneLeftOut;
+			starts.push(starts.at(-1)! + (sure ?? window.batches.length));
 			dropped += window.dropped;
 			cut += window.cut;
 		}
@@ -99,6 +101,8 @@ export class Plan implements EpochPlan {
 
 type LeftOut = Pick<EpochPlan, 'dropped' | 'cut'>;
 
+const noneLeftOut: Window = {batches: [], dropped: 0, cut: 0};
+
 type Window = {batches: Uint32Array[]} & {-readonly [K in keyof LeftOut]: number};
 
 class Windows {
@@ -123,12 +127,29 @@ class Windows {
 		this.count = Math.ceil(order.length / this.#length);
 	}
 
+	/**
+	How many batches a window has, where that is sure: among many windows one that is full and can
+	be mended. An epoch of one window stays as it is packed.
+	*/
+	sure(number: number): number | undefined {
+		const {batchSize, repeats} = this.#rule;
+		const isFull = this.count > 1 && (number + 1) * this.#length <= this.#order.length;
+		if (!isFull || batchSize === 1 || repeats === 'refuse') return;
+		const batches = this.#length / batchSize;
+		if (repeats === 'allow') return batches;
+		return this.#order.isOnce && isMendable(batches, this.#rows.rivals) ? batches : undefined;
+	}
+
 	async pack(number: number): Promise<Window> {
 		if (this.#last?.number === number) return this.#last.window;
 		const begin = number * this.#length;
 		const end = Math.min(begin + this.#length, this.#order.length);
 		const order = await this.#order.rows(begin, end, this.#rule.signal);
-		const window = await this.#kept(await pack(this.#rows, order, this.#rule));
+		const packed = await pack(this.#rows, order, this.#rule);
+		const sure = this.sure(number);
+		const batches =
+			sure === undefined ? packed : await mended(this.#rows, packed, this.#rule, sure);
+		const window = await this.#kept(batches);
 		this.#last = {number, window};
 		return window;
 	}

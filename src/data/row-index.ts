@@ -10,6 +10,7 @@ import {openNameless} from '../files/scratch.js';
 import {giveTurn} from '../pace.js';
 import type {BadLines} from './bad-lines.js';
 import {Column, HashTable} from './columns.js';
+import {type Crowded, Crowding} from './crowding.js';
 import {Filtering, type Filters} from './filters.js';
 import {layoutOf} from './layouts/index.js';
 import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
@@ -83,14 +84,15 @@ export class RowIndex implements Columns {
 		return this.offsets.length;
 	}
 
-	push({offset, length}: Slice, {query, positives, negatives}: TrainingRecord): void {
+	/** Takes a record; gives the hashes of its texts. */
+	push({offset, length}: Slice, {query, positives, negatives}: TrainingRecord): number[] {
 		this.offsets.push(offset);
 		this.lengths.push(length);
 		this.positives.push(positives.length);
 		this.hashStarts.push(this.hashes.length);
-		this.hashes.push(textHash(query));
-		for (const text of positives) this.hashes.push(textHash(text));
-		for (const text of negatives) this.hashes.push(textHash(text));
+		const hashes = [query, ...positives, ...negatives].map(textHash);
+		for (const hash of hashes) this.hashes.push(hash);
+		return hashes;
 	}
 
 	/** All texts of a record: its query, its positives, its negatives. */
@@ -130,6 +132,7 @@ export interface FileIndex {
 	warnings: string[];
 	/** Names given by the user that no record has. */
 	missing: string[];
+	crowded: Crowded;
 	/** Whether filters ask for the scores of a teacher and no record has any. */
 	lacksScores: boolean;
 }
@@ -153,12 +156,13 @@ async function fill(
 	const hash = createHash('sha256');
 	const facts = new FileFacts([...names.keys()]);
 	const filtering = filters && new Filtering(filters);
+	const crowding = new Crowding(file.bytes);
 	const before = bad.count;
 	for await (const slices of file.format.slices({signal, onPiece: piece => hash.update(piece)})) {
 		for (const slice of slices) {
 			const pause = giveTurn(signal);
 			if (pause !== undefined) await pause;
-			readSlice(slice, file, {...scan, index, facts, filtering});
+			readSlice(slice, file, {...scan, index, facts, filtering, crowding});
 		}
 	}
 
@@ -169,7 +173,9 @@ async function fill(
 	const warnings = [...facts.warnings(file.path), ...(filtering?.warnings(file.path) ?? [])];
 	const {missing} = facts;
 	const lacksScores = filtering?.lacksScores ?? false;
-	return {index, sha256: hash.digest('hex'), warnings, missing, lacksScores};
+	const {texts, repeats} = crowding;
+	const crowded = {texts, repeats};
+	return {index, sha256: hash.digest('hex'), warnings, missing, crowded, lacksScores};
 }
 
 /** What a reading fills. */
@@ -177,12 +183,13 @@ interface Filled {
 	index: RowIndex;
 	facts: FileFacts;
 	filtering: Filtering | undefined;
+	crowding: Crowding;
 }
 
 function readSlice(
 	slice: Slice,
 	{format, name}: SourceFile,
-	{index, bad, facts, expect, filtering, ...rule}: Omit<Scan, 'signal'> & Filled,
+	{index, bad, facts, expect, filtering, crowding, ...rule}: Omit<Scan, 'signal'> & Filled,
 ): void {
 	bad.collect(() => {
 		const value = format.parse(slice.text, slice.where);
@@ -193,7 +200,7 @@ function readSlice(
 		facts.push(record, {unknown: unknownFields, layout, where: slice.where});
 		if (filtering?.keeps(record) === false) return;
 		expect?.(record, slice.where, name);
-		index.push(slice, record);
+		crowding.add(index.push(slice, record));
 	});
 }
 

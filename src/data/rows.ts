@@ -94,6 +94,18 @@ export class Rows {
 		return new Rows(dataset, rule, await countRows(dataset, {rule, limit: options}, signal));
 	}
 
+	/**
+	With how many others a row may have a text in common, at most; without a limit where a row may
+	stand more than once.
+	*/
+	get rivals(): number {
+		const {texts, repeats} = this.#dataset.crowded;
+		const {negatives, positives} = this.#rule;
+		if (this.#starts !== undefined) return Number.POSITIVE_INFINITY;
+		const isSome = negatives !== 'all' && positives !== 'all';
+		return (isSome ? Math.min(texts, 2 + negatives) : texts) * Math.max(0, repeats - 1);
+	}
+
 	/** How many rows are used. */
 	get used(): number {
 		return this.#used.length;

@@ -9,6 +9,8 @@ import {below, randomOf, shuffled} from './random.js';
 /** Rows in an order, at hand by place. */
 export interface Sequence {
 	readonly length: number;
+	/** Whether no row stands at two places. */
+	readonly isOnce: boolean;
 	/** The rows at the places from `begin` to `end`. */
 	rows(begin: number, end: number, signal?: AbortSignal): Promise<Uint32Array>;
 }
@@ -32,6 +34,7 @@ export interface ShuffleKey {
 /** The numbers from 0 to `length - 1` in the random order of a key. */
 export class Shuffle implements Sequence {
 	readonly length: number;
+	readonly isOnce = true;
 	readonly #key: ShuffleKey;
 	readonly #sizes: ShuffleSizes;
 	/** Of each place of a block the block that is there; the rest at the end is the shorter one. */
@@ -107,6 +110,7 @@ export class Shuffle implements Sequence {
 /** The numbers in their own order. */
 export class Straight implements Sequence {
 	readonly length: number;
+	readonly isOnce = true;
 
 	constructor(length: number) {
 		this.length = length;
@@ -123,6 +127,7 @@ export class Straight implements Sequence {
 export function mapped(order: Sequence, at: (index: number) => number): Sequence {
 	return {
 		length: order.length,
+		isOnce: order.isOnce,
 		async rows(begin, end, signal) {
 			const rows = await order.rows(begin, end, signal);
 			for (let n = 0; n < rows.length; n++) {

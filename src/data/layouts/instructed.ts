@@ -6,7 +6,8 @@ import {has, type Layout} from './layout.js';
 
 export const instructed: Layout = {
 	name: 'GritLM, [instruction, text] for each text',
-	recognises: value => has(value, 'query') && Array.isArray(value['query']),
+	recognises: value =>
+		has(value, 'query') && Array.isArray(value['query']) && value['query'].length > 1,
 	fields(value, place) {
 		const {where} = place;
 		const fields = namedFields(value as object, place);
