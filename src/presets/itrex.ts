@@ -116,11 +116,6 @@ export const itrex: Preset = {
 			negativesCross: values => values.is('negatives_cross_device'),
 		}),
 		do_train: dead('boolean', 'the program trains in any case', {default: false}),
-		overwrite_output_dir: maps(
-			'boolean',
-			values => (values.is('overwrite_output_dir') ? {overwrite: true} : {}),
-			{default: false},
-		),
 	},
 	negativesIn: values => ({data: values.text('train_data'), map: {}}),
 	check,

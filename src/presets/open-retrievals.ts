@@ -236,11 +236,6 @@ export const openRetrievals: Preset = {
 		output_dir: maps('text', values => ({output: values.text('output_dir')}), {
 			default: './checkpoint',
 		}),
-		overwrite_output_dir: maps(
-			'boolean',
-			values => (values.is('overwrite_output_dir') ? {overwrite: true} : {}),
-			{default: false},
-		),
 		do_train: trainsOnlyIfTold('open-retrievals'),
 		remove_unused_columns: dead('boolean', 'fields that nothing reads are left', {default: false}),
 	},

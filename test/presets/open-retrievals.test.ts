@@ -216,6 +216,10 @@ const said: [words: string[], sentence: RegExp][] = [
 		/without effect, as the data have no negatives/,
 	],
 	[['--loss_fn', 'pearson'], /rows need a label or score/],
+	[
+		['--output_dir', folder, '--overwrite_output_dir'],
+		/not followed, as .* holds other files than a run's; --overwrite empties it/,
+	],
 	[['--save_strategy', 'no'], /a checkpoint is kept after each epoch all the same/],
 	[['--save_steps', '0.1'], /a share of the steps/],
 ];
