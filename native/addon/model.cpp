@@ -163,8 +163,10 @@ Napi::Value ModelHandle::load(Info info) {
       expect(part.at >= 0 && part.count >= 0 && part.at <= p.value.size() - part.count, "load",
              "expected elements within " + p.name);
       expect(part.offset >= 0, "load", "expected an offset of 0 or more");
-      parts.push_back({&p, p.value.f32() + part.at, part.count, uint64_t(part.offset),
-                       type_of(part.type), part.tensor.empty() ? part.name : part.tensor});
+      const Type type = type_of(part.type);
+      expect(type != Type::I32 && type != Type::U8, "load", "expected a type of real numbers");
+      parts.push_back({&p, p.value.f32() + part.at, part.count, uint64_t(part.offset), type,
+                       part.tensor.empty() ? part.name : part.tensor});
     }
     auto job = std::make_unique<Job>();
     job->cancelled = flag_of(info[2]);

@@ -51,6 +51,14 @@ export function averageShares(
 	};
 }
 
+/** What a card says of the weights; nothing where they are those of the last step. */
+export function averageText({ema, averageFrom, averageEvery = 1}: AverageSettings): string {
+	if (ema !== undefined) return ` The weights are their exponential mean of decay ${ema}.`;
+	if (averageFrom === undefined) return '';
+	const every = averageEvery === 1 ? 'each step' : `every ${averageEvery} steps`;
+	return ` The weights are their mean after ${every}, from ${averageFrom} of the run on.`;
+}
+
 /** What a person should know of a mean that hardly moves. */
 export function averageWarning({ema}: AverageSettings, steps: number): string | undefined {
 	const left = (ema ?? 0) ** steps;

@@ -9,6 +9,7 @@ import {modelCard} from '../model/card.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {writeModelFolder} from '../model/save.js';
 import {parseOptions} from '../options.js';
+import {averageText} from './averages.js';
 import {restoreWeights} from './checkpoint.js';
 import type {RunControl} from './control.js';
 import {evaluateNow, stoppedOf} from './evaluate-run.js';
@@ -217,7 +218,8 @@ async function finish(run: Run, folder: RunFolder, record: Record<string, unknow
 	const files = dataset.files.map(({name, rows}) => `${name} (${rows} records)`).join(', ');
 	const training =
 		`${state.step} steps of ${settings.batchSize * settings.accumulate} rows over ${files}, ` +
-		`${titleOf(settings.optimizer)} at ${settings.learningRate}, seed ${settings.seed}. Everything else stands in run.json.`;
+		`${titleOf(settings.optimizer)} at ${settings.learningRate}, seed ${settings.seed}.` +
+		`${averageText(settings)} Everything else stands in run.json.`;
 	const card = modelCard(model.folder, model.width, {training});
 	const place = join(folder.path, settings.modelPlace ?? '');
 	await installModel(place, staged => writeModelFolder(model, staged, card));

@@ -113,7 +113,7 @@ test('a run of 8-bit AdamW stays near one of AdamW', async () => {
 	const [plain, coded] = [await trained(asked), await trained({...asked, optimizer: 'adamw8'})];
 	const apart = plain.losses.map((loss, n) => Math.abs(loss - coded.losses[n]!));
 	const fallen = plain.losses[0]! - plain.losses.at(-1)!;
-	expect(fallen).toBeGreaterThan(0.5);
+	expect(fallen).toBeGreaterThan(0.3);
 	expect(Math.max(...apart)).toBeLessThan(fallen / 10);
 	expect(await hashesOf(coded.model)).not.toEqual(await hashesOf(plain.model));
 });
