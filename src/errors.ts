@@ -44,6 +44,8 @@ export const errorCodes = {
 	LOSS_INVALID: 'A loss was given columns it cannot use, or returned no scalar.',
 	EVALUATOR_INVALID: 'An evaluation did not return finite numbers, or not the one that decides.',
 	CHECKPOINT_INVALID: 'A checkpoint is torn, tampered with or of another run.',
+	REPLAY_CHANGED: 'The model or a data file is not what it was in the run that is repeated.',
+	REPLAY_DIFFERENT: 'A run that was repeated gave other bits.',
 	RESUME_CHANGED: 'An option or a data file changed since the checkpoint.',
 	INTERNAL: 'A bug of this package; please report it.',
 } as const;

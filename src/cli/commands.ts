@@ -31,6 +31,11 @@ export const commands: readonly CommandEntry[] = [
 		load: async () => (await import('./mix.js')).mix,
 	},
 	{
+		name: 'replay',
+		summary: 'repeat a run by its run.json and prove or disprove that it gives the same bits',
+		load: async () => (await import('./replay.js')).replay,
+	},
+	{
 		name: 'quickstart',
 		summary: 'fine-tune the embedded model on the embedded sample and show the gain',
 		load: async () => (await import('./quickstart.js')).quickstart,

@@ -4,6 +4,7 @@ import {dirname} from 'node:path';
 import {z} from 'zod';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
+import type {EmbeddingModel} from '../model/embedding-model.js';
 import {newPartsOf, newPartsSchema} from '../model/new-parts.js';
 import {presetNames} from '../presets/index.js';
 import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
@@ -11,7 +12,8 @@ import {expectPatience} from '../train/patience.js';
 import {ratesGiven} from '../train/rates.js';
 import {startTraining} from '../train/start.js';
 import type {TrainOptions} from '../train/train.js';
-import {defineCommand} from './command.js';
+import type {TrainResult} from '../train/trainer.js';
+import {type Context, defineCommand} from './command.js';
 import {lossOf} from './loss-options.js';
 import {modelOptions, openModel} from './model-options.js';
 import {resultText, trainProgress} from './train-progress.js';
@@ -19,7 +21,8 @@ import {runSignals} from './train-signals.js';
 
 const lossGroup = 'Loss:';
 
-const options = z.object({
+/** Also what run.json keeps of a command. */
+export const trainOptions = z.object({
 	preset: z
 		.string()
 		.optional()
@@ -60,10 +63,10 @@ const options = z.object({
 	...inGroup(lossSchema.shape, lossGroup),
 });
 
-type Options = z.output<typeof options>;
+type Options = z.output<typeof trainOptions>;
 
 export const train = defineCommand({
-	options,
+	options: trainOptions,
 	example: '--model path/to/all-MiniLM-L6-v2 --data pairs.jsonl --output tuned',
 	check(settings) {
 		if (settings.preset !== undefined) {
@@ -85,24 +88,13 @@ export const train = defineCommand({
 		lossOf(settings, settings.data);
 	},
 	async run(settings, context) {
-		const newParts = newPartsOf(settings, 'inbatch train');
-		const source = {...settings, model: sourceOf(settings), newParts};
-		const signals = runSignals(context.terminal);
-		const model = await openModel(source, context);
 		try {
-			const {stop, ...hooks} = await trainProgress(settings, context);
-			const training = {...trainingOf(settings), ...hooks, signal: context.signal};
-			const run = startTraining(model, training);
-			signals.reach(run);
-			const result = await run.result.finally(stop);
+			const result = await runTraining(settings, context);
 			context.terminal.note(resultText(result, settings.modelPlace));
 			return result;
 		} catch (error) {
 			if (context.signal.aborted) context.terminal.note('with --resume the run goes on from here');
 			throw error;
-		} finally {
-			signals.stop();
-			await model.dispose();
 		}
 	},
 });
@@ -110,6 +102,40 @@ export const train = defineCommand({
 function expectTrainable({dtype}: Pick<Options, 'dtype'>): void {
 	if (dtype !== 'int8') return;
 	throw new EngineError('DTYPE_UNSUPPORTED', '--dtype: expected f32 for training, got int8');
+}
+
+type Watching = Pick<TrainOptions, 'onStep'> & {
+	/** Sees the model before it is trained. */
+	onModel?: (model: EmbeddingModel) => void;
+};
+
+/** Trains as the options say, and shows how it goes. */
+export async function runTraining(
+	settings: Options,
+	context: Context,
+	{onModel, onStep}: Watching = {},
+): Promise<TrainResult> {
+	const newParts = newPartsOf(settings, 'inbatch train');
+	const source = {...settings, model: sourceOf(settings), newParts};
+	const signals = runSignals(context.terminal);
+	const model = await openModel(source, context);
+	try {
+		onModel?.(model);
+		const {stop, ...hooks} = await trainProgress(settings, context);
+		const training = {...trainingOf(settings), ...hooks, signal: context.signal};
+		const run = startTraining(model, {
+			...training,
+			onStep(step) {
+				hooks.onStep?.(step);
+				onStep?.(step);
+			},
+		});
+		signals.reach(run);
+		return await run.result.finally(stop);
+	} finally {
+		signals.stop();
+		await model.dispose();
+	}
 }
 
 /** The folder of the model; from scratch, of the tokenizer, which may lie beside the configuration. */
@@ -143,8 +169,18 @@ function trainingOf(settings: Options): TrainOptions {
 	const keys = Object.keys(trainSchema.shape) as (keyof typeof trainSchema.shape)[];
 	const rest = Object.fromEntries(keys.map(key => [key, settings[key]]));
 	const evaluated = {eval: evaluations, evalLoss};
+	const command = {directory: process.cwd(), options: commandOf(settings)};
 	const hub = {cache: settings.cache, offline: settings.offline};
-	return {...rest, data, hub, output, overwrite, resume, ...evaluated, loss, lossRecord};
+	return {...rest, data, hub, output, overwrite, resume, ...evaluated, loss, lossRecord, command};
+}
+
+/** What a run can be repeated by. */
+export type TrainCommand = Readonly<Record<string, unknown>>;
+
+/** The options without those of the place and the machine. */
+function commandOf(settings: Options): TrainCommand {
+	const {output: _, overwrite: __, resume: ___, preset: ____, threads: _____, ...others} = settings;
+	return others;
 }
 
 /** The same entries, under a heading of their own in --help. */

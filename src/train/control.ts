@@ -5,9 +5,19 @@ import {EngineError} from '../errors.js';
 import type {Scores} from './evaluations.js';
 
 /** What a run does when it is asked; each as it is after its last step. */
-export type Actions = {evaluate: () => Promise<Scores>; save: () => Promise<number>};
+export type Actions = {
+	evaluate: () => Promise<Scores>;
+	/** Nothing before the first step, which is then waited for. */
+	save: (() => Promise<number>) | undefined;
+};
 
-type Asked = {serve: (actions: Actions) => Promise<void>; refuse: (reason: unknown) => void};
+type Name = keyof Actions;
+
+type Asked = {
+	name: Name;
+	serve: (actions: Actions) => Promise<void>;
+	refuse: (reason: unknown) => void;
+};
 
 export class RunControl {
 	readonly #asked: Asked[] = [];
@@ -31,12 +41,12 @@ export class RunControl {
 
 	/** Resolves to the scores. */
 	evaluate(): Promise<Scores> {
-		return this.#ask(({evaluate}) => evaluate());
+		return this.#ask('evaluate', ({evaluate}) => evaluate());
 	}
 
 	/** Resolves to the step of the checkpoint. */
 	save(): Promise<number> {
-		return this.#ask(({save}) => save());
+		return this.#ask('save', ({save}) => save!());
 	}
 
 	/** The moment between two steps: does what was asked, and waits while the run is paused. */
@@ -46,8 +56,8 @@ export class RunControl {
 		try {
 			for (;;) {
 				signal?.throwIfAborted();
-				const asked = this.#asked.shift();
-				if (asked) await asked.serve(actions);
+				const ready = this.#asked.findIndex(({name}) => actions[name] !== undefined);
+				if (ready >= 0) await this.#asked.splice(ready, 1)[0]!.serve(actions);
 				else if (this.#isPaused) await this.#awoken();
 				else return;
 			}
@@ -62,11 +72,11 @@ export class RunControl {
 		for (const {refuse} of this.#asked.splice(0)) refuse(hasEnded());
 	}
 
-	#ask<T>(work: (actions: Actions) => Promise<T>): Promise<T> {
+	#ask<T>(name: Name, work: (actions: Actions) => Promise<T>): Promise<T> {
 		if (this.#hasEnded) return Promise.reject(hasEnded());
 		return new Promise<T>((resolve, reject) => {
 			const serve = (actions: Actions) => work(actions).then(resolve, reject);
-			this.#asked.push({serve, refuse: reject});
+			this.#asked.push({name, serve, refuse: reject});
 			this.#wake();
 		});
 	}

@@ -51,6 +51,8 @@ export type RunRequest = {
 	loss: Loss;
 	/** The loss as it is recorded. */
 	lossRecord: unknown;
+	/** The command that asks for the run, as it is recorded. */
+	command?: Readonly<Record<string, unknown>> | undefined;
 	evaluations: EvaluationRequest;
 	signal?: AbortSignal | undefined;
 	onStep?: ((metrics: StepMetrics) => void) | undefined;
@@ -338,7 +340,9 @@ export async function resume(run: Run, onMessage?: (message: string) => void): P
 /** What run.json says from the beginning on. */
 export function runRecord(run: Run, options: object): Record<string, unknown> {
 	const {model, dataset, course, rules} = run;
-	const {device, computing, fingerprint, folder} = model;
+	const {device, computing, folder} = model;
+	// By now a run that goes on has other weights than it began with.
+	const fingerprint = run.state.identity['model'];
 	return {
 		options: {...optionsOf(model), ...options, output: run.folder?.path ?? null},
 		data: dataset.files,

@@ -31,6 +31,8 @@ export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
 	lossRecord?: unknown;
 	/** Where data sets of the hub come from. Default: as its variables say. */
 	hub?: RunRequest['hub'];
+	/** The command that asks for the run, for run.json: what `inbatch replay` repeats. */
+	command?: Readonly<Record<string, unknown>> | undefined;
 	/** The folder of the run; without it nothing is written. */
 	output?: string | undefined;
 	overwrite?: boolean | undefined;
@@ -71,6 +73,7 @@ export async function trainWith(
 		data,
 		loss = infoNce(),
 		lossRecord,
+		command,
 		hub,
 		output,
 		overwrite = false,
@@ -99,7 +102,7 @@ export async function trainWith(
 	};
 	const record = lossRecord ?? {name: loss.name || 'custom', ...loss.options};
 	const watching = {signal, onStep, onEvaluate, onSave, onMessage, control};
-	const request = {data, hub, loss, lossRecord: record, evaluations, ...watching};
+	const request = {data, hub, loss, lossRecord: record, command, evaluations, ...watching};
 	const folder =
 		output === undefined ? undefined : await RunFolder.open(output, {overwrite, resume: goesOn});
 	try {
@@ -164,7 +167,7 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		const evaluated = run.state.evaluated?.step ?? null;
 		await run.log.start({step: run.resumedFrom, evaluated});
 		const options = {...settings, loss: request.lossRecord, ...recordOf(request.evaluations)};
-		const record = runRecord(run, options);
+		const record = {...runRecord(run, options), command: request.command};
 		await folder?.writeJson('run.json', record);
 		const after = await work(run).catch(async (error: unknown) => {
 			if (signal?.aborted && run.state.step > 0) await report(run, record);

@@ -67,18 +67,16 @@ function actionsOf(run: Run): Actions {
 			if (sources.length > 0) return evaluateAsked(run);
 			throw new EngineError('OPTION_MISSING', 'evaluateNow: expected a run with --eval, got none');
 		},
-		save: async () => {
-			if (!folder) {
-				const message = 'saveNow: expected a run with --output, got one without';
-				throw new EngineError('OPTION_MISSING', message);
-			}
-			if (state.step === 0) {
-				throw new EngineError('OPTION_CONFLICT', 'saveNow: expected a step that is done, got none');
-			}
-			await saveNow(run);
-			return state.step;
-		},
+		save: folder && state.step === 0 ? undefined : async () => saveAsked(run),
 	};
+}
+
+async function saveAsked(run: Run): Promise<number> {
+	if (!run.folder) {
+		throw new EngineError('OPTION_MISSING', 'saveNow: expected a run with --output, got none');
+	}
+	await saveNow(run);
+	return run.state.step;
 }
 
 /** Puts the best weights in place of the last; returns the evaluation of what is now the model. */

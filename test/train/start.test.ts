@@ -96,6 +96,13 @@ test('cancelling ends a pause', async () => {
 	await expect(run.result).rejects.toThrow('no more');
 });
 
+test('saving before the first step waits for it', async () => {
+	const run = startTraining(await loadTiny(), {...options, output: at('first')});
+	expect(await run.saveNow()).toBe(1);
+	expect(existsSync(join(at('first'), 'checkpoints', 'step-1'))).toBe(true);
+	await run.result;
+});
+
 test('what cannot be done is refused', async () => {
 	const run = startTraining(await loadTiny(), quick);
 	run.pause();
