@@ -51,7 +51,11 @@ const dataOptions: Table = {
 		},
 		{default: everything},
 	),
-	train_group_size: maps('number', rows, {default: 8}),
+	train_group_size: maps(
+		'number',
+		values => ({negatives: values.number('train_group_size')! - 1}),
+		{default: 8},
+	),
 	query_max_len: maps('number', values => ({queryMaxLength: values.number('query_max_len')}), {
 		default: 32,
 	}),
@@ -68,14 +72,11 @@ const dataOptions: Table = {
 	})),
 };
 
-/** A random positive and group − 1 random negatives each time a row is read; too few are repeated. */
-function rows(values: Values): Ours {
-	const negatives = values.number('train_group_size')! - 1;
-	const drawn = {negativeChoice: 'random', onShortage: 'tile'} as const;
-	return {
-		...{positives: 'random', resample: 'epoch', allowDuplicates: true, negatives},
-		...(negatives > 0 && drawn),
-	};
+/** A random positive and random negatives each time a row is read; too few are repeated. */
+function fixed(values: Values): Ours {
+	const common = {positives: 'random', resample: 'epoch', allowDuplicates: true};
+	const drawn = {negativeChoice: 'random', onShortage: 'tile'};
+	return values.number('train_group_size')! > 1 ? {...common, ...drawn} : common;
 }
 
 const lossOptions: Table = {
@@ -103,6 +104,7 @@ export const itrex: Preset = {
 	name: 'itrex',
 	title: "Intel's embedding_finetune",
 	dialect: 'flags',
+	fixed,
 	programs: [
 		{name: /(^|\/)finetune\.py$/},
 		{name: /mine_hard_neg/, instead: '`inbatch mine` finds hard negatives'},

@@ -41,6 +41,7 @@ export const llmEmbedderData: Table = {
 	select_negative: {
 		kind: 'text',
 		default: 'random',
+		to: negativeChoiceOf,
 		refused(values) {
 			if (negatives[values.text('select_negative') ?? '']) return undefined;
 			return `the choices are ${Object.keys(negatives).join(', ')}`;
@@ -82,15 +83,21 @@ function sourcesOf(values: Values): string[] {
 	});
 }
 
-/** Everything is chosen once, before training. */
+/** Everything is chosen once, before training; too few negatives are repeated. */
+export function fixed(values: Values): Ours {
+	const common = {resample: 'once', allowDuplicates: true};
+	return values.number('train_group_size')! > 1 ? {...common, onShortage: 'tile'} : common;
+}
+
 function group(values: Values): Ours {
-	const count = values.number('train_group_size')! - 1;
+	return {negatives: values.number('train_group_size')! - 1};
+}
+
+/** Chosen where there are any to take. */
+function negativeChoiceOf(values: Values): Ours {
 	const config = configOf(values);
 	const choice = negatives[config.select_negative ?? values.text('select_negative') ?? 'random'];
-	return {
-		...{negatives: count, resample: 'once', allowDuplicates: true},
-		...(count > 0 && {negativeChoice: choice, onShortage: 'tile'}),
-	};
+	return values.number('train_group_size')! > 1 ? {negativeChoice: choice} : {};
 }
 
 /** Without a teacher's scores its choice is the first, as there. */

@@ -1,6 +1,6 @@
 // The preset of LLM-Embedder (FlagEmbedding): `run_dense.py`.
 
-import {llmEmbedderData, resolved} from './llm-embedder-data.js';
+import {fixed, llmEmbedderData, resolved} from './llm-embedder-data.js';
 import {taskOf, taughtBy, trainsOn} from './llm-embedder-tasks.js';
 import {llmEmbedderUnused} from './llm-embedder-unused.js';
 import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
@@ -129,6 +129,7 @@ export const llmEmbedder: Preset = {
 	name: 'llm-embedder',
 	title: 'LLM-Embedder',
 	dialect: 'flags',
+	fixed,
 	programs: [
 		{name: /(^|\/)run_dense\.py$/},
 		{name: /run_ranker/, instead: 'rerankers are not trained here'},

@@ -9,7 +9,12 @@ import {dead, maps, type Ours, type Preset, read, refused, type Table} from './t
 import {batchesOf} from './training-arguments.js';
 import type {Values} from './values.js';
 
-const prompts = {queryPrompt: 'query: ', documentPrompt: 'passage: '};
+/** Each query meets all positives of the batch and its own hard negatives. */
+const fixed: Ours = {
+	...{pooling: 'mean', normalize: true, queryPrompt: 'query: ', documentPrompt: 'passage: '},
+	...{loss: 'infonce', candidates: ['inBatchPositives', 'ownHard']},
+	...{dropLast: true, allowDuplicates: true},
+};
 
 const trainerOptions: Table = {
 	'trainer.devices': read('any', {default: 1}),
@@ -72,12 +77,7 @@ function checks(values: Values, say: (text: string) => void): Ours {
 const modelOptions: Table = {
 	restore_from_path: {
 		kind: 'text',
-		to: values => ({
-			model: values.text('restore_from_path'),
-			pooling: 'mean',
-			normalize: true,
-			...prompts,
-		}),
+		to: values => ({model: values.text('restore_from_path')}),
 		refused(values) {
 			const path = values.text('restore_from_path');
 			if (path === undefined) {
@@ -108,7 +108,7 @@ function batch(values: Values): Ours {
 	const global = values.number('model.global_batch_size')!;
 	expectWholeBatch(values, global);
 	const pools = values.is('model.global_inbatch_negatives') ? 1 : ranksOf(values);
-	return {...batchesOf(global / pools, pools), dropLast: true, allowDuplicates: true};
+	return batchesOf(global / pools, pools);
 }
 
 /** NeMo accumulates nothing for this loss: the global batch is what the processes hold at once. */
@@ -150,13 +150,10 @@ function dropout(values: Values): Ours {
 	return isGiven ? {dropout: values.number('model.hidden_dropout')} : {};
 }
 
-/** Each query meets all positives of the batch and its own hard negatives. */
 function contrastive(values: Values): Ours {
 	return {
-		loss: 'infonce',
 		temperature: values.number('model.softmax_temp'),
 		labelSmoothing: values.number('model.label_smoothing'),
-		candidates: ['inBatchPositives', 'ownHard'],
 	};
 }
 
@@ -207,6 +204,7 @@ export const nemoSbert: Preset = {
 	name: 'nemo-sbert',
 	title: "NeMo's SBERT",
 	dialect: 'overrides',
+	fixed: () => fixed,
 	configName: 'megatron_bert_embedding_config',
 	programs: [
 		{name: /megatron_bert_embedding_finetuning(\.py)?$/},

@@ -32,7 +32,7 @@ const modelOptions: Table = {
 	pooling_method: {
 		kind: 'text',
 		default: 'cls',
-		to: values => ({pooling: poolings[values.text('pooling_method') ?? 'cls'], normalize: false}),
+		to: values => ({pooling: poolings[values.text('pooling_method') ?? 'cls']}),
 		refused(values) {
 			if (poolings[values.text('pooling_method') ?? 'cls']) return undefined;
 			return `the poolings are ${Object.keys(poolings).join(', ')}`;
@@ -62,7 +62,7 @@ function fixedPositions(values: Values, say: (text: string) => void): Ours {
 
 const dataOptions: Table = {
 	data_name_or_path: maps('text', dataOf),
-	train_group_size: maps('number', rows, {default: 2}),
+	train_group_size: maps('number', values => ({negatives: negativesOf(values)}), {default: 2}),
 	unfold_each_positive: maps('boolean', positives, {default: false}),
 	query_max_length: maps(
 		'number',
@@ -104,18 +104,16 @@ function sourceOf(values: Values): string | undefined {
 	return `hf://datasets/${name}${more === undefined ? '' : `/${more}`}`;
 }
 
-/** One positive and group − 1 negatives, drawn anew each time a row is read; too few are repeated. */
-function rows(values: Values): Ours {
+function negativesOf(values: Values): number {
 	const isWithout = lossOf(values).scored || values.around.hasNegatives === false;
-	const negatives = isWithout ? 0 : values.number('train_group_size')! - 1;
-	if (negatives === 0) return {negatives: 0, allowDuplicates: true};
-	return {
-		negatives,
-		negativeChoice: 'random',
-		resample: 'epoch',
-		onShortage: 'tile',
-		allowDuplicates: true,
-	};
+	return isWithout ? 0 : values.number('train_group_size')! - 1;
+}
+
+/** Negatives are drawn anew each time a row is read, and too few are repeated; vectors keep their length. */
+function fixed(values: Values): Ours {
+	const drawn = {negativeChoice: 'random', resample: 'epoch', onShortage: 'tile'};
+	const common = {normalize: false, allowDuplicates: true};
+	return negativesOf(values) > 0 ? {...common, ...drawn} : common;
 }
 
 function positives(values: Values, say: (text: string) => void): Ours {
@@ -221,6 +219,7 @@ export const openRetrievals: Preset = {
 	name: 'open-retrievals',
 	title: 'open-retrievals',
 	dialect: 'flags',
+	fixed,
 	programs: [
 		{name: /(^|[./])embed(\.py)?$/},
 		{name: /build_hn/, instead: '`inbatch mine` finds hard negatives'},

@@ -42,7 +42,7 @@ const dataOptions: Table = {
 	shuffle: maps('boolean', values => ({order: values.is('shuffle') ? 'shuffle' : 'file'}), {
 		default: false,
 	}),
-	neg_nums: maps('number', rows, {default: 15}),
+	neg_nums: maps('number', negativesOf, {default: 15}),
 	query_max_len: maps('number', values => ({queryMaxLength: values.number('query_max_len')}), {
 		default: 128,
 	}),
@@ -54,13 +54,18 @@ const dataOptions: Table = {
 };
 
 /** Each positive is a row; negatives are drawn once, too few are repeated. */
-function rows(values: Values): Ours {
-	if (isDistilled(values)) return {allowDuplicates: true, queryPrompt: '', documentPrompt: ''};
-	const common = {positives: 'each', allowDuplicates: true, queryPrompt: '', documentPrompt: ''};
-	if (isScored(values) || !hasNegatives(values)) return {...common, negatives: 0};
-	const negatives = values.number('neg_nums')!;
+function fixed(values: Values): Ours {
+	const common = {allowDuplicates: true, queryPrompt: '', documentPrompt: ''};
+	if (isDistilled(values)) return common;
 	const drawn = {negativeChoice: 'random', resample: 'once', onShortage: 'tile'};
-	return {...common, negatives, ...drawn};
+	return {...common, positives: 'each', ...(isDrawn(values) && drawn)};
+}
+
+const isDrawn = (values: Values) => !isScored(values) && hasNegatives(values);
+
+function negativesOf(values: Values): Ours {
+	if (isDistilled(values)) return {};
+	return {negatives: isDrawn(values) ? values.number('neg_nums') : 0};
 }
 
 const lossOptions: Table = {
@@ -192,6 +197,7 @@ export const ragRetrieval: Preset = {
 	name: 'rag-retrieval',
 	title: 'RAG-Retrieval',
 	dialect: 'flags',
+	fixed,
 	programs: [
 		{name: /(^|\/)train_embedding\.py$/},
 		{name: /train_reranker/, instead: 'rerankers are not trained here'},

@@ -54,6 +54,8 @@ export type Preset = {
 	/** `flags`: --name value, as argparse reads them. `overrides`: a.b.c=value, as Hydra reads them. */
 	dialect: 'flags' | 'overrides';
 	options: Table;
+	/** What the system does whatever is given; an option of ours may say otherwise. */
+	fixed?: (values: Values) => Ours;
 	/** Which programs the preset stands for; of others it says what to do instead. */
 	programs: readonly {name: RegExp; instead?: string}[];
 	/** The flag that names a YAML or JSON file of further options, below the command line. */

@@ -109,7 +109,7 @@ const placeArguments: Table = {
 /** Our option empties the folder, theirs does not, so it is left out where other things than a run would go. */
 function overwriting(values: Values, say: (text: string) => void): Ours {
 	if (!values.is('overwrite_output_dir')) return {};
-	const folder = values.text('output_dir') ?? '.';
+	const folder = values.text('output_dir') ?? '';
 	const isFolder = existsSync(folder) && statSync(folder).isDirectory();
 	const names = isFolder ? readdirSync(folder) : [];
 	if (names.length === 0 || names.includes('run.json')) return {overwrite: true};

@@ -79,11 +79,14 @@ function sayDead({preset, given}: Reading, say: (text: string) => void): void {
 }
 
 function optionsOf(
-	{options}: Preset,
+	{options, fixed}: Preset,
 	values: Values,
 	say: (text: string) => void,
 ): Map<OurName, Translated> {
 	const ours = new Map<OurName, Translated>();
+	for (const [key, value] of Object.entries(fixed?.(values) ?? {}) as [OurName, OurValue][]) {
+		if (value !== undefined) ours.set(key, {value, places: []});
+	}
 	for (const [name, {to}] of Object.entries(options)) {
 		if (!to) continue;
 		const own = values.of(name);

@@ -1,4 +1,4 @@
-// The pages about other systems name every option that they take.
+// The pages about other systems, and the one about all of them, name every option that is taken.
 
 import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -16,7 +16,7 @@ describe.each(pages)('docs/from/%s.md', name => {
 	});
 
 	test('names each option that has an effect', async () => {
-		const text = textOf('from', `${name}.md`);
+		const text = textOf('from', `${name}.md`) + textOf('presets.md');
 		const {live} = await optionsOf(name);
 		const lastOf = (key: string) => key.split('.').at(-1)!;
 		expect(live.filter(key => !text.includes(key) && !text.includes(lastOf(key)))).toEqual([]);

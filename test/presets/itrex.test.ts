@@ -11,11 +11,11 @@ afterAll(() => rmSync(folder, {recursive: true, force: true}));
 const data = join(folder, 'data.jsonl');
 writeFileSync(data, `${JSON.stringify({query: 'a', pos: ['b'], neg: ['c', 'd']})}\n`);
 
-const base = ['--model_name_or_path', 'M', '--train_data', data, '--output_dir', 'out'];
+const base = ['--model_name_or_path', 'M', '--train_data', data, '--output_dir', 'tuned'];
 const of = (line: string) =>
 	translated('itrex', [...base, ...line.split(' ').filter(word => word !== '')]);
 const standard = {
-	...{model: 'M', pooling: 'cls', normalize: true, data: [data], output: 'out'},
+	...{model: 'M', pooling: 'cls', normalize: true, data: [data], output: 'tuned'},
 	...{positives: 'random', resample: 'epoch', allowDuplicates: true},
 	...{negatives: 7, negativeChoice: 'random', onShortage: 'tile'},
 	...{queryMaxLength: 32, documentMaxLength: 128, queryPrompt: '', documentPrompt: ''},
