@@ -134,6 +134,8 @@ export type PerturbSettings = {
 	bound?: number;
 };
 
+export type TrainingMemory = {weights: number; gradients: number; state: number; held: number};
+
 export type NativeModel = {
 	/** `trained`: has a gradient and the state of the training. */
 	parameters(): {
@@ -164,6 +166,8 @@ export type NativeModel = {
 		canceller?: Canceller,
 	): Promise<number>;
 	prepareTraining(frozen: readonly string[], settings?: TrainingSettings): Promise<void>;
+	/** What that takes in bytes, weights with what products read of them; and what weights take before. */
+	trainingMemory(frozen: readonly string[], settings: TrainingSettings): TrainingMemory;
 	forward(
 		batch: PackedBatch,
 		settings: PassSettings,

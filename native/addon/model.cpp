@@ -77,22 +77,27 @@ Tensor rows_of(const Tensor& tensor, int64_t row, int64_t rows) {
 
 void ModelHandle::define(Napi::Env env, Napi::Object exports) {
   using H = ModelHandle;
-  exports.Set(
-      "Model",
-      DefineClass(
-          env, "Model",
-          {InstanceMethod<&H::parameters>("parameters"), InstanceMethod<&H::load>("load"),
-           InstanceMethod<&H::write>("write"), InstanceMethod<&H::read>("read"),
-           InstanceMethod<&H::pack>("pack"), InstanceMethod<&H::encode>("encode"),
-           InstanceMethod<&H::prepare_training>("prepareTraining"),
-           InstanceMethod<&H::forward>("forward"), InstanceMethod<&H::backward>("backward"),
-           InstanceMethod<&H::zero_gradients>("zeroGradients"),
-           InstanceMethod<&H::squares>("squares"), InstanceMethod<&H::update>("update"),
-           InstanceMethod<&H::exchange_averages>("exchangeAverages"),
-           InstanceMethod<&H::perturb>("perturb"), InstanceMethod<&H::undo_perturb>("undoPerturb"),
-           InstanceMethod<&H::hold_gradients>("holdGradients"),
-           InstanceMethod<&H::return_gradients>("returnGradients"),
-           InstanceMethod<&H::statistics>("statistics"), InstanceMethod<&H::dispose>("dispose")}));
+  exports.Set("Model", DefineClass(env, "Model",
+                                   {InstanceMethod<&H::parameters>("parameters"),
+                                    InstanceMethod<&H::load>("load"),
+                                    InstanceMethod<&H::write>("write"),
+                                    InstanceMethod<&H::read>("read"),
+                                    InstanceMethod<&H::pack>("pack"),
+                                    InstanceMethod<&H::encode>("encode"),
+                                    InstanceMethod<&H::prepare_training>("prepareTraining"),
+                                    InstanceMethod<&H::training_memory>("trainingMemory"),
+                                    InstanceMethod<&H::forward>("forward"),
+                                    InstanceMethod<&H::backward>("backward"),
+                                    InstanceMethod<&H::zero_gradients>("zeroGradients"),
+                                    InstanceMethod<&H::squares>("squares"),
+                                    InstanceMethod<&H::update>("update"),
+                                    InstanceMethod<&H::exchange_averages>("exchangeAverages"),
+                                    InstanceMethod<&H::perturb>("perturb"),
+                                    InstanceMethod<&H::undo_perturb>("undoPerturb"),
+                                    InstanceMethod<&H::hold_gradients>("holdGradients"),
+                                    InstanceMethod<&H::return_gradients>("returnGradients"),
+                                    InstanceMethod<&H::statistics>("statistics"),
+                                    InstanceMethod<&H::dispose>("dispose")}));
 }
 
 // new Model(device, spec)

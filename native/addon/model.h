@@ -25,6 +25,7 @@ class ModelHandle : public Napi::ObjectWrap<ModelHandle> {
   Napi::Value pack(Info info);
   Napi::Value encode(Info info);
   Napi::Value prepare_training(Info info);
+  Napi::Value training_memory(Info info);
   Napi::Value forward(Info info);
   Napi::Value backward(Info info);
   Napi::Value zero_gradients(Info info);

@@ -62,6 +62,26 @@ Napi::Value ModelHandle::prepare_training(Info info) {
   });
 }
 
+// trainingMemory([names of frozen parameters], settings): {weights, gradients, state, held}, in
+// bytes, of what prepareTraining() would take; nothing is done.
+Napi::Value ModelHandle::training_memory(Info info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Core model = core("trainingMemory");
+    std::vector<std::string> names;
+    inbatch::read(Reading{"frozen", nullptr}, info[0], names);
+    TrainingSettings settings;
+    inbatch::read(Reading{"trainingMemory", nullptr}, info[1], settings);
+    const TrainingMemory memory =
+        model->parameters.training_memory({names.begin(), names.end()}, settings);
+    const auto object = Napi::Object::New(info.Env());
+    object.Set("weights", double(memory.weights));
+    object.Set("gradients", double(memory.gradients));
+    object.Set("state", double(memory.state));
+    object.Set("held", double(memory.held));
+    return object;
+  });
+}
+
 // forward({ids, offsets, texts}, {seed, step, hidden, attention, keep, recompute}, Tensor,
 // canceller): queued. With keep, the pass waits for backward().
 Napi::Value ModelHandle::forward(Info info) {

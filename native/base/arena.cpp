@@ -78,7 +78,7 @@ void Arena::free_blocks() {
 
 void Arena::add_block(size_t bytes) {
   const size_t size = rounded(std::max(bytes, kSmallestBlock), kPage);
-  blocks_.push_back({static_cast<char*>(take_pages(size)), size});
+  blocks_.push_back({static_cast<char*>(take_pages(size)), size, 0});
   close_memory(blocks_.back().data, size);
   capacity_ += size;
   ++allocations_;
@@ -87,6 +87,7 @@ void Arena::add_block(size_t bytes) {
 void* Arena::push(size_t wanted) {
   const size_t bytes = rounded(std::max<size_t>(wanted, 1), kAlign) + kGap;
   while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].bytes) {
+    blocks_[block_].filled = used_;
     ++block_;
     used_ = 0;
   }
@@ -106,7 +107,7 @@ Tensor Arena::tensor(int64_t rows, int64_t cols, Type type) {
 
 size_t Arena::live() const {
   size_t sum = used_;
-  for (size_t i = 0; i < block_ && i < blocks_.size(); ++i) sum += blocks_[i].bytes;
+  for (size_t i = 0; i < block_ && i < blocks_.size(); ++i) sum += blocks_[i].filled;
   return sum;
 }
 

@@ -32,6 +32,7 @@ class Arena {
   // Gives all memory back; the arena must be empty.
   void trim();
 
+  // The most that was pushed at a time.
   size_t peak() const { return peak_; }
   size_t capacity() const { return capacity_; }
   // How often memory was taken from the system since the start.
@@ -41,6 +42,7 @@ class Arena {
   struct Block {
     char* data;
     size_t bytes;
+    size_t filled;  // what was used of it when the next one was begun
   };
   void add_block(size_t bytes);
   void free_blocks();

@@ -55,6 +55,11 @@ std::vector<Wanted> wanted_of(const Parameter& p, const TrainingSettings& settin
   return wanted;
 }
 
+// Floats that it takes.
+int64_t elements_of(const Wanted& wanted) {
+  return rounded((wanted.rows * wanted.cols * width_of(wanted.type) + 3) / 4);
+}
+
 }  // namespace
 
 void Flat::allocate(int64_t elements) {
@@ -156,6 +161,24 @@ void Parameters::prepare_training(const Stream& stream,
   begin_averages(stream);
 }
 
+TrainingMemory Parameters::training_memory(const std::unordered_set<std::string>& frozen,
+                                           const TrainingSettings& settings) const {
+  int64_t plain = 0, packed = 0, transposed = 0, linear = 0, state = 0;
+  for (const Parameter& p : all_) {
+    plain += rounded(p.rows * p.cols);
+    if (p.linear) {
+      linear += rounded(p.rows * p.cols);
+      packed += packed_size(p.rows, p.cols);
+      transposed += packed_size(p.cols, p.rows);
+    }
+    if (frozen.count(p.name)) continue;
+    for (const Wanted& wanted : wanted_of(p, settings)) state += elements_of(wanted);
+  }
+  constexpr int64_t kBytes = sizeof(float);
+  return {(plain + packed + transposed) * kBytes, size_ * kBytes, state * kBytes,
+          (plain - linear + packed) * kBytes};
+}
+
 // Counts what the state of all parameters takes, then says where each part lies.
 void Parameters::give_places(const TrainingSettings& settings) {
   for (const bool counts : {true, false}) {
@@ -167,8 +190,7 @@ void Parameters::give_places(const TrainingSettings& settings) {
         if (!counts) {
           p.state.*wanted.member = state_.view(at, wanted.rows, wanted.cols, wanted.type);
         }
-        const int64_t bytes = wanted.rows * wanted.cols * width_of(wanted.type);
-        at += rounded((bytes + 3) / 4);
+        at += elements_of(wanted);
       }
     }
     if (counts) state_.allocate(at);

@@ -71,6 +71,9 @@ class Parameters {
                         const TrainingSettings& settings = {});
   // From the next pack() on quantizable weights are held in 7 bits.
   void use_bytes();
+  // What prepare_training() would make of the memory, in bytes.
+  TrainingMemory training_memory(const std::unordered_set<std::string>& frozen,
+                                 const TrainingSettings& settings) const;
   bool is_training() const { return !gradients_.empty(); }
   Optimizer optimizer() const { return optimizer_; }
 

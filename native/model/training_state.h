@@ -56,4 +56,10 @@ struct TrainingSettings {
   }
 };
 
+// Bytes of a model in training: its weights with their packed copies, gradients, and what is kept
+// for the optimizer; and what its weights take before.
+struct TrainingMemory {
+  int64_t weights = 0, gradients = 0, state = 0, held = 0;
+};
+
 }  // namespace inbatch
