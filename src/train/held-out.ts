@@ -6,11 +6,11 @@ import {type Dataset, openDataset} from '../data/dataset.js';
 import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
-import {applyLoss} from '../loss/loss.js';
+import {applyLoss, type Column, type Loss} from '../loss/loss.js';
 import {cancellable} from '../native.js';
 import {giveTurn} from '../pace.js';
 import {rowsOfTexts} from './batch.js';
-import {columnsOf, hardestOf} from './columns.js';
+import {columnsOf, firstRows, type Hardest, hardestOf} from './columns.js';
 import {type Course, planCourse} from './epochs.js';
 import type {EvaluationSource} from './evaluations.js';
 import {expectSets} from './needs.js';
@@ -110,7 +110,7 @@ export class HeldOut {
 
 async function lossOf(
 	{model, loss, parameters, seed}: StepSettings,
-	{batch, facts, epoch}: Prepared & {epoch: number},
+	{batch, facts, passes, epoch}: Prepared & {epoch: number},
 	signal: AbortSignal | undefined,
 ): Promise<{loss: number; hits: number[]}> {
 	const tape = new Tape(model.computing.native);
@@ -127,27 +127,31 @@ async function lossOf(
 			const columns = columnsOf(tape, embeddings, batch);
 			const given = factsOn(tape, {...facts, epoch}, batch.rows);
 			const value = applyLoss(tape, loss, {columns, ...given, parameters: parameters.on(tape)});
-			const across = loss.needs?.across ?? 'texts';
-			const hardest =
-				across === 'rows'
-					? undefined
-					: await hardestOf(tape, columns, {
-							others: across === 'texts',
-							cosine: loss.options?.['similarity'] !== 'dot',
-						});
 			const [number] = await tape.read(value);
-			return {loss: number!, hits: hardest ? hitsOf(hardest, batch.positiveOffsets) : []};
+			const count = batch.rows / passes;
+			const hardest = await rivalsOf(tape, loss, firstRows(tape, columns, count));
+			const offsets = batch.positiveOffsets.subarray(0, count + 1);
+			return {loss: number!, hits: hardest ? hitsOf(hardest, offsets) : []};
 		});
 	} finally {
 		tape.dispose();
 	}
 }
 
+/** What queries meet beside their own positives; nothing where a loss compares no texts with one another. */
+async function rivalsOf(
+	tape: Tape,
+	{needs, options}: Loss,
+	columns: readonly Column[],
+): Promise<Hardest | undefined> {
+	const across = needs?.across ?? 'texts';
+	if (across === 'rows') return undefined;
+	const cosine = options?.['similarity'] !== 'dot';
+	return hardestOf(tape, columns, {others: across === 'texts', cosine});
+}
+
 /** 1 where one of a query's own positives scores above all else that it meets; a query that meets nothing has none. */
-function hitsOf(
-	{pairs, own}: NonNullable<Awaited<ReturnType<typeof hardestOf>>>,
-	offsets: Int32Array,
-): number[] {
+function hitsOf({pairs, own}: Hardest, offsets: Int32Array): number[] {
 	const hits: number[] = [];
 	for (let row = 0; row + 1 < offsets.length; row++) {
 		if (pairs[2 * row]! < 0) continue;
