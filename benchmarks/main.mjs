@@ -1,11 +1,12 @@
-// npm run bench -- <question> [--python PATH] [--seconds N] [--threads N] [--model FOLDER]
+// npm run bench -- <question> [--python PATH] [--seconds N] [--threads N] [--model FOLDER] [--data FILE]
 //
 // Each question is a file beside this one and prints one table. Peers (PyTorch, onnxruntime, faiss) take
 // turns with us in the same run when a Python that has them is named by --python or INBATCH_PYTHON.
 
 import {parseArgs} from 'node:util';
 
-const questions = ['encode', 'int8', 'train', 'linear', 'top-k'];
+const questions = ['encode', 'int8', 'train', 'data', 'linear', 'top-k'];
+const shared = process.env.INBATCH_SHARED ?? '../shared';
 
 const {values, positionals} = parseArgs({
 	allowPositionals: true,
@@ -15,8 +16,9 @@ const {values, positionals} = parseArgs({
 		threads: {type: 'string'},
 		model: {
 			type: 'string',
-			default: `${process.env.INBATCH_SHARED ?? '../shared'}/models/all-MiniLM-L6-v2`,
+			default: `${shared}/models/all-MiniLM-L6-v2`,
 		},
+		data: {type: 'string', default: `${shared}/data/squad/train.jsonl`},
 	},
 });
 const [question] = positionals;

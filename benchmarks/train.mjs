@@ -14,7 +14,7 @@ export async function measure({model: path, threads, seconds, python}) {
 	const {computing, folder} = model;
 	await model.core.prepareTraining([]);
 	const loss = infoNce();
-	const parameters = new LossParameters(computing.native, loss);
+	const parameters = new LossParameters(computing.native, loss, {width: model.width, seed: 0});
 	let step = 0;
 	for (const [title, packed] of [
 		[`training step, ${pairs} pairs of 128 + 128 tokens`, equalLengths(2 * pairs, 128)],

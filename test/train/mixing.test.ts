@@ -7,6 +7,7 @@ import {describe, expect, test} from 'vitest';
 import {openDataset} from '../../dist/data/dataset.js';
 import type {MixingOptions} from '../../dist/data/mixing.js';
 import {Rows} from '../../dist/data/rows.js';
+import {infoNce} from '../../dist/loss/infonce.js';
 import {planCourse} from '../../dist/train/epochs.js';
 import {trainSchema} from '../../dist/train/options.js';
 import {prepareStep} from '../../dist/train/prepare.js';
@@ -115,7 +116,7 @@ test('A step knows the data set of each of its rows by name', async () => {
 		rules: {...rules, prompts},
 		...none,
 	};
-	const {facts} = await prepareStep(source as never, value!, {needs: undefined});
+	const {facts} = await prepareStep(source as never, value!, {loss: infoNce()});
 	expect(facts.sets).toEqual(Array.from(value!.rows, row => (row < 19 ? 'large' : 'small')));
 	await dataset.close();
 });
