@@ -251,8 +251,8 @@ test('clips each element of the gradients, and tells their norm before', async (
 });
 
 test('keeps the mean of the weights, which may change places with them', async () => {
-	const {core, weights: start, ...rest} = await tinyModel(spec);
-	const model = {core, weights: start, ...rest};
+	const model = await tinyModel(spec);
+	const {core, weights: start} = model;
 	await core.prepareTraining([], {average: true});
 	const all: Map<string, Matrix>[] = [start];
 	for (const [n, averageShare] of [0.25, 0.25, 0].entries()) {
