@@ -14,7 +14,8 @@ type Configured = CommonOptions & {run: Run};
 export async function configure(call: Call): Promise<Configured | undefined> {
 	const {command, facts, given, preset} = call;
 	const settings = await gatherSettings(facts, given, isVariableOfAnother);
-	const place = (key: string) => settings.get(key)?.place ?? `--${kebabCase(key)}`;
+	const place = (key: string) =>
+		settings.get(key)?.place ?? preset?.placeOf(key) ?? `--${kebabCase(key)}`;
 	const common = parseOptions(commonOptions, pick(settings, commonOptions), place);
 	const values = pick(settings, command.schema);
 	if (preset) announce(preset, {...common, below: await settingsBelow(call)});

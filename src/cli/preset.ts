@@ -19,6 +19,8 @@ export type Announcement = {
 	command: string;
 	says: readonly string[];
 	options: ReadonlyMap<OurName, Translated>;
+	/** How messages call an option that is given nowhere. */
+	placeOf: (key: string) => string | undefined;
 };
 
 /** Words that stand for a command of another system, with where each option comes from. */
@@ -58,7 +60,10 @@ export async function translated(argv: readonly string[], facts: Facts): Promise
 		const found = options.get(key as OurName);
 		return found ? {source: sourceIn(name, key, found)} : {};
 	};
-	return {name, command, says, options, words, sourceOf};
+	const names: Readonly<Record<string, string>> = preset.names;
+	const placeOf = (key: string) =>
+		Object.hasOwn(names, key) ? `${names[key]} (--${kebabCase(key)})` : undefined;
+	return {name, command, says, options, placeOf, words, sourceOf};
 }
 
 /** Shows the translated command and what should be known about it. */

@@ -105,6 +105,7 @@ export const itrex: Preset = {
 	title: "Intel's embedding_finetune",
 	dialect: 'flags',
 	fixed,
+	names: {model: '--model_name_or_path', data: '--train_data', output: '--output_dir'},
 	programs: [
 		{name: /(^|\/)finetune\.py$/},
 		{name: /mine_hard_neg/, instead: '`inbatch mine` finds hard negatives'},

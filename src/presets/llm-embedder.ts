@@ -130,6 +130,7 @@ export const llmEmbedder: Preset = {
 	title: 'LLM-Embedder',
 	dialect: 'flags',
 	fixed,
+	names: {model: '--query_encoder', data: '--train_data', output: '--output_dir'},
 	programs: [
 		{name: /(^|\/)run_dense\.py$/},
 		{name: /run_ranker/, instead: 'rerankers are not trained here'},

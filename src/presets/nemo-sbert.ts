@@ -21,7 +21,19 @@ const trainerOptions: Table = {
 	'trainer.num_nodes': read('number', {default: 1}),
 	'trainer.accelerator': maps('text', onDevice, {default: 'gpu'}),
 	'trainer.precision': maps('text', precision, {default: 16}),
-	'trainer.max_epochs': maps('number', course, {default: -1}),
+	'trainer.max_epochs': {
+		kind: 'number',
+		default: -1,
+		to: course,
+		refused(values) {
+			const ends = ['trainer.max_epochs', 'trainer.max_steps'].map(
+				name => values.number(name) ?? -1,
+			);
+			return ends.some(end => end > 0)
+				? undefined
+				: 'a run needs an end, this or trainer.max_steps';
+		},
+	},
 	'trainer.max_steps': read('number', {default: 100_000}),
 	'trainer.log_every_n_steps': maps(
 		'number',
@@ -60,7 +72,7 @@ function precision(values: Values, say: (text: string) => void): Ours {
 function course(values: Values): Ours {
 	const epochs = values.number('trainer.max_epochs') ?? -1;
 	const steps = values.number('trainer.max_steps') ?? -1;
-	if (epochs < 1) return steps < 1 ? {epochs: 1000} : {steps};
+	if (epochs < 1) return {steps};
 	return steps < 1 ? {epochs} : {epochs, maxSteps: steps};
 }
 
@@ -206,6 +218,11 @@ export const nemoSbert: Preset = {
 	dialect: 'overrides',
 	fixed: () => fixed,
 	configName: 'megatron_bert_embedding_config',
+	names: {
+		model: 'restore_from_path',
+		data: 'model.data.data_train',
+		output: 'exp_manager.explicit_log_dir',
+	},
 	programs: [
 		{name: /megatron_bert_embedding_finetuning(\.py)?$/},
 		{name: /megatron_gpt_embedding_finetuning/, instead: 'decoders are not trained by this preset'},

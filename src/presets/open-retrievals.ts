@@ -220,6 +220,7 @@ export const openRetrievals: Preset = {
 	title: 'open-retrievals',
 	dialect: 'flags',
 	fixed,
+	names: {model: '--model_name_or_path', data: '--data_name_or_path', output: '--output_dir'},
 	programs: [
 		{name: /(^|[./])embed(\.py)?$/},
 		{name: /build_hn/, instead: '`inbatch mine` finds hard negatives'},

@@ -198,6 +198,7 @@ export const ragRetrieval: Preset = {
 	title: 'RAG-Retrieval',
 	dialect: 'flags',
 	fixed,
+	names: {model: '--model_name_or_path', data: '--train_dataset', output: '--output_dir'},
 	programs: [
 		{name: /(^|\/)train_embedding\.py$/},
 		{name: /train_reranker/, instead: 'rerankers are not trained here'},

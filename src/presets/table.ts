@@ -56,6 +56,8 @@ export type Preset = {
 	options: Table;
 	/** What the system does whatever is given; an option of ours may say otherwise. */
 	fixed?: (values: Values) => Ours;
+	/** How it calls what must be given. */
+	names: {readonly [K in 'model' | 'data' | 'output']: string};
 	/** Which programs the preset stands for; of others it says what to do instead. */
 	programs: readonly {name: RegExp; instead?: string}[];
 	/** The flag that names a YAML or JSON file of further options, below the command line. */

@@ -172,6 +172,24 @@ describe('the documented command of open-retrievals', () => {
 	});
 });
 
+const shared = join(process.env['INBATCH_SHARED'] ?? '../shared', 'data', 'seed_examples');
+const ranking = join(shared, 'rag-retrieval', 't2rank_100.jsonl');
+
+test.skipIf(!existsSync(ranking))(
+	'the command of open-retrievals trains on a hundred records of T2Ranking (needs the shared data)',
+	async () => {
+		const command = `torchrun --nproc_per_node 1 -m retrievals.pipelines.embed
+			--output_dir ${at('ranking')} --overwrite_output_dir --model_name_or_path ${bert} --do_train
+			--data_name_or_path ${ranking} --positive_key pos --negative_key neg --learning_rate 3e-5
+			--fp16 --num_train_epochs 1 --per_device_train_batch_size 32 --dataloader_drop_last True
+			--query_max_length 64 --document_max_length 512 --train_group_size 4 --logging_steps 100
+			--temperature 0.02 --use_inbatch_negative false`;
+		const {code, stdout} = await run('open-retrievals', command, '--json');
+		expect(code).toBe(0);
+		expect(JSON.parse(stdout)).toMatchObject({steps: 3, rows: 96});
+	},
+);
+
 describe('a preset', () => {
 	const base = ['--do_train', '--model_name_or_path', bert, '--data_name_or_path', 'none.jsonl'];
 	const train = (...words: string[]) =>
@@ -194,6 +212,15 @@ describe('a preset', () => {
 		expect(stdout).toContain('steps: 3 # command line');
 		expect(stdout).toContain('epochs: null # default');
 		expect(stdout).toContain('warmup-ratio: null # default');
+	});
+
+	test('leaves to options of ours what it fixes, whatever else is given', async () => {
+		const words = ['--train_group_size', '4', '--no-duplicates', '--on-shortage', 'drop'];
+		const {code, stdout} = await train(...words, '--normalize', '--print-config');
+		expect(code).toBe(0);
+		expect(stdout).toContain('allow-duplicates: false # command line');
+		expect(stdout).toContain('on-shortage: "drop" # command line');
+		expect(stdout).toContain('normalize: true # command line');
 	});
 
 	test.each([
@@ -223,7 +250,7 @@ describe('a preset', () => {
 	});
 
 	test.each([
-		['open-retrievals', /--train_group_size 2: --negatives --negative-choice --resample/],
+		['open-retrievals', /--train_group_size 2: --negatives\n/],
 		['nemo-sbert', /trainer.gradient_clip_val=1: --clip/],
 	])('shows the options of %s on --help', async (name, line) => {
 		const {code, stdout, stderr} = await inbatch(['train', '--preset', name, '--help']);
@@ -247,6 +274,10 @@ describe('a preset', () => {
 		[
 			['--preset', 'open-retrievals', ...base, '--learning_rate', '-1'],
 			/OPTION_RANGE: --learning_rate \(--learning-rate\): expected a number above 0, got -1/,
+		],
+		[
+			['--preset', 'open-retrievals', '--do_train', '--model_name_or_path', bert],
+			/OPTION_MISSING: --data_name_or_path \(--data\): expected files/,
 		],
 		[['--config', 'preset.yaml'], /OPTION_CONFLICT: preset: expected on the command line/],
 	])('is refused as %j', async (words, sentence) => {

@@ -188,6 +188,7 @@ const said: [words: string, sentence: RegExp][] = [
 const refusals: [words: string, sentence: RegExp][] = [
 	['~restore_from_path', /name the folder of a BERT; from scratch/],
 	['restore_from_path=model.nemo', /archives of NeMo are not read/],
+	['trainer.max_steps=-1', /a run needs an end/],
 	['model.micro_batch_size=4', /expected 4, which is 4 rows .* × 1 of trainer.devices/],
 	['model.data.dataloader_type=LDDL', /single reads the file in its order/],
 	['trainer.accumulate_grad_batches=2', /NeMo accumulates nothing for this loss/],

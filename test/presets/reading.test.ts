@@ -26,6 +26,7 @@ const system: Preset = {
 	name: 'system',
 	title: 'the system',
 	dialect: 'flags',
+	names: {model: 'm', data: 'd', output: 'o'},
 	programs: [],
 	configFlag: 'config',
 	configName: 'standard',
