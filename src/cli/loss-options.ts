@@ -38,8 +38,9 @@ export function lossOf(
 	const needsRest = sets.size === 0 || data.length === 0 || data.some(each => !isOf(sets, each));
 	const sum = needsRest ? sumOf(given) : [];
 	const names = [...new Set([...sum.map(({name}) => name), ...sets.values()])];
-	const own = new LossOptions({makers: losses, names, shared: definedOf(rest), lossOption});
-	const make = (name: LossName) => (losses[name] as LossMaker)(own.of(name));
+	const shared = definedOf(rest);
+	const own = new LossOptions({makers: losses, names, shared, lossOption, sets: [...sets.keys()]});
+	const make = (name: LossName, set?: string) => (losses[name] as LossMaker)(own.of(name, set));
 	const whole = (loss: Loss) => {
 		const wide = dimensionsNested ? matryoshka(loss, {widths: dimensionsNested, ...nested}) : loss;
 		return alpha === undefined ? wide : rDrop(wide, {alpha});
@@ -47,16 +48,16 @@ export function lossOf(
 	const parts = sum.map(({name, weight}) => ({loss: make(name), weight}));
 	const isSum = parts.length > 1 || given.includes('=');
 	const base = parts[0] && whole(isSum ? weightedSum(parts) : parts[0].loss);
-	const loss = sets.size === 0 ? base! : forSets(sets, name => whole(make(name)), base);
+	const loss = sets.size === 0 ? base! : forSets(sets, (name, set) => whole(make(name, set)), base);
 	return {loss, record: {name: loss.name, ...loss.options}};
 }
 
 function forSets(
 	sets: ReadonlyMap<string, LossName>,
-	make: (name: LossName) => Loss,
+	make: (name: LossName, set: string) => Loss,
 	otherwise: Loss | undefined,
 ): Loss {
-	const losses = Object.fromEntries([...sets].map(([set, name]) => [set, make(name)]));
+	const losses = Object.fromEntries([...sets].map(([set, name]) => [set, make(name, set)]));
 	return lossFor(losses, otherwise ? {otherwise} : {});
 }
 

@@ -6,6 +6,7 @@ import {giveTurn} from '../pace.js';
 import {type ChoiceRule, isShort} from './choose.js';
 import type {Dataset} from './dataset.js';
 import {type Limit, type LimitOptions, limitOf} from './limits.js';
+import type {PerSet} from './per-set.js';
 import {RowStarts} from './row-starts.js';
 import {Selection} from './selection.js';
 
@@ -22,12 +23,14 @@ export interface Counted {
 export interface CountRule {
 	rule: ChoiceRule;
 	limit: LimitOptions;
+	/** Limits of single sets. */
+	perSet?: PerSet | undefined;
 }
 
 /** Counts the rows; refuses records that the rule says to refuse. */
 export async function countRows(
 	dataset: Dataset,
-	{rule, limit}: CountRule,
+	{rule, limit, perSet}: CountRule,
 	signal?: AbortSignal,
 ): Promise<Counted> {
 	const {short: shortRecords, quoted} = await countShort(dataset, rule, signal);
@@ -41,8 +44,9 @@ export async function countRows(
 	const records = dataset.sets.map(({parts}, set) => {
 		return parts.reduce((sum, {begin, end}) => sum + end - begin, 0) - shortRecords[set]!;
 	});
-	const {maxRows = Number.POSITIVE_INFINITY} = limit;
+	const limitFor = (set: number) => ({...limit, ...perSet?.get(dataset.sets[set]!.name)});
 	const messages = records.flatMap((number, set) => {
+		const {maxRows = Number.POSITIVE_INFINITY} = limitFor(set);
 		if (number <= maxRows) return [];
 		const {name} = dataset.sets[set]!;
 		return [`${name}: ${number - maxRows} of ${number} records left out by max-rows`];
@@ -51,7 +55,7 @@ export async function countRows(
 		return {starts, used: Selection.all(rows), short: 0, messages};
 	}
 
-	const limits = records.map((number, set) => limitOf(limit, {records: number, set}));
+	const limits = records.map((number, set) => limitOf(limitFor(set), {records: number, set}));
 	const marked = new Marking(dataset, {rule, starts, limits});
 	const used = await Selection.of(rows, row => marked.isUsed(row), signal);
 	return {starts, used, short: marked.short, messages};

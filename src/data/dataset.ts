@@ -11,8 +11,9 @@ import type {Supply} from './choose.js';
 import type {Crowded} from './crowding.js';
 import type {VectorsFile} from './distill-settings.js';
 import {type Names, namesGiven} from './fields.js';
-import {type FilterOptions, filtersOf} from './filters.js';
+import type {FilterOptions} from './filters.js';
 import {identityOf, keep, readKept} from './kept-index.js';
+import {expectSets, type PerSet, readingOfSet} from './per-set.js';
 import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
 import {type FileIndex, type RecordRule, type RowIndex, type Scan, scanFile} from './row-index.js';
 import type {SourceFile} from './source-file.js';
@@ -39,6 +40,8 @@ interface Part {
 	index: RowIndex;
 	sha256: string;
 	crowded: Crowded;
+	/** How its records are read, where that is not as those of all. */
+	rule?: ParseRule;
 }
 
 /** Records of one file that are read at once. */
@@ -56,6 +59,8 @@ const longestGap = 2 ** 14;
 export interface DatasetOptions extends Omit<RecordRule, 'names' | 'filters'>, FilterOptions {
 	/** How the data call a field, as `{query: 'title'}`. */
 	map?: Readonly<Record<string, string>> | undefined;
+	/** What holds for the records of single data sets. */
+	perSet?: PerSet | undefined;
 	/** Bytes of a file from which on its index is kept for the next run. Default 64 MiB. */
 	keepIndexFrom?: number | undefined;
 	/** Where data sets of the hub come from. Default: as its variables say. */
@@ -79,9 +84,9 @@ export async function openDataset(
 	{signal, map, hub, keepIndexFrom = defaultKeepIndexFrom, ...others}: DatasetOptions = {},
 ): Promise<Dataset> {
 	const names = map && namesGiven(map);
-	const {teacherMin, teacherMargin, filterLength, ...rest} = others;
-	const filters = filtersOf({teacherMin, teacherMargin, filterLength});
-	const rule = {...rest, ...(names && {names}), ...(filters && {filters})};
+	const {teacherMin, teacherMargin, filterLength, perSet, ...rest} = others;
+	const filtering = {teacherMin, teacherMargin, filterLength};
+	const common = {...rest, ...(names && {names})};
 	const {files: opened, warnings} = await openSources(sources, {names, hub, signal});
 	const parts: Part[] = [];
 	try {
@@ -91,12 +96,13 @@ export async function openDataset(
 		for (const source of opened) {
 			const before = parts.at(-1);
 			const first = before === undefined ? 0 : before.first + before.index.length;
+			const rule = readingOfSet(common, filtering, perSet?.get(source.name));
 			const found = await indexOf(source, {...rule, bad, signal}, {warnings, keepIndexFrom});
 			warnings.push(...found.warnings);
 			missing.push(found.missing);
-			if (filters) lacking.push(found.lacksScores);
+			if (rule.filters) lacking.push(found.lacksScores);
 			const {index, sha256, crowded} = found;
-			parts.push({source, first, index, sha256, crowded});
+			parts.push({source, first, index, sha256, crowded, rule});
 		}
 
 		bad.throwIfAny();
@@ -106,7 +112,9 @@ export async function openDataset(
 
 		if (names !== undefined) expectSeen(names, missing);
 		expectLeft(parts, lacking);
-		return new Dataset(parts, {warnings, rule});
+		const dataset = new Dataset(parts, {warnings, rule: common});
+		if (perSet) expectSets(perSet, dataset.sets);
+		return dataset;
 	} catch (error) {
 		await closeAll(opened);
 		await Promise.all(parts.map(({index}) => index.close()));
@@ -323,11 +331,11 @@ export class Dataset {
 	}
 
 	#parse({source, begin}: Span, bytes: Buffer, record: number): TrainingRecord {
-		const {index, first} = this.#partOf(record);
+		const {index, first, rule = this.#rule} = this.#partOf(record);
 		const from = index.offsets.at(record - first) - begin;
 		const text = bytes.toString('utf8', from, from + index.lengths.at(record - first));
 		const where = `${source.path}: record ${record}`;
-		return parseRecord(source.format.parse(text, where), where, this.#rule).record;
+		return parseRecord(source.format.parse(text, where), where, rule).record;
 	}
 }
 

@@ -13,6 +13,7 @@ import {
 import {type Counted, countRows} from './count-rows.js';
 import type {DataSet, Dataset} from './dataset.js';
 import type {LimitOptions} from './limits.js';
+import {expectMixable, type PerSet} from './per-set.js';
 import type {TrainingRecord} from './record.js';
 import type {RowStarts} from './row-starts.js';
 import type {Selection} from './selection.js';
@@ -65,6 +66,8 @@ export class Rows {
 	readonly messages: readonly string[];
 	readonly #dataset: Dataset;
 	readonly #rule: ChoiceRule;
+	/** The rule of each data set, where some have their own. */
+	readonly #rules: readonly ChoiceRule[] | undefined;
 	/** Where the rows of each record begin when a record has a row per positive. */
 	readonly #starts: RowStarts | undefined;
 	readonly #used: Selection;
@@ -72,10 +75,15 @@ export class Rows {
 	readonly length: number;
 	readonly short: number;
 
-	private constructor(dataset: Dataset, rule: ChoiceRule, counted: Counted) {
+	private constructor(
+		dataset: Dataset,
+		{rule, rules}: {rule: ChoiceRule; rules: readonly ChoiceRule[] | undefined},
+		counted: Counted,
+	) {
 		const {starts, used, short, messages} = counted;
 		this.#dataset = dataset;
 		this.#rule = rule;
+		this.#rules = rules;
 		this.#starts = starts;
 		this.#used = used;
 		this.length = starts?.length ?? dataset.length;
@@ -87,11 +95,15 @@ export class Rows {
 	/** Counts the rows; refuses data that the rule says to refuse. */
 	static async select(
 		dataset: Dataset,
-		options: ChoiceOptions & LimitOptions = {},
+		options: ChoiceOptions & LimitOptions & {perSet?: PerSet | undefined} = {},
 		{signal}: {signal?: AbortSignal | undefined} = {},
 	): Promise<Rows> {
 		const rule = choiceRule(options);
-		return new Rows(dataset, rule, await countRows(dataset, {rule, limit: options}, signal));
+		const {perSet} = options;
+		const own = ({name}: DataSet) => choiceRule({...options, ...perSet?.get(name)});
+		const rules = perSet && expectMixable(rule, perSet) ? dataset.sets.map(own) : undefined;
+		const counted = await countRows(dataset, {rule, limit: options, perSet}, signal);
+		return new Rows(dataset, {rule, rules}, counted);
 	}
 
 	/**
@@ -174,7 +186,8 @@ export class Rows {
 		const {record, own} = this.#starts?.find(row) ?? {record: row, own: 0};
 		const supply = this.#dataset.supply(record);
 		if (isShort(supply.negatives, this.#rule)) return;
-		return {record, supply, choice: choose(this.#rule, {epoch, row}, supply, own)};
+		const rule = this.#rules?.[this.#dataset.setOf(record)] ?? this.#rule;
+		return {record, supply, choice: choose(rule, {epoch, row}, supply, own)};
 	}
 
 	#rowSet({name, parts}: DataSet): RowSet {

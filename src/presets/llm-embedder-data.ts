@@ -1,12 +1,10 @@
 // What LLM-Embedder trains on: files below a data root, one positive and so many negatives of each
 // record, drawn once, and batches of one data set.
 
-import {basename, dirname, join} from 'node:path';
-import {configOf} from './llm-embedder-tasks.js';
+import {setsOf} from './llm-embedder-sets.js';
+import {configOf, tasksOf} from './llm-embedder-tasks.js';
 import {maps, type Ours, read, type Table} from './table.js';
 import type {Values} from './values.js';
-
-const prefix = 'llm-embedder:';
 
 const positives: Readonly<Record<string, string>> = {
 	first: 'first',
@@ -48,9 +46,7 @@ export const llmEmbedderData: Table = {
 		},
 	},
 	max_sample_num: maps('number', most),
-	teacher_scores_margin: maps('number', values => ({
-		teacherMargin: configOf(values).teacher_scores_margin ?? values.number('teacher_scores_margin'),
-	})),
+	teacher_scores_margin: maps('number', margin),
 	teacher_scores_min: maps('number', values => ({teacherMin: values.number('teacher_scores_min')})),
 	inbatch_same_dataset: {
 		kind: 'text',
@@ -64,23 +60,8 @@ export const llmEmbedderData: Table = {
 	use_train_config: read('boolean', {default: false}),
 };
 
-/** A path below the data root, where it says so. */
-export function resolved(path: string, values: Values): string {
-	if (!path.startsWith(prefix)) return path;
-	return join(values.text('data_root')!, path.slice(prefix.length));
-}
-
-/** Each file is a data set by the name of its folder; a folder named again counts again. */
 function sourcesOf(values: Values): string[] {
-	const counts = new Map<string, number>();
-	const paths = values.list('train_data').map(path => resolved(path, values));
-	if (paths.length === 1) return paths;
-	return paths.map(path => {
-		const folder = basename(dirname(path)).replaceAll(/[^\w.-]/g, '_') || 'data';
-		const count = counts.get(folder) ?? 0;
-		counts.set(folder, count + 1);
-		return `${count === 0 ? folder : `${folder}_${count}`}=${path}`;
-	});
+	return setsOf(values).map(({name, path}) => (name === undefined ? path : `${name}=${path}`));
 }
 
 /** Everything is chosen once, before training; too few negatives are repeated. */
@@ -102,6 +83,13 @@ function negativeChoiceOf(values: Values): Ours {
 
 /** Without a teacher's scores its choice is the first, as there. */
 function positiveOf(values: Values, say: (text: string) => void): Ours {
+	const several = tasksOf(values);
+	if (several !== undefined) {
+		const others = several.filter(({config}) => config.select_positive !== 'first');
+		const own = others.map(({name, config}) => `${name}.positives=${config.select_positive}`);
+		return {positives: 'first', ...(own.length > 0 && {setOption: own})};
+	}
+
 	const asked = configOf(values).select_positive ?? values.text('select_positive') ?? 'first';
 	const {first} = values.around;
 	if (asked !== 'teacher' || first === undefined || first.positiveScores !== undefined) {
@@ -113,8 +101,29 @@ function positiveOf(values: Values, say: (text: string) => void): Ours {
 }
 
 function most(values: Values): Ours {
-	const count = configOf(values).max_sample_num ?? values.number('max_sample_num');
-	return count === undefined ? {} : {maxRows: count, maxRowsChoice: 'last'};
+	const several = tasksOf(values);
+	if (several === undefined) {
+		const count = configOf(values).max_sample_num ?? values.number('max_sample_num');
+		return count === undefined ? {} : {maxRows: count, maxRowsChoice: 'last'};
+	}
+
+	const limits = several.flatMap(({name, config: {max_sample_num: count}}) =>
+		count === undefined ? [] : [`${name}.max-rows=${count}`, `${name}.max-rows-choice=last`],
+	);
+	return limits.length > 0 ? {setOption: limits} : {};
+}
+
+function margin(values: Values): Ours {
+	const several = tasksOf(values);
+	if (several === undefined) {
+		const own = configOf(values).teacher_scores_margin;
+		return {teacherMargin: own ?? values.number('teacher_scores_margin')};
+	}
+
+	const margins = several.flatMap(({name, config: {teacher_scores_margin: least}}) =>
+		least === undefined ? [] : [`${name}.teacher-margin=${least}`],
+	);
+	return margins.length > 0 ? {setOption: margins} : {};
 }
 
 function mixing(values: Values): Ours {

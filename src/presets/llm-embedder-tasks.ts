@@ -2,6 +2,7 @@
 // --use_train_config the settings that its table has for the task.
 
 import {EngineError} from '../errors.js';
+import {setsOf} from './llm-embedder-sets.js';
 import type {Values} from './values.js';
 
 export type TaskSettings = {
@@ -37,17 +38,27 @@ export function taskOf(values: Values): string | undefined {
 	return values.around.first?.task;
 }
 
-/** The settings of the task, where the command asks for them. */
+/** The settings of the task, where the command asks for them and there is one. */
 export function configOf(values: Values): Partial<TaskSettings> {
-	if (!values.is('use_train_config')) return {};
-	const task = taskOf(values);
-	const all = [...new Set((values.around.firsts ?? []).map(record => record?.task))];
-	if (all.length > 1) {
-		const hint = 'their losses and choices differ, so train one after the other';
-		const message = `use_train_config: expected files of one task, got ${all.join(', ')}; ${hint}`;
-		throw new EngineError('OPTION_CONFLICT', message);
-	}
+	if (!values.is('use_train_config') || tasksOf(values) !== undefined) return {};
+	return settingsOf(taskOf(values));
+}
 
+export type TaskSet = {name: string; config: TaskSettings; hasScores: boolean};
+
+/** The data sets with the settings of their tasks, where these are several and asked for. */
+export function tasksOf(values: Values): TaskSet[] | undefined {
+	if (!values.is('use_train_config')) return undefined;
+	const sets = setsOf(values);
+	if (new Set(sets.map(({first}) => first?.task)).size < 2) return undefined;
+	return sets.map(({name, first}) => ({
+		name: name!,
+		config: settingsOf(first?.task),
+		hasScores: first?.positiveScores !== undefined,
+	}));
+}
+
+function settingsOf(task: string | undefined): TaskSettings {
 	const settings = task === undefined ? undefined : tasks[task];
 	if (settings !== undefined) return settings;
 	const expected = `expected records of a task of ${Object.keys(tasks).join(', ')}`;
@@ -63,8 +74,7 @@ export type Taught = {
 };
 
 /** How a teacher teaches; a task's own settings come first. */
-export function taughtBy(values: Values): Taught {
-	const config = configOf(values);
+export function taughtBy(values: Values, config = configOf(values)): Taught {
 	return {
 		stable: config.stable_distill ?? values.is('stable_distill'),
 		teacherTemperature: config.teacher_temperature ?? values.number('teacher_temperature')!,
@@ -74,14 +84,21 @@ export function taughtBy(values: Values): Taught {
 }
 
 /** Which losses there are: of a teacher where records have its scores, and over the batch. */
-export function trainsOn(values: Values): {teacher: boolean; contrastive: boolean} {
-	const {distillWeight, contrastiveWeight} = taughtBy(values);
-	const {first} = values.around;
-	const isScored = first === undefined || first.positiveScores !== undefined;
+export function trainsOn(
+	values: Values,
+	taught = taughtBy(values),
+	isScored = hasScores(values),
+): {teacher: boolean; contrastive: boolean} {
+	const {distillWeight, contrastiveWeight} = taught;
 	const teacher = isScored && distillWeight > 0;
 	const contrastive = contrastiveWeight > 0;
 	if (teacher || contrastive) return {teacher, contrastive};
 	const expected =
 		'expected contrastive_weight above 0, or teacher_scores and distill_weight above 0';
 	throw new EngineError('OPTION_CONFLICT', `--preset llm-embedder: ${expected}, got neither`);
+}
+
+/** Whether the first record has scores of a teacher; data that are not there may have them. */
+function hasScores({around: {first}}: Values): boolean {
+	return first === undefined || first.positiveScores !== undefined;
 }

@@ -1,7 +1,15 @@
 // The preset of LLM-Embedder (FlagEmbedding): `run_dense.py`.
 
-import {fixed, llmEmbedderData, resolved} from './llm-embedder-data.js';
-import {taskOf, taughtBy, trainsOn} from './llm-embedder-tasks.js';
+import {fixed, llmEmbedderData} from './llm-embedder-data.js';
+import {resolved} from './llm-embedder-sets.js';
+import {
+	type TaskSet,
+	type Taught,
+	taskOf,
+	tasksOf,
+	taughtBy,
+	trainsOn,
+} from './llm-embedder-tasks.js';
 import {llmEmbedderUnused} from './llm-embedder-unused.js';
 import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
 import {trainingArguments} from './training-arguments.js';
@@ -94,7 +102,10 @@ const lossOptions: Table = {
 function lossOf(values: Values, say: (text: string) => void): Ours {
 	const similarity = isCosine(values) ? {} : {similarity: 'dot'};
 	const temperature = isCosine(values) ? values.number('cos_temperature') : 1;
-	const {teacher, contrastive} = trainsOn(values);
+	const several = tasksOf(values);
+	if (several !== undefined) return {temperature, ...similarity, ...lossesOf(values, several)};
+	const {teacher} = trainsOn(values);
+	const taught = taughtBy(values);
 	if (!teacher) {
 		if (values.isGiven('distill_weight')) {
 			say('distill_weight: without effect, the first record has no teacher_scores');
@@ -103,23 +114,41 @@ function lossOf(values: Values, say: (text: string) => void): Ours {
 		return {loss: 'infonce', temperature, ...similarity};
 	}
 
-	const taught = taughtBy(values);
 	if (taught.stable && values.isGiven('teacher_temperature')) {
 		say('teacher_temperature: without effect, stable_distill has none');
 	}
 
+	return {loss: 'distill', temperature, ...similarity, lossOption: taughtOptions(values, taught)};
+}
+
+/** What a teacher teaches, as options of the loss. */
+function taughtOptions(values: Values, taught: Taught): string[] {
 	const temperatures = [
 		`teacherTemperature=${taught.teacherTemperature}`,
 		`studentTemperature=${values.number('student_temperature')}`,
 	];
+	return [
+		`method=${taught.stable ? 'stable' : 'kl'}`,
+		...(taught.stable ? [] : temperatures),
+		`distillWeight=${taught.distillWeight}`,
+		`contrastiveWeight=${taught.contrastiveWeight}`,
+	];
+}
+
+/** A loss for each data set, by the settings of its task. */
+function lossesOf(values: Values, sets: readonly TaskSet[]): Ours {
+	const found = sets.map(({name, config, hasScores}) => {
+		const taught = taughtBy(values, config);
+		const {teacher} = trainsOn(values, taught, hasScores);
+		const options = teacher ? taughtOptions(values, taught) : [];
+		return {
+			lossFor: `${name}=${teacher ? 'distill' : 'infonce'}`,
+			lossOption: options.map(option => `${name}.${option}`),
+		};
+	});
 	return {
-		...{loss: 'distill', temperature, ...similarity},
-		lossOption: [
-			`method=${taught.stable ? 'stable' : 'kl'}`,
-			...(taught.stable ? [] : temperatures),
-			`distillWeight=${taught.distillWeight}`,
-			`contrastiveWeight=${contrastive ? taught.contrastiveWeight : 0}`,
-		],
+		lossFor: found.map(({lossFor}) => lossFor),
+		lossOption: found.flatMap(({lossOption}) => lossOption),
 	};
 }
 
@@ -200,7 +229,7 @@ function check(values: Values, say: (text: string) => void): void {
 	}
 
 	const task = taskOf(values);
-	if (values.is('use_train_config') && task !== undefined) {
+	if (values.is('use_train_config') && task !== undefined && !tasksOf(values)) {
 		say(`use_train_config: the settings of the task ${task}`);
 	}
 

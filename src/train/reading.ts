@@ -2,6 +2,7 @@
 
 import type {DatasetOptions} from '../data/dataset.js';
 import {mapOf} from '../data/fields.js';
+import {perSetOf} from '../data/per-set.js';
 import type {Loss} from '../loss/loss.js';
 import {needsCheck, type RecordCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
@@ -28,13 +29,17 @@ export function readingOf(
 	};
 }
 
-/** Which records the options leave out; of held-out ones none is. */
+type Filtering = 'teacherMin' | 'teacherMargin' | 'filterLength' | 'perSet';
+
+/** What the options say of single sets, and which records they leave out; of held-out ones none is. */
 export function filtersIn({
 	teacherMin,
 	teacherMargin,
 	filterLength,
-}: TrainSettings): Pick<DatasetOptions, 'teacherMin' | 'teacherMargin' | 'filterLength'> {
-	return {teacherMin, teacherMargin, filterLength};
+	setOption,
+}: TrainSettings): Pick<DatasetOptions, Filtering> {
+	const perSet = setOption && perSetOf(setOption);
+	return {teacherMin, teacherMargin, filterLength, ...(perSet && {perSet})};
 }
 
 /** One check that asks for everything; nothing where nothing is asked. */

@@ -153,7 +153,8 @@ export async function prepareRun(
 		const {threads} = model.computing;
 		guide = await Guide.open(settings.guide, loss, {threads, signal});
 		for (const warning of dataset.warnings) onMessage?.(warning);
-		const rows = await Rows.select(dataset, settings, {signal});
+		const {perSet} = filtersIn(settings);
+		const rows = await Rows.select(dataset, {...settings, perSet}, {signal});
 		for (const message of rows.messages) onMessage?.(message);
 		const course = await planCourse(rows, settings, {...needs, signal});
 		if (course.dropped > 0) {

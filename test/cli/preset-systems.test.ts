@@ -327,14 +327,58 @@ describe('LLM-Embedder', () => {
 		expect(await encodes(at('outputs', 'one', 'encoder'))).toBe(1);
 	});
 
-	test('says that tasks of other settings are not trained together', async () => {
-		const {code, stderr} = await run(
-			'several',
-			`--train_data llm-embedder:qa/nq/train.json llm-embedder:tool/toolbench/train.json
-			--use_train_config --version llm-embedder`,
+	test('trains all tasks together, each in batches and by settings of its own', async () => {
+		const version = 'llm-embedder';
+		const output = at('outputs', 'llm-embedder');
+		const {code, stderr} = await documented(
+			'llm-embedder',
+			`torchrun --nproc_per_node=8 run_dense.py --train_data \
+			llm-embedder:chat/msc/train.json \
+			llm-embedder:conversation/qrecc/train.concat.json \
+			llm-embedder:lrlm/arxiv/train.json \
+			llm-embedder:lrlm/books3/train.json \
+			llm-embedder:lrlm/codeparrot/train.json \
+			llm-embedder:qa/nq/train.json \
+			llm-embedder:tool/toolbench/train.json \
+			llm-embedder:tool/toolbench/train.json \
+			llm-embedder:icl/icl/train.json \
+			--output_dir ${output} \
+			--save_steps 9 \
+			--max_steps 9 \
+			--logging_steps 1 \
+			--inbatch_same_dataset epoch \
+			--use_train_config \
+			--gradient_checkpointing \
+			--per_device_train_batch_size 1 \
+			--deepspeed data/deepspeed/stage0.json \
+			--version ${version} \
+			--learning_rate 5e-6 \
+			--data_root ${at('root')} --query_encoder ${bert}`,
 		);
-		expect(code).toBe(2);
-		expect(stderr).toContain('expected files of one task, got qa, tool');
+		expect({code, stderr}).toMatchObject({code: 0});
+		for (const words of [
+			...['--set-option msc.positives=teacher', '--set-option icl.positives=random'],
+			...['--set-option arxiv.max-rows=10000', '--set-option books3.teacher-margin=0.1'],
+			...[
+				'--loss-for nq=distill',
+				'--loss-for toolbench_1=infonce',
+				'--prompt-version llm-embedder',
+			],
+			...['--loss-option nq.method=stable', '--loss-option msc.teacherTemperature=0.1'],
+		]) {
+			expect(stderr).toContain(words);
+		}
+
+		const {options} = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8'));
+		expect(options.loss.of).toMatchObject({
+			nq: {name: 'distill', method: 'stable'},
+			msc: {name: 'distill', method: 'kl', teacherTemperature: 0.1},
+			toolbench: {name: 'infonce', temperature: 0.01},
+		});
+		// Nine sets of ten rows make a batch of eight each.
+		const steps = metricsOf('outputs', 'llm-embedder');
+		expect(steps.map(({rows}) => rows)).toEqual(new Array(9).fill(8));
+		expect(await encodes(join(output, 'checkpoint-9', 'encoder'))).toBe(1);
 	});
 
 	test('shows a command that trains to the same bits', async () => {

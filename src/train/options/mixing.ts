@@ -4,6 +4,7 @@ import {z} from 'zod';
 import {rangeOf} from '../../data/filters.js';
 import {homogeneousManners} from '../../data/homogeneous.js';
 import {mixings, weightsOf} from '../../data/mixing.js';
+import {perSetOf} from '../../data/per-set.js';
 import {EngineError} from '../../errors.js';
 
 export const mixingOptions = {
@@ -45,6 +46,11 @@ export const filterOptions = {
 		.min(0)
 		.optional()
 		.describe('leave out records whose teacher scores lie closer together'),
+	setOption: z.array(z.string()).optional().meta({
+		description: 'what holds for one data set, as faq.max-rows=100; may be repeated',
+		placeholder: 'SET.OPTION=VALUE',
+		repeated: true,
+	}),
 	filterLength: z.string().optional().meta({
 		description: 'leave out records whose query or a positive has fewer or more characters',
 		placeholder: 'MIN-MAX',
@@ -63,6 +69,7 @@ interface Mixed {
 	teacherMin?: number | undefined;
 	teacherMargin?: number | undefined;
 	filterLength?: string | undefined;
+	setOption?: readonly string[] | undefined;
 }
 
 /** Refuses options that nothing would use, and those that exclude each other. */
@@ -91,6 +98,7 @@ export function expectMixing(settings: Mixed, where: string): void {
 	}
 
 	if (maxRowsChoice !== undefined && maxRows === undefined) refuse('maxRows', 'maxRowsChoice');
+	if (settings.setOption !== undefined) perSetOf(settings.setOption);
 	if (settings.filterLength !== undefined) rangeOf(settings.filterLength);
 	const filters = ['teacherMin', 'teacherMargin', 'filterLength'] as const;
 	const filter = filters.find(name => settings[name] !== undefined);
