@@ -5,7 +5,7 @@
 
 import {parseArgs} from 'node:util';
 
-const questions = ['encode', 'int8', 'train', 'data', 'linear', 'top-k'];
+const questions = ['encode', 'int8', 'train', 'data', 'linear', 'top-k', 'in-batch'];
 const shared = process.env.INBATCH_SHARED ?? '../shared';
 
 const {values, positionals} = parseArgs({

@@ -15,8 +15,7 @@
 
 #include "../ops/linear.h"
 #include "../ops/run.h"
-#include "contrast_marks.h"
-#include "contrast_slabs.h"
+#include "contrast_nested.h"
 #include "kernels.h"
 #include "loops.h"
 
@@ -30,17 +29,6 @@ constexpr int64_t kUnit = 12;                // a multiple of every tile_rows
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
-// All tiles of scores between a side in blocks and a side in lanes.
-struct Sweep {
-  const ContrastOperands& op;
-  Side block, across;
-  ContrastTile whole;  // its pointers at the first vector of their side
-  void (*kernel)(const ContrastTile&);
-  float* dblock = nullptr;  // (block.count, width): what the tile leaves times the lanes is added
-  const Rules* rules = nullptr;
-  Side guide_block{}, guide_across{};  // without vectors when there is no guide
-};
-
 void pack(const Stream& stream, const Sweep& sweep, const Slab& slab) {
   stream.parallel_for(panels_of(slab.span.count), [&](int64_t item, int) {
     const int64_t at = item * kPanel;
@@ -49,48 +37,6 @@ void pack(const Stream& stream, const Sweep& sweep, const Slab& slab) {
     if (slab.values) pack_values(sweep.across, slab, panel);
     if (slab.guide) pack_keys(sweep.guide_across, slab, panel, slab.guide);
   });
-}
-
-// The part of the whole that a tile needs.
-ContrastTile tile_of(const Sweep& sweep, Span block, Span lanes) {
-  ContrastTile tile = sweep.whole;
-  const int64_t at = block.begin, softmax = tile.by_lane ? lanes.begin : block.begin;
-  tile.rows = block.count;
-  tile.lanes = rounded(lanes.count, kPanel);
-  tile.row_factor = sweep.block.factor + at;
-  tile.lane_factor = sweep.across.factor + lanes.begin;
-  for (float** field : {&tile.most, &tile.sum, &tile.total, &tile.along}) {
-    if (*field) *field += at;
-  }
-  if (tile.count) tile.count += at;
-  for (const float** field : {&tile.lse, &tile.dlse, &tile.shift}) {
-    if (*field) *field += softmax;
-  }
-  return tile;
-}
-
-// What a worker has for its tiles.
-struct Bench {
-  float *scores, *guide;
-  Marks marks;
-};
-
-Bench bench_of(Arena& arena, const Sweep& sweep, int64_t rows) {
-  const auto floats = [&](bool wanted) {
-    return wanted ? arena.tensor(rows, kLanes).f32() : nullptr;
-  };
-  const auto bits = [&](bool wanted) {
-    return wanted ? static_cast<uint16_t*>(arena.push(size_t(rows * kLanes / 8))) : nullptr;
-  };
-  return {floats(true),
-          floats(sweep.guide_block.x),
-          {bits(true), bits(sweep.rules), bits(sweep.op.hardness != 0)}};
-}
-
-void multiply(const Side& side, Span block, const float* keys, const ContrastTile& tile,
-              float* scores) {
-  kernels().product({side.x + block.begin * side.width, side.width, false, keys,
-                     kPanel * side.width, scores, tile.stride, tile.rows, tile.lanes, side.width});
 }
 
 // Removes candidates by what they or their guide's vectors score.
@@ -141,11 +87,16 @@ void visit_tile(const Sweep& sweep, const Slab& slab, const TilePlace& place, co
   tile.stride = kLanes;
   tile.candidates = bench.marks.candidates;
   tile.weighted = bench.marks.weighted;
+  const int64_t wide = rounded(width, kPanel);
+  if (!sweep.op.widths.empty()) {
+    visit_widths(sweep, slab.keys + at * width, place, bench);
+    if (sweep.dblock) add_widths(sweep, slab.values + at * wide, place, bench);
+    return;
+  }
   multiply(sweep.block, block, slab.keys + at * width, tile, tile.scores);
   if (sweep.rules) strike_scores(sweep, slab, tile, place, bench);
   sweep.kernel(tile);
   if (!sweep.dblock) return;
-  const int64_t wide = rounded(width, kPanel);
   kernels().product({tile.scores, tile.stride, false, slab.values + at * wide, kPanel * lanes.count,
                      sweep.dblock + block.begin * width, width, tile.rows, width, lanes.count,
                      true});
@@ -167,8 +118,10 @@ void visit_block(const Stream& stream, const Sweep& sweep, const Slab& slab, Spa
 }
 
 // Rows of a block: enough blocks for every thread, but no more than the caches like.
-int64_t block_rows(const Stream& stream, int64_t count) {
-  return std::clamp(rounded(ceil_div(count, 3 * stream.threads()), kUnit), kUnit, kRows);
+int64_t block_rows(const Stream& stream, const Sweep& sweep) {
+  const int64_t share = rounded(ceil_div(sweep.block.count, 3 * stream.threads()), kUnit);
+  const bool is_nested = sweep.dblock && !sweep.op.widths.empty();  // a tile for each width
+  return std::clamp(share, kUnit, is_nested ? kRows / 2 : kRows);
 }
 
 void run_sweep(const Stream& stream, const Sweep& sweep) {
@@ -178,7 +131,7 @@ void run_sweep(const Stream& stream, const Sweep& sweep) {
   const int64_t fit = kSlab / std::max<int64_t>(width, 1) / kLanes * kLanes;
   const int64_t length =
       std::min(std::clamp(fit, kLanes, kLongestSlab), rounded(across.count, kPanel));
-  const int64_t rows = block_rows(stream, sweep.block.count);
+  const int64_t rows = block_rows(stream, sweep);
   Slab slab;
   slab.keys = stream.scratch().tensor(length, width).f32();
   slab.values =
@@ -201,16 +154,17 @@ float count_of(const Tensor& count, int64_t row) {
 
 // What a softmax brings to G, by row of the op; padded with zeros to whole panels.
 ContrastTile softmax_terms(Arena& arena, const ContrastBackward& op) {
-  const int64_t count = op.rows.rows, padded = rounded(count, kPanel);
-  float* lse = arena.tensor(3, padded).f32();
-  float *dlse = lse + padded, *shift = dlse + padded;
-  std::fill(lse, shift + padded, 0.0f);
-  for (int64_t row = 0; row < count; ++row) {
-    lse[row] = op.lse.f32()[row];
-    dlse[row] = std::isfinite(lse[row]) ? op.dlse.f32()[row] : std::nanf("");
+  const int64_t count = op.rows.rows, padded = rounded(count, kPanel), widths = op.width_count();
+  float* lse = arena.tensor(3 * widths, padded).f32();
+  float *dlse = lse + widths * padded, *shift = dlse + widths * padded;
+  std::fill(lse, shift + widths * padded, 0.0f);
+  for (int64_t i = 0; i < count * widths; ++i) {
+    const int64_t row = i / widths, at = i % widths * padded + row;
+    lse[at] = op.lse.f32()[i];
+    dlse[at] = std::isfinite(lse[at]) ? op.dlse.f32()[i] : std::nanf("");
     const float candidates = count_of(op.count, row);
     if (op.dmean.empty() || candidates == 0) continue;
-    shift[row] = op.dmean.f32()[row] / candidates;
+    shift[at] = op.dmean.f32()[i] / candidates;
   }
   ContrastTile terms{};
   terms.lse = lse;
@@ -221,12 +175,17 @@ ContrastTile softmax_terms(Arena& arena, const ContrastBackward& op) {
 
 // From sums of G times the other side's vectors to the gradient of x. What lies along x is taken
 // out of the finished sum itself, so that none of its rounding is left there.
-void finish(const Stream& stream, const Side& side, float* dx) {
+void finish(const Stream& stream, const Sweep& sweep) {
+  const Side& side = sweep.block;
   const int64_t width = side.width;
   over_rows(stream, side.count, width, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const float* x = side.x + i * width;
-      float* out = dx + i * width;
+      float* out = sweep.dblock + i * width;
+      if (!sweep.op.widths.empty()) {
+        finish_widths(sweep, i, out);
+        continue;
+      }
       for (int64_t j = 0; j < width; ++j) out[j] *= side.factor[i];
       if (!side.scale) continue;
       const float along = kernels().dot(out, x, width) * side.scale[i];
@@ -239,23 +198,32 @@ void finish(const Stream& stream, const Side& side, float* dx) {
 void backward_side(const Stream& stream, Sweep sweep, float* dx) {
   const Side& side = sweep.block;
   sweep.dblock = dx;
+  Scope scope(stream.scratch());
+  if (dx && !sweep.op.widths.empty()) {
+    const int64_t size = sweep.op.width_count() * side.count;
+    sweep.along = stream.scratch().tensor(1, size).f32();
+    std::fill_n(sweep.along, size, 0.0f);
+  }
   if (dx) {
     over_rows(stream, side.count, side.width, [&](int64_t begin, int64_t end) {
       std::fill(dx + begin * side.width, dx + end * side.width, 0.0f);
     });
   }
   run_sweep(stream, sweep);
-  if (dx) finish(stream, side, dx);
+  if (dx) finish(stream, sweep);
 }
 
 // The outputs of a row whose columns have all been seen.
 void close_row(const ContrastForward& op, const ContrastTile& seen, int64_t row) {
   const int32_t count = seen.count[row];
-  const float total = seen.total[row];
-  // the largest score may have passed over a NaN; the sum of scores has not
-  const float lse = std::isnan(total) ? total : seen.most[row] + std::log(seen.sum[row]);
-  op.lse.f32()[row] = count ? lse : kNothing;
-  if (!op.mean.empty()) op.mean.f32()[row] = count ? total / float(count) : 0.0f;
+  for (int64_t nested = 0; nested < op.width_count(); ++nested) {
+    const int64_t at = nested * op.rows.rows + row, out = row * op.width_count() + nested;
+    const float total = seen.total[at];
+    // the largest score may have passed over a NaN; the sum of scores has not
+    const float lse = std::isnan(total) ? total : seen.most[at] + std::log(seen.sum[at]);
+    op.lse.f32()[out] = count ? lse : kNothing;
+    if (!op.mean.empty()) op.mean.f32()[out] = count ? total / float(count) : 0.0f;
+  }
   if (op.count.type == Type::I32) {
     op.count.i32()[row] = count;
   } else {
@@ -300,8 +268,8 @@ struct Scores {
 Scores scores_of(Arena& arena, const ContrastOperands& op) {
   const double temperature = op.temperature.f32()[0];
   Scores scores{op,
-                side_of(arena, op.rows, op.row_scale, temperature),
-                side_of(arena, op.columns, op.column_scale, 1.0),
+                side_of(arena, op.rows, op.row_scale, temperature, op.width_count()),
+                side_of(arena, op.columns, op.column_scale, 1.0, op.width_count()),
                 {},
                 {}};
   if (op.guide_limit.empty()) return scores;
@@ -316,6 +284,7 @@ Sweep sweep_of(const Scores& scores, const Rules& rules, const ContrastTile& ter
   const double temperature = op.temperature.f32()[0];
   const double ends[] = {op.lowest / temperature, op.highest / temperature};
   Sweep sweep{op, rows, columns, terms, kernel};
+  sweep.state_row = terms.lse ? rounded(rows.count, kPanel) : rows.count;
   sweep.whole.bends = op.bends();
   sweep.whole.lowest = float(std::min(ends[0], ends[1]));
   sweep.whole.highest = float(std::max(ends[0], ends[1]));
@@ -335,15 +304,15 @@ template <>
 void run<ContrastForward>(const Stream& stream, const ContrastForward& op) {
   Arena& arena = stream.scratch();
   Scope scope(arena);
-  const int64_t count = op.rows.rows;
+  const int64_t count = op.rows.rows, all = count * op.width_count();
   ContrastTile whole{};
-  whole.most = arena.tensor(3, count).f32();
-  whole.sum = whole.most + count;
-  whole.total = whole.sum + count;
-  whole.count = arena.tensor(1, count, Type::I32).i32();
-  std::fill_n(whole.most, count, kNothing);
-  std::fill_n(whole.sum, 2 * count, 0.0f);
-  std::fill_n(whole.count, count, 0);
+  whole.most = arena.tensor(3, all).f32();
+  whole.sum = whole.most + all;
+  whole.total = whole.sum + all;
+  whole.count = arena.tensor(1, all, Type::I32).i32();
+  std::fill_n(whole.most, all, kNothing);
+  std::fill_n(whole.sum, 2 * all, 0.0f);
+  std::fill_n(whole.count, all, 0);
   const Scores scores = scores_of(arena, op);
   Rules rules = rules_of(arena, op);
   count_removed(arena, op, rules);
@@ -379,11 +348,18 @@ void run<ContrastBackward>(const Stream& stream, const ContrastBackward& op) {
 
 template <>
 void run<RowNorms>(const Stream& stream, const RowNorms& op) {
-  const int64_t width = op.x.cols;
-  over_rows(stream, op.x.rows, width, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
+  const int64_t width = op.x.cols, widths = std::max<int64_t>(1, op.widths.size());
+  over_rows(stream, op.x.rows, width, [&](int64_t first, int64_t last) {
+    for (int64_t row = first; row < last; ++row) {
       const float* x = op.x.f32() + row * width;
-      op.inverse.f32()[row] = 1.0f / std::max(std::sqrt(kernels().dot(x, x, width)), 1e-12f);
+      float squares = 0;
+      for (int64_t nested = 0, begin = 0; nested < widths; ++nested) {
+        const int64_t said = op.widths.empty() ? width : int64_t(op.widths.i32()[nested]);
+        const int64_t end = std::clamp(said, begin, width);
+        squares += kernels().dot(x + begin, x + begin, end - begin);
+        op.inverse.f32()[row * widths + nested] = 1.0f / std::max(std::sqrt(squares), 1e-12f);
+        begin = end;
+      }
     }
   });
 }

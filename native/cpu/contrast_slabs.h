@@ -14,17 +14,22 @@ inline int64_t rounded(int64_t n, int64_t unit) { return ceil_div(n, unit) * uni
 struct Side {
   const float* x;
   int64_t count, width;
-  const float* factor;  // padded with zeros to whole panels
-  const float* scale;   // null: none
+  const float* factor;  // (widths, factor_row), padded with zeros to whole panels
+  int64_t factor_row;
+  const float* scale;  // (count, widths); null: none
 };
 
-inline Side side_of(Arena& arena, const Tensor& x, const Tensor& scale, double divisor) {
-  float* factor = arena.tensor(panels_of(x.rows), kPanel).f32();
-  for (int64_t i = 0; i < panels_of(x.rows) * kPanel; ++i) {
-    const double length = scale.empty() || i >= x.rows ? 1.0 : double(scale.f32()[i]);
-    factor[i] = i < x.rows ? float(length / divisor) : 0.0f;
+inline Side side_of(Arena& arena, const Tensor& x, const Tensor& scale, double divisor,
+                    int64_t widths = 1) {
+  const int64_t padded = panels_of(x.rows) * kPanel;
+  float* factor = arena.tensor(widths, padded).f32();
+  for (int64_t i = 0; i < widths * padded; ++i) {
+    const int64_t width = i / padded, row = i % padded;
+    const bool is_scaled = !scale.empty() && row < x.rows;
+    const double length = is_scaled ? double(scale.f32()[row * widths + width]) : 1.0;
+    factor[i] = row < x.rows ? float(length / divisor) : 0.0f;
   }
-  return {x.f32(), x.rows, x.cols, factor, scale.f32()};
+  return {x.f32(), x.rows, x.cols, factor, padded, scale.f32()};
 }
 
 struct Slab {

@@ -181,6 +181,16 @@ struct ContrastTile {
   const uint16_t* weighted = nullptr;  // as candidates, or null
 };
 
+// What a tile of nested widths makes of what the backward of one of them left: rows times their
+// factors, in place, and the sums of that times the dot products, per row, added to.
+struct ContrastNest {
+  float* scores;
+  const float* dots;
+  int64_t stride, rows, lanes;
+  const float* row_factor;
+  float* along;
+};
+
 // Candidates of a tile that are removed for a score above a limit, by row or by lane.
 struct ContrastStrike {
   const float* scores;  // dot products
@@ -245,6 +255,8 @@ struct Kernels {
   void (*contrast_equal)(const float* keys, int64_t words, const float* wanted, int64_t count,
                          uint16_t* hits);
   void (*contrast_strike)(const ContrastStrike&);
+  void (*contrast_nest)(const ContrastNest&);
+  void (*add_rows)(const float* x, float* y, int64_t size);  // y += x; size a multiple of 16
   // Places in x (rows, columns), rows `stride` apart, of what is greater than the limit of its row,
   // and how many there are. Rows are read up to a multiple of 16.
   int64_t (*find_greater)(const float* x, int64_t stride, int64_t rows, int64_t columns,

@@ -4,6 +4,7 @@
 // backward computes them again.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -122,8 +123,8 @@ struct ContrastRules {
 //
 //   rows         (N, E) f32
 //   columns      (M, E) f32
-//   rowScale     (N, 1) f32 or empty; 1 / |rows_i| (RowNorms) makes cosines
-//   columnScale  (M, 1) f32 or empty; 1 / |columns_j|
+//   rowScale     (N, W) f32 or empty; 1 / |rows_i| (RowNorms) makes cosines
+//   columnScale  (M, W) f32 or empty; 1 / |columns_j|
 //   temperature  (1, 1) f32, not zero
 //   owner        (M, 1) i32, the row that a column belongs to; a number that is no row: no one's
 //
@@ -131,13 +132,18 @@ struct ContrastRules {
 // row's own hard
 // negatives are weighted by `weighsOwn`, all that belongs to others by `weighsOthers`, its own
 // positives never.
+//
+//   widths  (1, W) i32, or empty, which means E alone: each of the leading columns alone makes
+//           scores and a softmax of its own; rising, multiples of 16 but the last, which is E. With
+//           them neither limit nor guide.
 struct ContrastOperands : ContrastRules, Candidates {
-  Tensor rows, columns, row_scale, column_scale, temperature, owner;
+  Tensor rows, columns, row_scale, column_scale, temperature, owner, widths;
   float lowest = -std::numeric_limits<float>::infinity();
   float highest = std::numeric_limits<float>::infinity();
   float hardness = 0;
   bool weighs_own = false, weighs_others = false;
 
+  int64_t width_count() const { return std::max<int64_t>(1, widths.size()); }
   // Whether a score is more than a product.
   bool bends() const { return hardness != 0 || std::isfinite(lowest) || std::isfinite(highest); }
 
@@ -149,6 +155,7 @@ struct ContrastOperands : ContrastRules, Candidates {
                             field("columnScale", &Op::column_scale),
                             field("temperature", &Op::temperature),
                             field("owner", &Op::owner),
+                            field("widths", &Op::widths),
                             field("lowest", &Op::lowest),
                             field("highest", &Op::highest),
                             field("hardness", &Op::hardness),
@@ -160,8 +167,11 @@ struct ContrastOperands : ContrastRules, Candidates {
     expect_columns(name, "columns", columns, rows.cols);
     expect_size(name, "temperature", temperature, 1);
     expect_size(name, "owner", owner, columns.rows);
-    if (!row_scale.empty()) expect_size(name, "rowScale", row_scale, rows.rows);
-    if (!column_scale.empty()) expect_size(name, "columnScale", column_scale, columns.rows);
+    if (!row_scale.empty()) expect_by_width(name, "rowScale", row_scale, rows.rows);
+    if (!column_scale.empty()) expect_by_width(name, "columnScale", column_scale, columns.rows);
+    if (!widths.empty()) expect_type(name, "widths", widths, Type::I32);
+    expect(widths.empty() || (limit.empty() && guide_limit.empty()), name,
+           "expected no limit and no guide with several widths");
     check_candidates(name, columns.rows);
     expect_f32(name, {{"rows", rows},
                       {"columns", columns},
@@ -170,6 +180,9 @@ struct ContrastOperands : ContrastRules, Candidates {
                       {"temperature", temperature}});
     expect_type(name, "owner", owner, Type::I32);
     check_rules(name, rows.rows, columns.rows);
+  }
+  void expect_by_width(const char* name, const char* field, const Tensor& x, int64_t count) const {
+    expect_size(name, field, x, count * width_count());
   }
   void expect_count(const char* name, const Tensor& count) const {
     expect_size(name, "count", count, rows.rows);
@@ -180,8 +193,8 @@ struct ContrastOperands : ContrastRules, Candidates {
 // lse_i = log sum_j exp(z_ij), mean_i = mean_j z_ij, count_i = how many, over the candidates j of
 // i.
 //
-//   lse       (N, 1) f32, overwritten
-//   mean      (N, 1) f32, overwritten, or empty
+//   lse       (N, W) f32, overwritten
+//   mean      (N, W) f32, overwritten, or empty
 //   count     (N, 1) i32 | f32, overwritten
 //   removed   (1, R + 3) f32, overwritten, or empty: how many pairs each rule removed, of those
 //             that would be candidates; beyond 2^24 rounded
@@ -204,8 +217,8 @@ struct ContrastForward : ContrastOperands {
   }
   void check() const {
     check_operands(name);
-    expect_size(name, "lse", lse, rows.rows);
-    if (!mean.empty()) expect_size(name, "mean", mean, rows.rows);
+    expect_by_width(name, "lse", lse, rows.rows);
+    if (!mean.empty()) expect_by_width(name, "mean", mean, rows.rows);
     if (!removed.empty()) expect_size(name, "removed", removed, rules());
     if (!suspects.empty()) {
       expect_rows(name, "suspects", suspects, rows.rows);
@@ -226,12 +239,13 @@ struct ContrastForward : ContrastOperands {
 //   dcolumns_j   = the same with rows and columns exchanged
 //   dtemperature = - sum_ij G_ij c_ij / temperature
 //
-// What hardness adds and what rules remove counts as constant.
+// What hardness adds and what rules remove counts as constant. Of several widths the gradients add
+// up.
 //
-//   lse           (N, 1) f32, as forward left it
+//   lse           (N, W) f32, as forward left it
 //   count         (N, 1) i32 | f32, as forward left it
-//   dlse          (N, 1) f32
-//   dmean         (N, 1) f32 or empty
+//   dlse          (N, W) f32
+//   dmean         (N, W) f32 or empty
 //   drows         (N, E) f32, overwritten, or empty
 //   dcolumns      (M, E) f32, overwritten, or empty
 //   dtemperature  (1, 1) f32, overwritten, or empty
@@ -252,9 +266,9 @@ struct ContrastBackward : ContrastOperands {
   }
   void check() const {
     check_operands(name);
-    expect_size(name, "lse", lse, rows.rows);
-    expect_size(name, "dlse", dlse, rows.rows);
-    if (!dmean.empty()) expect_size(name, "dmean", dmean, rows.rows);
+    expect_by_width(name, "lse", lse, rows.rows);
+    expect_by_width(name, "dlse", dlse, rows.rows);
+    if (!dmean.empty()) expect_by_width(name, "dmean", dmean, rows.rows);
     if (!drows.empty()) expect_same_shape(name, "drows", drows, rows);
     if (!dcolumns.empty()) expect_same_shape(name, "dcolumns", dcolumns, columns);
     if (!dtemperature.empty()) expect_size(name, "dtemperature", dtemperature, 1);
@@ -268,20 +282,23 @@ struct ContrastBackward : ContrastOperands {
   }
 };
 
-// inverse = 1 / max(|x|, 1e-12) by rows.
+// inverse = 1 / max(|x|, 1e-12) by rows, of all columns or of so many leading ones.
 //
 //   x        (N, C) f32
-//   inverse  (N, 1) f32, overwritten
+//   widths   (1, W) i32, rising, at most C; or empty, which means C alone
+//   inverse  (N, W) f32, overwritten
 struct RowNorms {
-  Tensor x, inverse;
+  Tensor x, widths, inverse;
 
   static constexpr auto name = "rowNorms";
   static constexpr auto fields() {
     using Op = RowNorms;
-    return std::tuple{field("x", &Op::x), field("inverse", &Op::inverse)};
+    return std::tuple{field("x", &Op::x), field("widths", &Op::widths),
+                      field("inverse", &Op::inverse)};
   }
   void check() const {
-    expect_size(name, "inverse", inverse, x.rows);
+    expect_size(name, "inverse", inverse, x.rows * std::max<int64_t>(1, widths.size()));
+    if (!widths.empty()) expect_type(name, "widths", widths, Type::I32);
     expect_f32(name, {{"x", x}, {"inverse", inverse}});
   }
 };

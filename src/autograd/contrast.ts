@@ -27,6 +27,11 @@ export type ContrastOptions = {
 	hardness?: Hardness;
 	/** Takes columns from rows that they are likely to be positives of, never a row's own. */
 	rules?: ContrastRules;
+	/**
+	A softmax of each of so many leading columns of the vectors, in one pass. They rise, are multiples of
+	16 but the last, which is the whole width, and go with neither limit nor guide. Default the whole.
+	*/
+	widths?: readonly number[];
 };
 
 export type Hardness = {
@@ -52,9 +57,9 @@ export type ContrastRules = {
 export type KeyLists = {offsets: Int32Array; keys: Int32Array; columns: Int32Array};
 
 export type Contrast = {
-	/** The log of the sum of the exponentials of scores, (N, 1); minus infinity of none. */
+	/** The log of the sum of the exponentials of scores, (N, W); minus infinity of none. */
 	lse: Variable;
-	/** The mean of each row's scores, (N, 1); zero of none. */
+	/** The mean of each row's scores, (N, W); zero of none. W is the number of widths. */
 	mean: Variable;
 	/** How many columns each row meets, (N, 1). */
 	count: Variable;
@@ -75,7 +80,8 @@ export function contrast(
 	options: ContrastOptions,
 ): Contrast {
 	const operands = operandsOf(tape, rows, columns, options);
-	const [lse, mean, count] = [0, 1, 2].map(() => tape.empty(rows.rows, 1));
+	const each = options.widths?.length ?? 1;
+	const [lse, mean, count] = [each, each, 1].map(columns => tape.empty(rows.rows, columns));
 	const found = options.rules && {
 		removed: tape.empty(1, (options.rules.lists?.length ?? 0) + 3),
 		suspects: tape.empty(rows.rows, 2),
@@ -107,8 +113,9 @@ function operandsOf(
 	tape: Tape,
 	rows: Variable,
 	columns: Variable,
-	{temperature, cosine, owner, clamp, hardness, rules, ...met}: ContrastOptions,
+	{temperature, cosine, owner, clamp, hardness, rules, widths, ...met}: ContrastOptions,
 ): Fields {
+	const nested = widths && tape.indices(expectWidths(widths, rows.columns));
 	expectWidth('contrast', 'columns', columns, rows.columns);
 	expectShape('contrast', 'the temperature', temperature, {rows: 1, columns: 1});
 	if (owner.length !== columns.rows) {
@@ -119,8 +126,9 @@ function operandsOf(
 		columns: columns.tensor,
 		temperature: temperature.tensor,
 		owner: tape.indices(owner),
-		rowScale: cosine ? inverseLengths(tape, rows) : undefined,
-		columnScale: cosine ? inverseLengths(tape, columns) : undefined,
+		...(nested && {widths: nested}),
+		rowScale: cosine ? inverseLengths(tape, rows, nested) : undefined,
+		columnScale: cosine ? inverseLengths(tape, columns, nested) : undefined,
 		...met,
 		...(clamp && {lowest: clamp[0], highest: clamp[1]}),
 		...(hardness && {
@@ -132,8 +140,18 @@ function operandsOf(
 	};
 }
 
-function inverseLengths(tape: Tape, x: Variable): Tensor {
-	return tape.compute('rowNorms', {rows: x.rows, columns: 1}, {x: x.tensor}, 'inverse');
+function inverseLengths(tape: Tape, x: Variable, widths?: Tensor): Tensor {
+	const shape = {rows: x.rows, columns: widths?.columns ?? 1};
+	return tape.compute('rowNorms', shape, {x: x.tensor, ...(widths && {widths})}, 'inverse');
+}
+
+function expectWidths(widths: readonly number[], whole: number): Int32Array {
+	const isRight = (width: number, n: number) =>
+		(width % 16 === 0 || width === whole) && width > (widths[n - 1] ?? 0);
+	if (widths.at(-1) !== whole || !widths.every(isRight)) {
+		refuse('contrast', `rising widths, multiples of 16, up to ${whole}`, widths.join(', '));
+	}
+	return Int32Array.from(widths);
 }
 
 function ruleOperands(

@@ -5,6 +5,7 @@ import type {Contrast, ContrastOptions} from '../autograd/contrast.js';
 import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {EngineError} from '../errors.js';
+import {knownDocuments} from './documents-known.js';
 import {limitOf, reportMasked, rulesOf} from './false-negatives.js';
 import {
 	type Candidates,
@@ -14,14 +15,7 @@ import {
 	type Settings,
 } from './infonce-options.js';
 import {joined} from './inputs.js';
-import {
-	type Column,
-	type ColumnsKnown,
-	expectColumns,
-	type LossInputs,
-	ownersOf,
-	type RowsKnown,
-} from './loss.js';
+import {type Column, type ColumnsKnown, expectColumns, type LossInputs, ownersOf} from './loss.js';
 import {
 	type BatchSizes,
 	type NegativesMet,
@@ -94,7 +88,22 @@ export function inBatchLoss(
 		const term = ops.subtract(lse, target);
 		return labelSmoothing === 0 ? term : ops.subtract(term, ops.scale(mean, labelSmoothing));
 	});
-	return ops.mean(ops.concatColumns(terms));
+	return meanOf(ops, settings, terms);
+}
+
+/** The mean over rows and groups; of several widths the sum of their means, each with its weight. */
+function meanOf(ops: LossOperations, {nesting}: Settings, terms: readonly Variable[]): Variable {
+	const all = ops.concatColumns(terms);
+	if (!nesting) return ops.mean(all);
+	const weights = terms.flatMap(() => nesting.weights);
+	const weighted = ops.multiply(all, ops.constant(weights, 1, weights.length));
+	return ops.scale(ops.sum(weighted), 1 / (all.rows * terms.length));
+}
+
+/** What a score is, at which widths. */
+function scoring({similarity, nesting}: Settings) {
+	const cosine = similarity === 'cosine' || nesting?.renormalize === true;
+	return {cosine, ...(nesting && {widths: nesting.widths})};
 }
 
 function batchOf(ops: LossOperations, settings: Settings, inputs: LossInputs): Batch {
@@ -109,9 +118,9 @@ function batchOf(ops: LossOperations, settings: Settings, inputs: LossInputs): B
 		ownHard: false,
 		otherHard: false,
 	};
-	const cosine = settings.similarity === 'cosine';
 	const clamp = settings.clamp && {clamp: settings.clamp};
-	const own = ops.contrast(query, positive, {...alone, temperature, cosine, ...clamp});
+	const scores = scoring(settings);
+	const own = ops.contrast(query, positive, {...alone, temperature, ...scores, ...clamp});
 	const byMargin = settings.mask.includes('margin');
 	const guide = settings.mask.includes('guide') ? expectGuide(inputs) : undefined;
 	const unit = ops.constant([1], 1, 1);
@@ -193,38 +202,6 @@ function documentsOf(
 
 type Documents = Pick<Columns, 'positive' | 'negatives'> & {guide: LossInputs['guide']};
 
-const nothing = new Float64Array(0);
-const nothingKnown: ColumnsKnown = {
-	texts: nothing,
-	queries: nothing,
-	documents: nothing,
-	sets: nothing,
-};
-
-/** A hard negative is the positive of no query. */
-function knownDocuments(
-	{texts, queries, documents, sets}: RowsKnown,
-	{
-		positive,
-		negatives,
-		earlier = nothingKnown,
-	}: Pick<Columns, 'positive' | 'negatives'> & {earlier?: ColumnsKnown | undefined},
-): ColumnsKnown {
-	const count = negatives.length;
-	const own = ownersOf(positive);
-	const zeros = negatives.map(({rows}) => new Float64Array(rows));
-	return {
-		texts: numbers([texts[1]!, earlier.texts, ...texts.slice(2, 2 + count)]),
-		queries: numbers([taken(queries, own), earlier.queries, ...zeros]),
-		documents: numbers([documents[0]!, earlier.documents, ...documents.slice(1, 1 + count)]),
-		sets: numbers([
-			taken(sets, own),
-			earlier.sets,
-			...negatives.map(negative => taken(sets, ownersOf(negative))),
-		]),
-	};
-}
-
 function queriesOf({known}: LossInputs, query: Variable, guide: Variable | undefined): Side {
 	return {
 		vectors: query,
@@ -271,7 +248,7 @@ function meet(
 		ownHard: direction === 'qd' && has('ownHard'),
 		otherHard: !isQueries && has('otherHard'),
 		temperature,
-		cosine: settings.similarity === 'cosine',
+		...scoring(settings),
 		...(clamp && {clamp}),
 		...(hardness > 0 &&
 			direction === 'qd' && {
@@ -386,20 +363,6 @@ function expectGuide({guide, columns}: LossInputs): readonly Variable[] {
 		}
 	}
 	return guide;
-}
-
-function taken(values: Float64Array, places: Int32Array): Float64Array {
-	return Float64Array.from(places, place => values[place]!);
-}
-
-function numbers(parts: readonly Float64Array[]): Float64Array {
-	const whole = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
-	let at = 0;
-	for (const part of parts) {
-		whole.set(part, at);
-		at += part.length;
-	}
-	return whole;
 }
 
 function refuse(expected: string, got: string): never {

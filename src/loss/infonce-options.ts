@@ -3,6 +3,7 @@
 import {EngineError} from '../errors.js';
 import {type Margin, type MaskRule, maskRules} from './false-negatives.js';
 import {similarities} from './inputs.js';
+import type {Nesting} from './loss.js';
 import {expectBoolean, expectNone, expectNumber, expectOneOf, expectSome} from './options.js';
 
 export const candidateKinds = ['inBatchPositives', 'ownHard', 'otherHard'] as const;
@@ -74,6 +75,8 @@ export type InfoNceOptions = {
 
 export type Settings = Required<Omit<InfoNceOptions, 'maskMargin' | 'maskRelative'>> & {
 	margin: Margin;
+	/** Widths that are done in one pass; only while a loss runs. */
+	nesting?: Nesting;
 };
 
 /** A learned temperature counts as this where it falls below. */

@@ -10,7 +10,7 @@ import {
 	type Settings,
 	settle,
 } from './infonce-options.js';
-import {defineLoss, type Loss, type LossNeeds} from './loss.js';
+import {defineLoss, type Loss, type LossFunction, type LossNeeds, type Nesting} from './loss.js';
 
 export type {Candidates, Direction, InfoNceOptions} from './infonce-options.js';
 
@@ -52,6 +52,10 @@ export function inBatch(
 	const isSeveral = !isOne && directions.every(each => each[0] === 'q');
 	const parameters = learnTemperature ? [{name: 'temperature', value: temperature}] : [];
 	const byTeacher = mask.includes('teacher');
+	const nestedLoss =
+		(nesting: Nesting): LossFunction =>
+		(ops, inputs) =>
+			inBatchLoss(ops, {...settings, nesting}, groups, inputs);
 	const facts = {
 		parameters,
 		options: recordOf(settings, taken),
@@ -65,6 +69,13 @@ export function inBatch(
 			...(mask.includes('guide') && {guide: true}),
 		},
 		...(queue > 0 && {queue}),
+		nested: (nesting: Nesting) => (canNest(settings, nesting) ? nestedLoss(nesting) : undefined),
 	};
 	return defineLoss(name, facts, (ops, inputs) => inBatchLoss(ops, settings, groups, inputs));
+}
+
+/** Whether one pass can do several widths: not where what is masked depends on scores. */
+function canNest({mask}: Settings, {widths}: Nesting): boolean {
+	const isEven = widths.every((width, n) => width % 16 === 0 || n === widths.length - 1);
+	return isEven && !mask.includes('margin') && !mask.includes('guide');
 }

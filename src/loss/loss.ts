@@ -173,13 +173,25 @@ export type Loss = ((ops: LossOperations, inputs: LossInputs) => Variable) & {
 	readonly heldOut?: Loss;
 	/** What it takes the softmax of in each row, where that is not over the documents of the batch. */
 	readonly logits?: (ops: LossOperations, inputs: LossInputs) => Variable;
+	/** The same at several widths in one pass, where the loss can do that. */
+	readonly nested?: (nesting: Nesting) => LossFunction | undefined;
+};
+
+export type LossFunction = (ops: LossOperations, inputs: LossInputs) => Variable;
+
+/** Leading columns of embeddings, rising up to all of them, and what the loss at each of them counts. */
+export type Nesting = {
+	readonly widths: readonly number[];
+	readonly weights: readonly number[];
+	/** Whether what is cut gets length 1 again. */
+	readonly renormalize: boolean;
 };
 
 /** A loss with its name and what it declares. */
 export function defineLoss(
 	name: string,
-	facts: Pick<Loss, 'parameters' | 'options' | 'needs' | 'queue' | 'logits' | 'heldOut'>,
-	loss: (ops: LossOperations, inputs: LossInputs) => Variable,
+	facts: Pick<Loss, 'parameters' | 'options' | 'needs' | 'queue' | 'logits' | 'heldOut' | 'nested'>,
+	loss: LossFunction,
 ): Loss {
 	return Object.assign(Object.defineProperty(loss, 'name', {value: name}), facts);
 }

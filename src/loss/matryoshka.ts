@@ -48,6 +48,11 @@ export function matryoshka(loss: Loss, options: MatryoshkaOptions): Loss {
 	const record = {...settings, of: {name: loss.name || 'custom', ...loss.options}};
 	const facts = {parameters, options: record, needs: {...needs, width: widest}};
 	return defineLoss('matryoshka', facts, (ops, inputs) => {
+		const fused = fusedOver(loss, settings);
+		if (fused && !inputs.onSuspects) {
+			const whole = cutColumns(ops, {...settings, renormalize: false}, inputs, widest);
+			return fused(ops, {...inputs, columns: whole});
+		}
 		const quiet = {...ops, report: () => undefined};
 		const terms = widths.map((width, n) => {
 			const cut = {...inputs, columns: cutColumns(ops, settings, inputs, width)};
@@ -55,6 +60,18 @@ export function matryoshka(loss: Loss, options: MatryoshkaOptions): Loss {
 			return ops.scale(term, weights[n]! * share);
 		});
 		return ops.sum(ops.concatColumns(terms));
+	});
+}
+
+/** All widths in one pass, where the loss knows how. */
+function fusedOver(loss: Loss, {widths, weights, reduce, renormalize}: Settings) {
+	const rising = widths.map((width, n) => ({width, weight: weights[n]!}));
+	rising.sort((a, b) => a.width - b.width);
+	const share = reduce === 'mean' ? 1 / widths.length : 1;
+	return loss.nested?.({
+		widths: rising.map(({width}) => width),
+		weights: rising.map(({weight}) => weight * share),
+		renormalize,
 	});
 }
 

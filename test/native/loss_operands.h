@@ -1,6 +1,8 @@
 // Rows of the ops that losses and search are made of. See operands.h.
 #pragma once
 
+#include <algorithm>
+
 #include "../../native/ops/all.h"
 #include "draw.h"
 
@@ -104,25 +106,36 @@ inline void fill_rules(ContrastRules& op, Draw& draw, int64_t rows, int64_t colu
   op.guide_column_scale = draw.positive(columns, 1);
   op.guide_limit = draw.positive(rows, 1);
 }
+// Leading columns of two widths, or of all alone.
+inline Tensor two_widths(Draw& draw, bool wanted) {
+  if (!wanted || draw.extents.width <= 16) return {};
+  const Tensor widths = draw.integers(1, 2, 1);
+  widths.i32()[0] = 16;
+  widths.i32()[1] = int32_t(draw.extents.width);
+  return widths;
+}
 inline void fill_operands(ContrastOperands& op, Draw& draw) {
   const int64_t rows = draw.tokens, columns = draw.tokens + draw.extents.inner;
+  op.widths = two_widths(draw, !op.own_hard);
+  const int64_t each = op.width_count();
   op.rows = draw.floats(rows, draw.extents.width);
   op.columns = draw.floats(columns, draw.extents.width);
-  op.row_scale = draw.optional(draw.positive(rows, 1));
-  op.column_scale = draw.optional(draw.positive(columns, 1));
+  op.row_scale = draw.optional(draw.positive(rows, each));
+  op.column_scale = draw.optional(draw.positive(columns, each));
   op.temperature = draw.positive(1, 1);
   op.owner = draw.integers(columns, 1, rows + 1);
   op.positives = rows;
   if (draw.extents.is_bare) return;
   fill_rules(op, draw, rows, columns);
+  if (!op.widths.empty()) op.limit = op.guide_limit = {};
   op.lowest = -1;
   op.hardness = 0.5f;
 }
 inline void fill(ContrastForward& op, Draw& draw) {
   fill_operands(op, draw);
-  op.lse = draw.blank(draw.tokens, 1);
+  op.lse = draw.blank(draw.tokens, op.width_count());
   if (!draw.extents.is_bare) {
-    op.mean = draw.blank(draw.tokens, 1);
+    op.mean = draw.blank(draw.tokens, op.width_count());
     op.removed = draw.blank(1, op.rules());
     op.suspects = draw.blank(draw.tokens, 2);
   }
@@ -130,17 +143,18 @@ inline void fill(ContrastForward& op, Draw& draw) {
 }
 inline void fill(ContrastBackward& op, Draw& draw) {
   fill_operands(op, draw);
-  op.lse = draw.positive(draw.tokens, 1);
+  op.lse = draw.positive(draw.tokens, op.width_count());
   op.count = draw.integers(draw.tokens, 1, 5);
-  op.dlse = draw.floats(draw.tokens, 1);
-  op.dmean = draw.optional(draw.floats(draw.tokens, 1));
+  op.dlse = draw.floats(draw.tokens, op.width_count());
+  op.dmean = draw.optional(draw.floats(draw.tokens, op.width_count()));
   op.drows = draw.blank(op.rows.rows, op.rows.cols);
   op.dcolumns = draw.blank(op.columns.rows, op.columns.cols);
   if (!draw.extents.is_bare) op.dtemperature = draw.blank(1, 1);
 }
 inline void fill(RowNorms& op, Draw& draw) {
   op.x = draw.floats(draw.tokens, draw.extents.width);
-  op.inverse = draw.blank(draw.tokens, 1);
+  op.widths = two_widths(draw, !draw.extents.is_bare);
+  op.inverse = draw.blank(draw.tokens, std::max<int64_t>(1, op.widths.size()));
 }
 inline void fill(OrderedPairs& op, Draw& draw) {
   const int64_t rows = draw.extents.width;

@@ -131,11 +131,18 @@ export function plainOperations(
 					}),
 				},
 			};
-			const found = plainContrast(matrixIn(rows), matrixIn(columns), given, round);
-			const {lse, mean, count, removed, suspects} = found;
+			const {widths = [rows.columns]} = options;
+			const cut = (x: Variable, width: number) =>
+				matrixIn(made(x.rows, width, (row, column) => at(matrixIn(x), row, column)));
+			const each = widths.map(width =>
+				plainContrast(cut(rows, width), cut(columns, width), given, round),
+			);
+			const {count, removed, suspects} = each[0]!;
+			const beside = (name: 'lse' | 'mean') =>
+				made(rows.rows, widths.length, (row, n) => each[n]![name].values[row]!);
 			return {
-				lse: plainVariable(lse),
-				mean: plainVariable(mean),
+				lse: beside('lse'),
+				mean: beside('mean'),
 				count: plainVariable(count),
 				...(rules && {removed: plainVariable(removed), suspects: plainVariable(suspects)}),
 			};

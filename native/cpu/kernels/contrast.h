@@ -149,3 +149,22 @@ void contrast_strike(const ContrastStrike& p) {
     }
   }
 }
+
+void contrast_nest(const ContrastNest& p) {
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const float* dots = p.dots + row * p.stride;
+    float* s = p.scores + row * p.stride;
+    const Lanes factor = all(p.row_factor[row]);
+    Lanes along = zero();
+    for (int64_t j = 0; j < p.lanes; j += 16) {
+      const Lanes g = mul(load(s + j), factor);
+      along = fma(g, load(dots + j), along);
+      store(s + j, g);
+    }
+    p.along[row] += fold(along);
+  }
+}
+
+void add_rows(const float* x, float* y, int64_t size) {
+  for (int64_t i = 0; i < size; i += 16) store(y + i, add(load(y + i), load(x + i)));
+}
