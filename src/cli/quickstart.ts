@@ -79,16 +79,18 @@ async function fineTune({output, epochs, seed, ...others}: Options, context: Con
 	const model = await openModel(forModel, context);
 	try {
 		const {stop, ...hooks} = await trainProgress({epochs}, context);
-		const loss = infoNce({temperature});
-		const lossRecord = {name: 'infonce', temperature};
+		const asked = {...recipe, epochs, seed};
+		const sets = [`sample=${evaluation}`];
 		const training = {
-			...recipe,
+			...asked,
 			data,
-			loss,
-			lossRecord,
-			epochs,
-			seed,
-			eval: `sample=${evaluation}`,
+			loss: infoNce({temperature}),
+			lossRecord: {name: 'infonce', temperature},
+			eval: sets,
+			command: {
+				directory: process.cwd(),
+				options: {...asked, model: 'builtin', data: [data], eval: sets, temperature},
+			},
 		};
 		return await train(model, {...training, ...hooks, output, overwrite: true, signal}).finally(
 			stop,

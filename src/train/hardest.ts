@@ -34,9 +34,13 @@ export function withHardest(
 		return own.subarray(begin, end).reduce((a, b) => Math.max(a, b), -1);
 	});
 	const gap = (row: number) => pairs[2 * row + 1]! - scores[row]!;
-	const least = known.length < most ? Number.NEGATIVE_INFINITY : gapOf(known.at(-1)!);
+	const gaps = Float64Array.from(places, gap).sort();
+	const least = Math.max(
+		known.length < most ? Number.NEGATIVE_INFINITY : gapOf(known.at(-1)!),
+		gaps.at(-most) ?? Number.NEGATIVE_INFINITY,
+	);
 	const best = places
-		.filter(row => gap(row) > least)
+		.filter(row => gap(row) >= least)
 		.sort((a, b) => gap(b) - gap(a) || a - b)
 		.slice(0, most);
 	if (best.length === 0) return [...known];

@@ -1,6 +1,6 @@
 // metrics.jsonl: one object per logged step and per evaluation, appended as they come.
 
-import {appendFile, readFile} from 'node:fs/promises';
+import {appendFile, readFile, rm} from 'node:fs/promises';
 import {writeFailure} from '../files/failures.js';
 import {writeFileAtomic} from '../files/output.js';
 import type {StepMetrics} from './step-metrics.js';
@@ -27,6 +27,8 @@ export type RunLog = {
 	/** Begins anew, or keeps what was logged up to where the run goes on from. */
 	start(progress: Progress): Promise<void>;
 	append(metrics: StepMetrics | EvaluationMetrics): Promise<void>;
+	/** Leaves nothing of a run that failed before its first checkpoint. */
+	discard(): Promise<void>;
 };
 
 /** Several logs as one. */
@@ -37,6 +39,9 @@ export function joinedLogs(logs: readonly RunLog[]): RunLog {
 		},
 		async append(metrics) {
 			for (const log of logs) await log.append(metrics);
+		},
+		async discard() {
+			for (const log of logs) await log.discard();
 		},
 	};
 }
@@ -64,6 +69,10 @@ export class MetricsLog implements RunLog {
 		} catch (error) {
 			throw writeFailure(this.#path, error);
 		}
+	}
+
+	async discard(): Promise<void> {
+		await rm(this.#path, {force: true});
 	}
 }
 

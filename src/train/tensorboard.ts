@@ -59,6 +59,10 @@ export class TensorBoardLog implements RunLog {
 			throw writeFailure(this.#path, error);
 		}
 	}
+
+	async discard(): Promise<void> {
+		if (this.#path !== '') await rm(this.#path, {force: true});
+	}
 }
 
 /** Our event files, the oldest first. */

@@ -152,7 +152,6 @@ type Asked = {model: EmbeddingModel; settings: TrainSettings; request: RunReques
 
 async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<TrainResult> {
 	const {model, settings, request, goesOn} = asked;
-	const {signal} = request;
 	const run = await prepareRun(model, settings, request, folder);
 	try {
 		if (goesOn) await resume(run, request.onMessage);
@@ -170,7 +169,7 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		const record = {...runRecord(run, options), command: request.command};
 		await folder?.writeJson('run.json', record);
 		const after = await work(run).catch(async (error: unknown) => {
-			if (signal?.aborted && run.state.step > 0) await report(run, record);
+			await leave(run, record);
 			throw error;
 		});
 		const result = resultOf(run, after);
@@ -183,6 +182,13 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		await run.teacher?.close();
 		await run.dataset.close();
 	}
+}
+
+/** What a run that ends before its time leaves: a report where it was stopped, no log where it has no checkpoint. */
+async function leave(run: Run, record: RunRecord): Promise<void> {
+	const {folder, savedStep, log, signal, state} = run;
+	if (folder && savedStep === null) await log.discard();
+	else if (signal?.aborted && state.step > 0) await report(run, record);
 }
 
 /** What a run reads and its output must not hold. */

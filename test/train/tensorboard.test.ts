@@ -147,6 +147,14 @@ test('a folder with events of another run is refused, unless it may be replaced'
 	expect(series(pointsIn(tensorboard), 'train/loss')).toHaveLength(6);
 });
 
+test('a run that fails before its first checkpoint leaves no events', async () => {
+	const evaluators = {failing: () => ({})};
+	const tensorboard = at('failed-events');
+	const failing = run('failed', {tensorboard, evaluators});
+	await expect(failing).rejects.toMatchObject({code: 'EVALUATOR_INVALID'});
+	expect(readdirSync(tensorboard)).toEqual([]);
+});
+
 test('without a place to write to it is refused', async () => {
 	const nowhere = train(await loadTiny(), {...quick, tensorboard: true});
 	await expect(nowhere).rejects.toMatchObject({code: 'OPTION_CONFLICT'});
