@@ -15,7 +15,7 @@ const standardName = 'megatron_bert--{val_loss:.2f}-{step}-{consumed_samples}';
 export const nemoExperimentOptions: Table = {
 	[at('explicit_log_dir')]: maps('text', values => ({output: folderOf(values)})),
 	[at('exp_dir')]: read('text'),
-	[at('name')]: read('text', {default: 'megatron_bert'}),
+	[at('name')]: read('text', {default: 'megatron_bert', nullable: true}),
 	[at('resume_if_exists')]: maps(
 		'boolean',
 		values => (values.is(at('resume_if_exists')) ? {resume: true} : {}),

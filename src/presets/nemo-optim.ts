@@ -37,20 +37,24 @@ export const nemoOptimOptions: Table = {
 	[sched('name')]: {
 		kind: 'text',
 		default: 'CosineAnnealing',
+		nullable: true,
 		to: (values, say) => shapes[nameOf(values)]?.(values, say) ?? {},
 		refused(values) {
 			if (shapes[nameOf(values)]) return undefined;
 			return `the schedules here are ${Object.keys(shapes).join(', ')}`;
 		},
 	},
-	[sched('warmup_steps')]: read('number', {default: 500}),
+	[sched('warmup_steps')]: read('number', {default: 500, nullable: true}),
 	[sched('warmup_ratio')]: read('number'),
-	[sched('constant_steps')]: read('number', {default: 50_000}),
+	[sched('constant_steps')]: read('number', {default: 50_000, nullable: true}),
 	[sched('constant_ratio')]: read('number'),
-	[sched('min_lr')]: read('number', {default: 2e-5}),
+	[sched('min_lr')]: read('number', {default: 2e-5, nullable: true}),
 	[sched('max_steps')]: read('number'),
-	[sched('power')]: read('number', {default: 1}),
-	[sched('last_epoch')]: refused('number', '--resume goes on where a run ended', {default: -1}),
+	[sched('power')]: read('number', {default: 1, nullable: true}),
+	[sched('last_epoch')]: refused('number', '--resume goes on where a run ended', {
+		default: -1,
+		nullable: true,
+	}),
 };
 
 function betas(values: Values): Ours {

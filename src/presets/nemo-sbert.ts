@@ -24,6 +24,7 @@ const trainerOptions: Table = {
 	'trainer.max_epochs': {
 		kind: 'number',
 		default: -1,
+		nullable: true,
 		to: course,
 		refused(values) {
 			const ends = ['trainer.max_epochs', 'trainer.max_steps'].map(
@@ -34,14 +35,14 @@ const trainerOptions: Table = {
 				: 'a run needs an end, this or trainer.max_steps';
 		},
 	},
-	'trainer.max_steps': read('number', {default: 100_000}),
+	'trainer.max_steps': read('number', {default: 100_000, nullable: true}),
 	'trainer.log_every_n_steps': maps(
 		'number',
 		values => ({loggingSteps: values.number('trainer.log_every_n_steps')}),
 		{default: 10},
 	),
 	'trainer.val_check_interval': maps('number', checks, {default: 100}),
-	'trainer.limit_val_batches': read('number', {default: 50}),
+	'trainer.limit_val_batches': read('number', {default: 50, nullable: true}),
 	'trainer.accumulate_grad_batches': refused(
 		'number',
 		'NeMo accumulates nothing for this loss; give model.global_batch_size',
@@ -50,7 +51,7 @@ const trainerOptions: Table = {
 	'trainer.gradient_clip_val': maps(
 		'number',
 		values => ({clip: values.number('trainer.gradient_clip_val') ?? 0}),
-		{default: 1},
+		{default: 1, nullable: true},
 	),
 	'trainer.num_sanity_val_steps': dead('number', 'an evaluation stands before every training', {
 		default: 2,
@@ -116,7 +117,9 @@ const modelOptions: Table = {
 };
 
 /** Processes that do not gather their negatives are batches of their own. */
-function batch(values: Values): Ours {
+function batch(values: Values, say: (text: string) => void): Ours {
+	const devices = values.any('trainer.devices');
+	if (devices === -1 || devices === 'auto') say(`trainer.devices ${devices}: taken for one here`);
 	const global = values.number('model.global_batch_size')!;
 	expectWholeBatch(values, global);
 	const pools = values.is('model.global_inbatch_negatives') ? 1 : ranksOf(values);
@@ -196,7 +199,9 @@ function heldOut(values: Values, say: (text: string) => void): Ours {
 	const path = values.text(validation);
 	if (path === undefined) return {};
 	const batches = values.number('trainer.limit_val_batches');
-	say(`${validation}: all of its rows are validated on, not ${batches} batches of them`);
+	if (batches !== undefined) {
+		say(`${validation}: all of its rows are validated on, not ${batches} batches of them`);
+	}
 	return {evalLoss: [`val=${path}`], metric: 'val/loss'};
 }
 

@@ -56,9 +56,9 @@ function takeWord(reading: Reading, words: readonly string[]): number {
 	if (word.trim() === '') return 1; // what a backslash before a comment leaves
 	const [, deleted] = deletion.exec(word) ?? [];
 	if (deleted !== undefined) {
-		const name = reading.nameOf(deleted);
-		if (name === undefined) throw reading.unknown(deleted);
-		reading.give(name, {value: null, place: word});
+		const names = reading.namesBelow(deleted);
+		if (names.length === 0) throw reading.unknown(deleted);
+		for (const name of names) reading.give(name, {value: null, place: word});
 		return 1;
 	}
 	const [, sign = '', spelled, text = ''] = override.exec(word) ?? [];

@@ -33,9 +33,20 @@ export class Reading {
 		return this.#names.get(spelled);
 	}
 
+	/** The name in the table, or all names of the branch that it is. */
+	namesBelow(spelled: string): string[] {
+		const own = this.nameOf(spelled);
+		const below = Object.keys(this.preset.options).filter(name => name.startsWith(`${spelled}.`));
+		return own === undefined ? below : [own, ...below];
+	}
+
 	/** Takes a value; of several for one option the last counts. */
 	give(name: string, {value, place}: GivenValue): void {
-		const {kind} = this.preset.options[name]!;
+		const {kind, default: standard, nullable, dead} = this.preset.options[name]!;
+		const isNeeded = standard !== undefined && standard !== null && !nullable && dead === undefined;
+		if (value === null && isNeeded) {
+			throw new EngineError('OPTION_MISSING', `${place}: expected a value, got none`);
+		}
 		const typed = value === null ? null : valueAs(kind, value, place);
 		this.given.set(name, {value: typed, place});
 	}

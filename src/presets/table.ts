@@ -35,6 +35,8 @@ export type Option = {
 	kind: Kind;
 	/** As documented, or as its code has it; nothing: not set. */
 	default?: Value;
+	/** Whether null, or a key taken away, stands for none although there is a default. */
+	nullable?: true;
 	/** Other spellings. */
 	aliases?: readonly string[];
 	/** Its options here, as a function of all values. `say` tells the user something. */
@@ -73,7 +75,7 @@ export type Preset = {
 	check?: (values: Values, say: (text: string) => void) => void;
 };
 
-type Given = Pick<Option, 'default' | 'aliases'>;
+type Given = Pick<Option, 'default' | 'aliases' | 'nullable'>;
 
 /** An option that becomes others here. */
 export function maps(kind: Kind, to: NonNullable<Option['to']>, given: Given = {}): Option {

@@ -43,8 +43,8 @@ export const deadArguments: Table = {
 		torchdynamo: null,
 	}),
 	...all(speed, 'number', {torch_empty_cache_steps: null}),
+	deepspeed: dead('text', 'its file is not read: batch, optimizer and rate are those of the flags'),
 	...all(devices, 'text', {
-		deepspeed: null,
 		fsdp: '',
 		fsdp_config: null,
 		fsdp_transformer_layer_cls_to_wrap: null,

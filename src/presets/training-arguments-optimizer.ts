@@ -62,62 +62,81 @@ export const optimizerArguments: Table = {
 	adam_epsilon: moment('adam_epsilon', 'epsilon', 1e-8),
 	max_grad_norm: maps('number', values => ({clip: values.number('max_grad_norm')}), {default: 1}),
 	neftune_noise_alpha: refused('number', 'noise on embedding tables is not offered'),
-	fp16: maps('boolean', halfPrecision, {default: false}),
-	bf16: maps('boolean', halfPrecision, {default: false}),
+	fp16: maps('boolean', precision, {default: false}),
+	bf16: read('boolean', {default: false}),
 };
 
-/** A half type is the choice of the device; without one, all is f32 as documented. */
-function halfPrecision(values: Values, say: (text: string) => void): Ours {
+/** Of a half type the device decides; without one all is f32. */
+function precision(values: Values, say: (text: string) => void): Ours {
 	const asked = ['fp16', 'bf16'].find(name => values.is(name));
-	if (asked === undefined) return {};
+	if (asked === undefined) return {dtype: 'f32'};
 	say(`${values.place(asked)}: the CPU computes in f32, a card in bf16 over f32 weights`);
 	return {};
 }
 
-type Scheduler = (values: Values, kwargs: Readonly<Record<string, unknown>>) => Ours;
+type Arguments = Readonly<Record<string, unknown>>;
+type Scheduler = {
+	/** Arguments of its own, in lr_scheduler_kwargs. */
+	knows?: readonly string[];
+	to: (values: Values, own: Arguments) => Ours;
+};
 
 const numberOf = (value: unknown, otherwise: number) =>
 	typeof value === 'number' ? value : otherwise;
+const rateOf = (values: Values) => values.number('learning_rate')!;
 
 const schedulers: Readonly<Record<string, Scheduler>> = {
-	linear: () => ({schedule: 'linear'}),
-	cosine: () => ({schedule: 'cosine'}),
-	cosine_with_restarts: (_, {num_cycles: cycles}) => ({
-		schedule: 'cosine',
-		restarts: numberOf(cycles, 1) - 1,
-	}),
-	cosine_with_min_lr: (values, {min_lr: least, min_lr_rate: share}) => ({
-		schedule: 'cosine',
-		minLearningRate: numberOf(least, numberOf(share, 0) * values.number('learning_rate')!),
-	}),
-	polynomial: (_, {lr_end: least, power}) => ({
-		schedule: 'polynomial',
-		minLearningRate: numberOf(least, 1e-7),
-		power: numberOf(power, 1),
-	}),
-	constant: () => ({schedule: 'constant'}),
-	constant_with_warmup: () => ({schedule: 'constant'}),
-	inverse_sqrt: (_, {timescale}) => ({
-		schedule: 'inverse-sqrt',
-		timescale: typeof timescale === 'number' ? timescale : undefined,
-	}),
-	warmup_stable_decay: (values, {num_decay_steps: decay, min_lr_ratio: share}) => ({
-		schedule: 'wsd',
-		decaySteps: numberOf(decay, 1),
-		minLearningRate: numberOf(share, 0) * values.number('learning_rate')!,
-	}),
+	linear: {to: () => ({schedule: 'linear'})},
+	cosine: {to: () => ({schedule: 'cosine'})},
+	cosine_with_restarts: {
+		knows: ['num_cycles'],
+		to: (_, {num_cycles: cycles}) => ({schedule: 'cosine', restarts: numberOf(cycles, 1) - 1}),
+	},
+	cosine_with_min_lr: {
+		knows: ['min_lr', 'min_lr_rate'],
+		to: (values, {min_lr: least, min_lr_rate: share}) => ({
+			schedule: 'cosine',
+			minLearningRate: numberOf(least, numberOf(share, 0) * rateOf(values)),
+		}),
+	},
+	polynomial: {
+		knows: ['lr_end', 'power'],
+		to: (_, {lr_end: least, power}) => ({
+			schedule: 'polynomial',
+			minLearningRate: numberOf(least, 1e-7),
+			power: numberOf(power, 1),
+		}),
+	},
+	constant: {to: () => ({schedule: 'constant'})},
+	constant_with_warmup: {to: () => ({schedule: 'constant'})},
+	inverse_sqrt: {
+		knows: ['timescale'],
+		to: (_, {timescale}) => ({
+			schedule: 'inverse-sqrt',
+			timescale: typeof timescale === 'number' ? timescale : undefined,
+		}),
+	},
+	warmup_stable_decay: {
+		knows: ['num_decay_steps', 'min_lr_ratio'],
+		to: (values, {num_decay_steps: decay, min_lr_ratio: share}) => ({
+			schedule: 'wsd',
+			decaySteps: typeof decay === 'number' ? decay : undefined,
+			minLearningRate: numberOf(share, 0) * rateOf(values),
+		}),
+	},
 };
+
+function schedulerOf(values: Values): Scheduler | undefined {
+	return schedulers[values.text('lr_scheduler_type') ?? 'linear'];
+}
 
 export const rateArguments: Table = {
 	lr_scheduler_type: {
 		kind: 'text',
 		default: 'linear',
-		to(values) {
-			const make = schedulers[values.text('lr_scheduler_type') ?? 'linear'];
-			return make ? make(values, schedulerArguments(values)) : {};
-		},
+		to: values => schedulerOf(values)?.to(values, schedulerArguments(values)) ?? {},
 		refused(values) {
-			if (schedulers[values.text('lr_scheduler_type') ?? 'linear']) return undefined;
+			if (schedulerOf(values)) return undefined;
 			return `the schedules here are ${Object.keys(schedulers).join(', ')}`;
 		},
 	},
@@ -125,8 +144,12 @@ export const rateArguments: Table = {
 		kind: 'text',
 		refused(values) {
 			const text = values.text('lr_scheduler_kwargs');
-			if (text === undefined || parsedArguments(text)) return undefined;
-			return 'it is written as JSON, as {"num_cycles": 2}';
+			if (text === undefined) return undefined;
+			const own = parsedArguments(text);
+			if (!own) return 'it is written as JSON, as {"num_cycles": 2}';
+			const known = schedulerOf(values)?.knows ?? [];
+			if (Object.keys(own).every(name => known.includes(name))) return undefined;
+			return `the schedule knows ${known.join(', ') || 'none'}`;
 		},
 	},
 	warmup_ratio: maps('number', warmup, {default: 0}),
@@ -147,15 +170,15 @@ function warmup(values: Values, say: (text: string) => void): Ours {
 	return steps > 0 ? {warmupSteps: steps} : {warmupRatio: ratio};
 }
 
-function schedulerArguments(values: Values): Readonly<Record<string, unknown>> {
+function schedulerArguments(values: Values): Arguments {
 	return parsedArguments(values.text('lr_scheduler_kwargs') ?? '{}') ?? {};
 }
 
-function parsedArguments(text: string): Readonly<Record<string, unknown>> | undefined {
+function parsedArguments(text: string): Arguments | undefined {
 	try {
 		const value: unknown = JSON.parse(text);
 		const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-		return isObject ? (value as Record<string, unknown>) : undefined;
+		return isObject ? (value as Arguments) : undefined;
 	} catch {
 		return undefined;
 	}

@@ -99,12 +99,18 @@ const placeArguments: Table = {
 	}),
 	save_strategy: maps('text', saving, {default: 'steps'}),
 	save_steps: read('number', {default: 500}),
-	save_total_limit: maps('number', values => ({keep: values.number('save_total_limit') ?? 'all'})),
+	save_total_limit: maps('number', values => ({keep: limitOf(values)})),
 	push_to_hub: refused('boolean', 'nothing is sent to the hub; send the output yourself', {
 		default: false,
 	}),
 	no_cuda: maps('boolean', onCpu, {default: false, aliases: ['use_cpu']}),
 };
+
+/** All where there is no limit, which 0 and less are too. */
+function limitOf(values: Values): number | 'all' {
+	const limit = values.number('save_total_limit') ?? 0;
+	return limit > 0 ? limit : 'all';
+}
 
 /** Our option empties the folder, theirs does not, so it is left out where other things than a run would go. */
 function overwriting(values: Values, say: (text: string) => void): Ours {

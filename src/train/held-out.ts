@@ -70,8 +70,9 @@ export class HeldOut {
 			const all = {...settings, accumulate, maxRows: undefined};
 			const rows = await Rows.select(dataset, all, {signal});
 			// A row can wait for another batch only where the order is free.
-			const whole = {order: 'shuffle', epochs: 1, steps: undefined, dropLast: false} as const;
-			const once = {...all, ...whole, mixing: undefined};
+			const whole = {order: 'shuffle', epochs: 1, dropLast: false} as const;
+			const open = {steps: undefined, maxSteps: undefined, mixing: undefined};
+			const once = {...all, ...whole, ...open};
 			const course = await planCourse(rows, once, {...needs, signal});
 			return new HeldOut(dataset, rows, course, options);
 		} catch (error) {

@@ -23,7 +23,7 @@ const standard = {
 	...{batchSize: 8, epochs: 3, learningRate: 5e-5, weightDecay: 0, clip: 1, seed: 42},
 	...{beta1: 0.9, beta2: 0.999, epsilon: 1e-8, optimizer: 'adamw', schedule: 'linear'},
 	...{warmupRatio: 0, saveSteps: 500, keep: 'all', loggingSteps: 500},
-	checkpointName: 'checkpoint-{step}',
+	...{checkpointName: 'checkpoint-{step}', dtype: 'f32'},
 };
 
 test('Without options the defaults are those of the program and of transformers', async () => {

@@ -109,6 +109,16 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 	['model.optim.weight_decay=0', {weightDecay: 0}],
 	['model.optim.betas=[0.8,0.95] +model.optim.eps=1e-6', {beta1: 0.8, beta2: 0.95, epsilon: 1e-6}],
 	[
+		'~model.optim.sched',
+		{
+			schedule: 'constant',
+			warmupSteps: 0,
+			scheduleSteps: null,
+			minLearningRate: null,
+			...noTail,
+		},
+	],
+	[
 		'~model.optim.sched.name',
 		{
 			schedule: 'constant',
@@ -174,6 +184,7 @@ const said: [words: string, sentence: RegExp][] = [
 	['model.encoder_seq_length=512', /512 tokens, the model has positions for 130/],
 	['+model.unknown=5', /model.unknown: /],
 	['trainer.val_check_interval=0.5', /not a number of steps/],
+	['trainer.devices=-1', /trainer.devices -1: taken for one here/],
 	[`${name}="{val_f1}-{step}"`, /nothing here is called val_f1/],
 	[
 		'trainer.max_steps=10000 model.optim.sched.warmup_steps=100 model.optim.sched.min_lr=1e-8',
@@ -225,6 +236,16 @@ describe('nemo-sbert', () => {
 			message: expect.stringMatching(sentence),
 		});
 	});
+
+	test.each(['~model.optim.lr', 'model.micro_batch_size=null', '~model.softmax_temp'])(
+		'needs a value where %s takes it away',
+		async word => {
+			await expect(of(word)).rejects.toMatchObject({
+				code: 'OPTION_MISSING',
+				message: expect.stringContaining('expected a value, got none'),
+			});
+		},
+	);
 
 	test('refuses the batch of its own defaults, which do not fit each other', async () => {
 		await expect(translated('nemo-sbert', base.slice(0, 2))).rejects.toThrow(

@@ -48,6 +48,7 @@ const standard = {
 	batchSize: 8,
 	epochs: 3,
 	seed: 42,
+	dtype: 'f32',
 	optimizer: 'adamw',
 	learningRate: 5e-5,
 	weightDecay: 0,
@@ -188,8 +189,9 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 	['--report_to tensorboard', {tensorboard: true}],
 	['--report_to wandb --logging_dir logs', {tensorboard: 'logs'}],
 	['--report_to none', {}],
-	['--fp16', {}],
-	['--bf16', {}],
+	['--fp16', {dtype: null}],
+	['--bf16', {dtype: null}],
+	['--save_total_limit 0', {}],
 ];
 
 /** Flags whose only right values are in the base, the refusals or the processes. */
@@ -239,6 +241,7 @@ const refusals: [words: string[], sentence: RegExp][] = [
 	[['--optim_args', 'a=b'], /arguments of single optimizers/],
 	[['--neftune_noise_alpha', '5'], /noise on embedding tables/],
 	[['--lr_scheduler_type', 'reduce_lr_on_plateau'], /the schedules here are linear/],
+	[['--lr_scheduler_kwargs', '{"num_cycles":2}'], /the schedule knows none/],
 	[['--lr_scheduler_kwargs', 'x'], /it is written as JSON/],
 	[['--evaluation_strategy', 'steps'], /no data to evaluate on/],
 	[['--eval_strategy', 'steps'], /no data to evaluate on/],

@@ -37,7 +37,7 @@ const system: Preset = {
 		normalized: {kind: 'boolean', default: true},
 		train_data: {kind: 'list'},
 		query_instruction: {kind: 'text'},
-		'model.seed': {kind: 'number', default: 1234},
+		'model.seed': {kind: 'number', default: 1234, nullable: true},
 		'model.files': {kind: 'list'},
 		'model.name': {kind: 'text'},
 		'model.length': {kind: 'number', default: 512},
