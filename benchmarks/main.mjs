@@ -5,7 +5,7 @@
 
 import {parseArgs} from 'node:util';
 
-const questions = ['encode', 'int8', 'train', 'data', 'linear', 'top-k', 'in-batch'];
+const questions = ['encode', 'int8', 'train', 'data', 'linear', 'top-k', 'in-batch', 'plan'];
 const shared = process.env.INBATCH_SHARED ?? '../shared';
 
 const {values, positionals} = parseArgs({

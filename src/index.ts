@@ -73,6 +73,7 @@ export type {Pooling} from './model/spec.js';
 export type {TokenVectors} from './model/token-vectors.js';
 export type {Evaluator} from './train/evaluations.js';
 export type {EvaluationMetrics, StepMetrics} from './train/metrics-log.js';
+export {planTraining, type TrainingPlan} from './train/plan.js';
 export {startTraining, type TrainEvent, type TrainingRun} from './train/start.js';
 export type {NegativesPerQuery} from './train/step-metrics.js';
 export {type TrainOptions, train} from './train/train.js';

@@ -36,6 +36,11 @@ export const commands: readonly CommandEntry[] = [
 		load: async () => (await import('./replay.js')).replay,
 	},
 	{
+		name: 'plan',
+		summary: 'tell what a training would take of memory, time and disk',
+		load: async () => (await import('./plan.js')).plan,
+	},
+	{
 		name: 'quickstart',
 		summary: 'fine-tune the embedded model on the embedded sample and show the gain',
 		load: async () => (await import('./quickstart.js')).quickstart,

@@ -68,25 +68,7 @@ type Options = z.output<typeof trainOptions>;
 export const train = defineCommand({
 	options: trainOptions,
 	example: '--model path/to/all-MiniLM-L6-v2 --data pairs.jsonl --output tuned',
-	check(settings) {
-		if (settings.preset !== undefined) {
-			const expected = 'expected on the command line, before the command that it reads';
-			throw conflict(`preset: ${expected}, got it from a file or the environment`);
-		}
-		expectTrainable(settings);
-		if (settings.resume && settings.overwrite) {
-			throw conflict('--resume: expected this or --overwrite, got both');
-		}
-		const isEvaluated = settings.eval.length > 0 || settings.evalLoss.length > 0;
-		expectEvaluated(settings, isEvaluated);
-		expectCompatible(settings, 'inbatch train');
-		sourceOf(settings);
-		newPartsOf(settings, 'inbatch train');
-		expectPatience(settings, isEvaluated);
-		if (settings.map !== undefined) namesGiven(mapOf(settings.map));
-		ratesGiven(settings.learningRateFor);
-		lossOf(settings, settings.data);
-	},
+	check: checkTraining,
 	async run(settings, context) {
 		try {
 			const result = await runTraining(settings, context);
@@ -99,6 +81,27 @@ export const train = defineCommand({
 	},
 });
 
+/** Refuses options that do not go together, before any file is opened. */
+export function checkTraining(settings: Options): void {
+	if (settings.preset !== undefined) {
+		const expected = 'expected on the command line, before the command that it reads';
+		throw conflict(`preset: ${expected}, got it from a file or the environment`);
+	}
+	expectTrainable(settings);
+	if (settings.resume && settings.overwrite) {
+		throw conflict('--resume: expected this or --overwrite, got both');
+	}
+	const isEvaluated = settings.eval.length > 0 || settings.evalLoss.length > 0;
+	expectEvaluated(settings, isEvaluated);
+	expectCompatible(settings, 'inbatch train');
+	sourceOf(settings);
+	newPartsOf(settings, 'inbatch train');
+	expectPatience(settings, isEvaluated);
+	if (settings.map !== undefined) namesGiven(mapOf(settings.map));
+	ratesGiven(settings.learningRateFor);
+	lossOf(settings, settings.data);
+}
+
 function expectTrainable({dtype}: Pick<Options, 'dtype'>): void {
 	if (dtype !== 'int8') return;
 	throw new EngineError('DTYPE_UNSUPPORTED', '--dtype: expected f32 for training, got int8');
@@ -109,16 +112,20 @@ type Watching = Pick<TrainOptions, 'onStep'> & {
 	onModel?: (model: EmbeddingModel) => void;
 };
 
+/** The model that is to be trained. */
+export function openTrained(settings: Options, context: Context): Promise<EmbeddingModel> {
+	const newParts = newPartsOf(settings, 'inbatch train');
+	return openModel({...settings, model: sourceOf(settings), newParts}, context);
+}
+
 /** Trains as the options say, and shows how it goes. */
 export async function runTraining(
 	settings: Options,
 	context: Context,
 	{onModel, onStep}: Watching = {},
 ): Promise<TrainResult> {
-	const newParts = newPartsOf(settings, 'inbatch train');
-	const source = {...settings, model: sourceOf(settings), newParts};
 	const signals = runSignals(context.terminal);
-	const model = await openModel(source, context);
+	const model = await openTrained(settings, context);
 	try {
 		onModel?.(model);
 		const {stop, ...hooks} = await trainProgress(settings, context);
@@ -163,7 +170,7 @@ function expectEvaluated(settings: Options, isEvaluated: boolean): void {
 }
 
 /** The options of the library behind those of the command line. */
-function trainingOf(settings: Options): TrainOptions {
+export function trainingOf(settings: Options): TrainOptions {
 	const {data, output, overwrite, resume, eval: evaluations, evalLoss} = settings;
 	const {loss, record: lossRecord} = lossOf(settings, data);
 	const keys = Object.keys(trainSchema.shape) as (keyof typeof trainSchema.shape)[];

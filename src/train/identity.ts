@@ -24,9 +24,10 @@ export function identityOf(
 ): Record<string, unknown> {
 	const {maxLength, fingerprint, folder} = model;
 	const {pooling, normalize} = folder.spec.head;
+	const {memoryLimit: _, ...lasting} = settings;
 	const identity = {
 		model: fingerprint,
-		...settings,
+		...lasting,
 		loss: lossRecord,
 		eval: evaluate,
 		evalLoss: [...heldOut].map(

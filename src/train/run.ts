@@ -29,6 +29,7 @@ import {type HeldOut, openHeldOut} from './held-out.js';
 import {expectSame, expectSameData, identityOf, type Recorded} from './identity.js';
 import {openLog} from './logs.js';
 import {LossParameters} from './loss-parameters.js';
+import {type ExpectedMemory, expectFits} from './memory.js';
 import type {EvaluationMetrics, RunLog, StepMetrics} from './metrics-log.js';
 import {expectSets, expectWidth} from './needs.js';
 import type {TrainSettings} from './options.js';
@@ -93,6 +94,8 @@ export type Run = {
 	state: RunState;
 	/** The epoch of the last step, from 0. */
 	pass: number;
+	/** What the run was expected to take when it began. */
+	expected: ExpectedMemory;
 	/** The step of the newest checkpoint. */
 	savedStep: number | null;
 	resumedFrom: number | null;
@@ -168,6 +171,8 @@ export async function prepareRun(
 		});
 		settleRows(loss, model, onMessage);
 		const {steps} = course;
+		const source = {model, rows, rules, teacher, guide, judgements};
+		const expected = await expectFits(source, {settings, loss, course, signal});
 		const trained = await prepareParameters(model, settings, {steps, onMessage});
 		const parameters = new LossParameters(model.computing.native, loss, {
 			width: model.width,
@@ -228,6 +233,7 @@ export async function prepareRun(
 				stopped: false,
 			},
 			pass: 0,
+			expected,
 			savedStep: null,
 			resumedFrom: null,
 			signal,
@@ -243,6 +249,15 @@ export async function prepareRun(
 		await dataset.close();
 		throw error;
 	}
+}
+
+/** Gives up what a run holds open. */
+export async function closeRun(run: Run): Promise<void> {
+	run.stepSettings.parameters.dispose();
+	await run.guide?.dispose();
+	for (const each of run.heldOut.values()) await each.close();
+	await run.teacher?.close();
+	await run.dataset.close();
 }
 
 async function judgementsFor(

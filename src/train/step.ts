@@ -35,8 +35,13 @@ import {normsOf, type PartNorms} from './norms.js';
 import {factsOn, type RowFacts} from './row-facts.js';
 import type {Found} from './suspects.js';
 
+/** What a step asks of a model. */
+export type StepModel = Pick<EmbeddingModel, 'core' | 'width'> & {
+	computing: Pick<EmbeddingModel['computing'], 'native'>;
+};
+
 export type StepSettings = {
-	model: EmbeddingModel;
+	model: StepModel;
 	loss: Loss;
 	parameters: LossParameters;
 	dropout: DropoutRates;

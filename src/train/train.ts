@@ -17,7 +17,7 @@ import {type Evaluator, recordOf, type Scores} from './evaluations.js';
 import {titleOf} from './optimizers.js';
 import {expectCompatible, type TrainSettings, trainSchema} from './options.js';
 import {type RunRecord, writeReport} from './report/report.js';
-import {prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
+import {closeRun, prepareRun, type Run, type RunRequest, resume, runRecord} from './run.js';
 import {installModel, RunFolder} from './run-folder.js';
 import {peakMemory} from './step-metrics.js';
 import {nameNow, saveNow, settleOnBest, type TrainResult, trainSteps} from './trainer.js';
@@ -69,6 +69,21 @@ export async function trainWith(
 	options: TrainOptions,
 	control?: RunControl,
 ): Promise<TrainResult> {
+	const {settings, request, output, overwrite, goesOn} = askedOf(model, options, control);
+	const folder =
+		output === undefined ? undefined : await RunFolder.open(output, {overwrite, resume: goesOn});
+	try {
+		return await alone(model, () => runIn(folder, {model, settings, request, goesOn}));
+	} catch (error) {
+		await folder?.abandon();
+		throw error;
+	} finally {
+		folder?.release();
+	}
+}
+
+/** The settings of a run and what it is asked for, checked. */
+export function askedOf(model: EmbeddingModel, options: TrainOptions, control?: RunControl) {
 	const {
 		data,
 		loss = infoNce(),
@@ -103,16 +118,7 @@ export async function trainWith(
 	const record = lossRecord ?? {name: loss.name || 'custom', ...loss.options};
 	const watching = {signal, onStep, onEvaluate, onSave, onMessage, control};
 	const request = {data, hub, loss, lossRecord: record, command, evaluations, ...watching};
-	const folder =
-		output === undefined ? undefined : await RunFolder.open(output, {overwrite, resume: goesOn});
-	try {
-		return await alone(model, () => runIn(folder, {model, settings, request, goesOn}));
-	} catch (error) {
-		await folder?.abandon();
-		throw error;
-	} finally {
-		folder?.release();
-	}
+	return {settings, request, output, overwrite, goesOn};
 }
 
 function expectGiven({data, output, resume, loss = infoNce()}: TrainOptions): void {
@@ -133,7 +139,7 @@ function expectGiven({data, output, resume, loss = infoNce()}: TrainOptions): vo
 const inTraining = new WeakSet<EmbeddingModel>();
 
 /** Runs the training of a model as the only one, and so that dispose() waits for it. */
-async function alone<T>(model: EmbeddingModel, work: () => Promise<T>): Promise<T> {
+export async function alone<T>(model: EmbeddingModel, work: () => Promise<T>): Promise<T> {
 	if (inTraining.has(model)) {
 		throw new EngineError(
 			'OPTION_CONFLICT',
@@ -176,11 +182,7 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		if (folder) await finish(run, folder, {...record, result});
 		return result;
 	} finally {
-		run.stepSettings.parameters.dispose();
-		await run.guide?.dispose();
-		for (const each of run.heldOut.values()) await each.close();
-		await run.teacher?.close();
-		await run.dataset.close();
+		await closeRun(run);
 	}
 }
 

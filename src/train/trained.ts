@@ -1,6 +1,7 @@
 // What is trained of a model, and how: frozen parts, rates of their own, means of weights, attacks.
 
 import type {EmbeddingModel} from '../model/embedding-model.js';
+import type {TrainingMemory, TrainingSettings} from '../native.js';
 import {type Attack, attackOf} from './adversarial.js';
 import {averageShares, averageWarning, WeightAverages} from './averages.js';
 import {frozenParameters} from './freeze.js';
@@ -27,12 +28,31 @@ export async function prepareParameters(
 	const shares = averageShares(settings, steps);
 	const warning = averageWarning(settings, steps);
 	if (warning !== undefined) onMessage?.(warning);
-	await model.core.prepareTraining(frozen, {
-		optimizer: settings.optimizer,
-		average: shares !== undefined,
-		stacked: stackedIn(model),
-	});
+	await model.core.prepareTraining(frozen, keptFor(model, settings, steps));
 	return {rateFactors: factors, averages: new WeightAverages(model, shares), attack};
+}
+
+/** What is kept of each parameter. */
+function keptFor(model: EmbeddingModel, settings: TrainSettings, steps: number): TrainingSettings {
+	return {
+		optimizer: settings.optimizer,
+		average: averageShares(settings, steps) !== undefined,
+		stacked: stackedIn(model),
+	};
+}
+
+/** What the parameters will take in training, in bytes; of attacks the copies that are put back. */
+export function parameterMemory(
+	model: EmbeddingModel,
+	settings: TrainSettings,
+	steps: number,
+): TrainingMemory {
+	const names = model.core.parameters().map(({name}) => name);
+	const frozen = frozenParameters(settings.freeze, names);
+	const memory = model.core.trainingMemory(frozen, keptFor(model, settings, steps));
+	const attack = attackOf(settings, frozen);
+	const copies = attack ? (attack.moves > 1 ? 2 : 1) : 0;
+	return {...memory, state: memory.state + copies * memory.gradients};
 }
 
 /** The parameters that hold several tensors of the model's files, as query, key and value. */

@@ -133,7 +133,10 @@ async function takeStep(run: Run, prepared: Prepared): Promise<void> {
 	await afterStep(run, course);
 }
 
-function updateOf({settings, schedule, rateFactors, averages}: Run, step: number): UpdateSettings {
+export function updateOf(
+	{settings, schedule, rateFactors, averages}: Run,
+	step: number,
+): UpdateSettings {
 	const {beta1, beta2, epsilon, weightDecay: decay, clipValue, learningRate} = settings;
 	return {
 		rate: learningRate * schedule(step - 1),

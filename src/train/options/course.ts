@@ -15,6 +15,11 @@ export const courseOptions = {
 		.union([z.literal('auto'), count])
 		.default('auto')
 		.describe('tokens of one forward and backward pass; never changes the mathematics'),
+	memoryLimit: z
+		.number()
+		.positive()
+		.optional()
+		.describe('GiB that the process may take (default: what the system leaves it)'),
 	recompute: z
 		.enum(['none', 'blocks'])
 		.default('none')
