@@ -1,6 +1,6 @@
 // `inbatch replay`: runs the command of a run.json once more and proves or disproves that it gives the same bits.
 
-import {mkdtemp, rm} from 'node:fs/promises';
+import {mkdtemp, readdir, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
 import {z} from 'zod';
@@ -37,7 +37,8 @@ type Recorded = {
 	fingerprint: string;
 	device: string;
 	kernels: string;
-	isFinished: boolean;
+	/** Where the run ended; nothing for one that did not. */
+	end: number | undefined;
 };
 
 /** What is compared: the run as it ended, or where its newest checkpoint stands. */
@@ -59,6 +60,7 @@ export const replay = defineCommand({
 	async run(settings, context) {
 		const recorded = await recordedIn(resolve(settings.run));
 		const kept = settings.output === undefined ? undefined : resolve(settings.output);
+		if (kept !== undefined) await expectNothing(kept);
 		// Paths of the command are those of where it was called.
 		if (recorded.directory !== undefined) enter(recorded.directory);
 		await expectSameData(recorded);
@@ -102,8 +104,15 @@ async function recordedIn(path: string): Promise<Recorded> {
 		fingerprint: String(model['fingerprint']),
 		device: String(device),
 		kernels: String(kernels),
-		isFinished: result !== undefined,
+		end: isObject(result) ? Number(result['steps']) : undefined,
 	};
+}
+
+async function expectNothing(output: string): Promise<void> {
+	const names = await readdir(output).catch(() => []);
+	if (names.length === 0) return;
+	const message = `${output}: expected no such output, got one; use another --output`;
+	throw new EngineError('OUTPUT_EXISTS', message);
 }
 
 function enter(directory: string): void {
@@ -126,14 +135,14 @@ async function expectSameData({data}: Recorded): Promise<void> {
 	}
 }
 
-async function goalOf({folder, isFinished}: Recorded, {terminal}: Context): Promise<Goal> {
+async function goalOf({folder, end}: Recorded, {terminal}: Context): Promise<Goal> {
+	if (end !== undefined) return {step: end, weights: folder, isWhole: true};
 	const found = await newestCheckpoint(folder, message => terminal.warn(message));
 	if (!found) {
 		const message = `${folder}: expected a checkpoint to compare with, got none`;
 		throw new EngineError('CHECKPOINT_INVALID', message);
 	}
 	const {step} = found.state;
-	if (isFinished) return {step, weights: folder, isWhole: true};
 	terminal.note(`the run did not end; it is compared up to its checkpoint of step ${step}`);
 	return {step, weights: found.folder, isWhole: false};
 }
