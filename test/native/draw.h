@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -110,8 +111,12 @@ class Draw {
   uint64_t hash() const {
     uint64_t hash = 0;
     for (const Tensor& tensor : all_) {
-      const auto* words = tensor.as<const uint32_t>();
-      for (int64_t i = 0; i < tensor.bytes() / 4; ++i) hash = mix64(hash ^ words[i]);
+      const auto* bytes = tensor.as<const char>();
+      for (int64_t at = 0; at < tensor.bytes(); at += 4) {
+        uint32_t word = 0;
+        std::memcpy(&word, bytes + at, size_t(std::min<int64_t>(4, tensor.bytes() - at)));
+        hash = mix64(hash ^ word);
+      }
     }
     return hash;
   }
