@@ -87,7 +87,13 @@ async function shuffledLabels(
 	}
 
 	const order = await shuffled(straight.length, randomOf(seed, 0x1abe1)(), epoch, signal);
-	return Uint16Array.from(order, n => straight[n]!);
+	const labels = new Uint16Array(order.length);
+	for (let n = 0; n < labels.length; n++) {
+		if (n % 4096 === 0) await giveTurn(signal);
+		labels[n] = straight[order[n]!]!;
+	}
+
+	return labels;
 }
 
 function cutOf(plans: readonly Plan[]): number {

@@ -118,7 +118,7 @@ test.each<[string, Record<string, string>, string, RegExp]>([
 		'An empty cell',
 		{'ids.tsv': 'what is a\tA is\t \nb c\td e\tf g\n'},
 		'DATA_ROW',
-		/ids.tsv:1: expected "2" to hold a text/,
+		/ids.tsv:1: expected "\[2\]" to hold a text/,
 	],
 ])('%s is refused', async (name, files, code, message) => {
 	const home = putAll(name, files);
