@@ -40,14 +40,31 @@ export class NearTexts {
 
 	/** Whether an earlier text is near this one; a text that is near none is kept. */
 	findOrAdd(text: string): 'same' | 'near' | undefined {
-		const found = this.find(text);
-		if (found === undefined && this.#hashes.length < mostNear) this.add(text);
+		const sketch = this.#sketchOf(text);
+		if (sketch === undefined) return;
+		const found = this.#find(sketch, text);
+		if (found === undefined && this.#hashes.length < mostNear) this.#add(sketch, text);
 		return found;
 	}
 
-	/** Keeps a text. */
-	add(text: string): void {
-		const sketch = sketchOf(normalised(text));
+	/** Whether one of the texts that are kept is the same to the letter, or near. */
+	find(text: string): 'same' | 'near' | undefined {
+		const sketch = this.#sketchOf(text);
+		return sketch && this.#find(sketch, text);
+	}
+
+	/** Nothing once too many texts were compared. */
+	#sketchOf(text: string): Uint32Array | undefined {
+		if (this.#compared < mostCompared) {
+			this.#compared++;
+			return sketchOf(normalised(text));
+		}
+
+		this.skipped++;
+		return;
+	}
+
+	#add(sketch: Uint32Array, text: string): void {
 		const place = this.#hashes.push(textHash(text)) - 1;
 		if (this.#hashes.length * bins > this.#sketches.length) this.#grow();
 		this.#sketches.set(sketch, place * bins);
@@ -56,14 +73,7 @@ export class NearTexts {
 		}
 	}
 
-	/** Whether one of the texts that are kept is the same to the letter, or near. */
-	find(text: string): 'same' | 'near' | undefined {
-		if (++this.#compared > mostCompared) {
-			this.skipped++;
-			return;
-		}
-
-		const sketch = sketchOf(normalised(text));
+	#find(sketch: Uint32Array, text: string): 'same' | 'near' | undefined {
 		for (const key of bandsOf(sketch)) {
 			const place = this.#bands.get(key);
 			if (place === undefined || !this.#isNear(place, sketch)) continue;

@@ -7,7 +7,7 @@ import {textHash} from '../data/text-hash.js';
 import {giveTurn} from '../pace.js';
 
 /** Hashes that a table holds at once. */
-const mostKeys = 2 ** 21;
+const mostKeys = 2 ** 20;
 
 /** A place in the data: a record of a file, and which of its texts (0 is the query). */
 export interface Place {
