@@ -65,28 +65,46 @@ export function distillVectors(options: DistillVectorsOptions = {}): Loss {
 			refuse('distillvectors', `${student.rows} vectors of a teacher, one for each text`, got);
 		}
 		const terms = termsOf(ops, settings, {student, teacher});
-		return terms.reduce((sum, term) => ops.add(sum, term));
+		for (const [name, term] of terms) ops.report(`losses.${name}`, term);
+		return [...terms.values()].reduce((sum, term) => ops.add(sum, term));
 	});
 }
 
-function termsOf(ops: LossOperations, settings: Settings, {student, teacher}: Inputs): Variable[] {
-	const {cosineWeight, similarityWeight, tripletWeight, mseWeight, margin} = settings;
-	const terms: Variable[] = [];
+type Terms = Map<'cosine' | 'mse' | 'similarity' | 'triplet', Variable>;
+
+/** The parts of the loss, each with its share. */
+function termsOf(ops: LossOperations, settings: Settings, {student, teacher}: Inputs): Terms {
+	const {cosineWeight, mseWeight} = settings;
+	const terms: Terms = new Map();
 	const unit = ops.normalizeRows(teacher);
 	if (cosineWeight > 0 || mseWeight > 0) {
 		expectSameWidth(student, teacher);
 	}
 	if (cosineWeight > 0) {
 		const cosines = ops.rowDots(ops.normalizeRows(student), unit);
-		terms.push(ops.scale(ops.addScalar(ops.scale(ops.mean(cosines), -1), 1), cosineWeight));
+		const apart = ops.addScalar(ops.scale(ops.mean(cosines), -1), 1);
+		terms.set('cosine', ops.scale(apart, cosineWeight));
 	}
 	if (mseWeight > 0) {
 		const apart = ops.mean(ops.square(ops.subtract(student, teacher)));
-		terms.push(ops.scale(apart, mseWeight));
+		terms.set('mse', ops.scale(apart, mseWeight));
 	}
-	if (similarityWeight === 0 && tripletWeight === 0) {
-		return terms;
-	}
+	addRelations(ops, settings, {student, unit, terms});
+	return terms;
+}
+
+/** What the cosines of all pairs of texts add, a mean over the widths. */
+function addRelations(
+	ops: LossOperations,
+	settings: Settings,
+	{student, unit, terms}: {student: Variable; unit: Variable; terms: Terms},
+): void {
+	const {similarityWeight, tripletWeight, margin} = settings;
+	if (similarityWeight === 0 && tripletWeight === 0) return;
+	const add = (name: 'similarity' | 'triplet', term: Variable) => {
+		const before = terms.get(name);
+		terms.set(name, before ? ops.add(before, term) : term);
+	};
 	const wanted = ops.products(unit, unit);
 	const widths = widthsOf(settings, student.columns);
 	for (const width of widths) {
@@ -94,14 +112,13 @@ function termsOf(ops: LossOperations, settings: Settings, {student, teacher}: In
 		const found = ops.products(part, part);
 		if (similarityWeight > 0) {
 			const apart = ops.mean(ops.square(ops.subtract(found, wanted)));
-			terms.push(ops.scale(apart, similarityWeight / widths.length));
+			add('similarity', ops.scale(apart, similarityWeight / widths.length));
 		}
 		if (tripletWeight > 0) {
 			const turned = ops.orderedPairs(found, wanted, margin);
-			terms.push(ops.scale(turned, tripletWeight / widths.length));
+			add('triplet', ops.scale(turned, tripletWeight / widths.length));
 		}
 	}
-	return terms;
 }
 
 function widthsOf({widths}: Settings, whole: number): readonly number[] {

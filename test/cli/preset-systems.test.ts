@@ -141,6 +141,11 @@ log_with: "wandb"
 		expect(saved).toMatchObject({in_features: 64, out_features: width, bias: true});
 		const modules = readFileSync(at('distilled', 'model', 'modules.json'), 'utf8');
 		expect(modules).not.toContain('Normalize');
+		// The three parts are logged with their weights, as there.
+		const [step] = metricsOf('distilled') as unknown as {loss: number; losses: object}[];
+		const parts = Object.values(step!.losses) as number[];
+		expect(Object.keys(step!.losses)).toEqual(['cosine', 'similarity', 'triplet']);
+		expect(parts.reduce((sum, part) => sum + part)).toBeCloseTo(step!.loss, 3);
 		const short = put('short.mmap', new Uint8Array(values.buffer, 4));
 		const cut = readFileSync(config, 'utf8').replace(map, short).replace('distilled', 'cut');
 		const refused = await documented('rag-retrieval', command(put('cut.yaml', cut)));
