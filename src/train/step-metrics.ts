@@ -30,7 +30,7 @@ export type StepMetrics = Partial<PartNorms> & {
 	cosineGap: number | null;
 	/** Mean over the positives of other rows, null where a row may have several positives or none. */
 	inBatchCosine: number | null;
-	/** Of a query on average, where the loss is of the in-batch family. */
+	/** Of a query on average, where the loss is of the in-batch family or sees nothing of other rows. */
 	negatives?: NegativesPerQuery;
 	/** How many pairs each mask removed, where there are masks. */
 	masked?: Readonly<Record<string, number>>;
@@ -57,18 +57,10 @@ export type NegativesPerQuery = {
 
 type Measured = {result: StepResult; seconds: number; rate: number};
 
-export function metricsOf(
-	{
-		course: {
-			step,
-			epoch,
-			rows: {length: rows},
-		},
-		batch,
-		passes,
-	}: Prepared,
-	{result, seconds, rate}: Measured,
-): StepMetrics {
+export function metricsOf(prepared: Prepared, {result, seconds, rate}: Measured): StepMetrics {
+	const {course, batch, passes} = prepared;
+	const {step, epoch} = course;
+	const rows = course.rows.length;
 	const {loss, gradientNorm, temperature, candidates, norms, adversarialLoss} = result;
 	const {positiveCosine, negativeCosine, inBatchCosine} = result;
 	const isBoth = positiveCosine !== null && negativeCosine !== null;
@@ -90,6 +82,7 @@ export function metricsOf(
 		negativeCosine,
 		cosineGap: isBoth ? positiveCosine - negativeCosine : null,
 		inBatchCosine,
+		...ownNegatives(prepared),
 		...groupsOf(rows, result.reports),
 		...norms,
 		...(adversarialLoss !== undefined && {adversarialLoss}),
@@ -120,6 +113,12 @@ function groupsOf(rows: number, reports: StepResult['reports']): Groups {
 		...(queue && {queue}),
 		...(losses && {losses}),
 	};
+}
+
+/** Of a loss that sees nothing of other rows: its own negatives are all that a query meets. */
+function ownNegatives({batch, loss}: Prepared): Pick<StepMetrics, 'negatives'> {
+	const hard = batch.negativeOffsets[batch.rows]! / batch.rows;
+	return loss.needs?.across === 'nothing' && hard > 0 ? {negatives: {local: 0, hard}} : {};
 }
 
 function reportsOf(

@@ -2,6 +2,8 @@
 
 import {describe, expect, test} from 'vitest';
 import {type InfoNceOptions, infoNce} from '../../dist/loss/infonce.js';
+import {mse} from '../../dist/loss/mse.js';
+import {triplet} from '../../dist/loss/triplet.js';
 import type {EmbeddingModel} from '../../dist/model/embedding-model.js';
 import type {StepMetrics} from '../../dist/train/metrics-log.js';
 import {type TrainOptions, train} from '../../dist/train/train.js';
@@ -90,6 +92,18 @@ describe('the negatives of a query', () => {
 	test.each(cases)('with %j are %j', async (options, expected) => {
 		const [first] = await stepsOf({data: rowsOf(8), loss: infoNce(options)});
 		expect(first!.negatives).toEqual(expected);
+	});
+
+	test('are the own ones of a loss that sees no others', async () => {
+		const data = rowsOf(16).filter(({negatives}) => negatives.length > 0);
+		const steps = await stepsOf({data, loss: triplet({margin: 0.3})});
+		expect(steps.map(({negatives}) => negatives)).toEqual([{local: 0, hard: 1}]);
+		const [alone] = await stepsOf({
+			loss: mse(),
+			data: rowsOf(4).map(row => ({...row, score: 0.5})),
+			negatives: 0,
+		});
+		expect(alone!.negatives).toBeUndefined();
 	});
 
 	test('of a queue are counted beside them, and masked ones by their rule', async () => {
