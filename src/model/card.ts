@@ -1,6 +1,7 @@
 // The model card (README.md) of a saved model.
 
 import type {ModelFolder} from './folder.js';
+import {isUnpooled} from './token-head.js';
 
 export type CardFacts = {
 	/** Lines about how the model was made, in Markdown. */
@@ -13,6 +14,12 @@ export type CardFacts = {
 export function modelCard(folder: ModelFolder, width: number, facts: CardFacts = {}): string {
 	const warnings = folder.saveWarnings.map(warning => `\nNote: ${warning}.\n`).join('');
 	const options = folder.remoteCode ? ', trust_remote_code=True' : '';
+	const isOfTokens = isUnpooled(folder.spec.head);
+	const what = isOfTokens ? 'Token vectors' : 'Text embeddings';
+	const reader = isOfTokens ? 'MultiVectorEncoder' : 'SentenceTransformer';
+	const [given, call] = isOfTokens
+		? ['data, offsets, width', 'encodeTokens']
+		: ['data, rows, width', 'encode'];
 	return `---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -23,7 +30,7 @@ tags:
 - inbatch
 ---
 
-# Text embeddings of ${width} dimensions
+# ${what} of ${width} dimensions
 
 ${descriptionOf(folder)}
 
@@ -31,13 +38,13 @@ ${descriptionOf(folder)}
 import {EmbeddingModel} from 'inbatch';
 
 const model = await EmbeddingModel.load('path/to/this/folder');
-const {data, rows, width} = await model.encode(['a text']);
+const {${given}} = await model.${call}(['a text']);
 \`\`\`
 
 \`\`\`python
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import ${reader}
 
-vectors = SentenceTransformer("path/to/this/folder"${options}).encode(["a text"])
+vectors = ${reader}("path/to/this/folder"${options}).encode(["a text"])
 \`\`\`
 ${warnings}${section('Training', facts.training)}${section('Mixture', facts.mixture)}`;
 }
@@ -53,7 +60,7 @@ function descriptionOf({spec, family, modules, maxLength}: ModelFolder): string 
 		return `The mean of a table of ${embedding.vocabulary} tokens of width ${width}${unit}.`;
 	}
 	const length = maxLength < 1e9 ? `, texts of up to ${maxLength} tokens` : '';
-	const pooling = `${head.pooling.join(' + ')} pooling`;
+	const pooling = isUnpooled(head) ? 'no pooling' : `${head.pooling.join(' + ')} pooling`;
 	const layers = `${blocks.length} blocks of width ${width}`;
 	return `A ${family.name} encoder: ${layers}, ${pooling}${unit}${length}.`;
 }

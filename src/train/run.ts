@@ -115,7 +115,8 @@ export async function prepareRun(
 ): Promise<Run> {
 	const {signal, loss, onMessage} = request;
 	for (const warning of model.folder.saveWarnings) onMessage?.(warning);
-	expectRowsFor(loss, model, request.evaluations.evaluate);
+	const {evaluate} = request.evaluations;
+	expectRowsFor(loss, model, {evaluations: evaluate, excludePrompt: settings.excludePrompt});
 	const sources = await evaluationSources(request.evaluations);
 	const deciding = decidingMetric(settings, sources);
 	const log = await openLog(settings, folder);

@@ -10,7 +10,7 @@ import {tokenWarning} from '../model/token-modules.js';
 export function expectRowsFor(
 	{name, needs}: Loss,
 	{folder}: EmbeddingModel,
-	evaluations: readonly unknown[],
+	{evaluations, excludePrompt}: {evaluations: readonly unknown[]; excludePrompt: boolean},
 ): void {
 	if (!needs?.tokens) {
 		if (!isUnpooled(folder.spec.head)) return;
@@ -19,6 +19,10 @@ export function expectRowsFor(
 		throw new EngineError('OPTION_CONFLICT', message);
 	}
 	expectTokens(folder);
+	if (excludePrompt) {
+		const message = `exclude-prompt: expected it with a pooling, got the loss ${name}, which has none`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	}
 	if (evaluations.length === 0) return;
 	const expected = `expected none with the loss ${name}`;
 	const why = 'evaluations compare one vector a text, which its model has not';

@@ -39,6 +39,8 @@ test('raises the score of a query and its own document, and is saved as it is', 
 	expect(await again.encodeTokens(texts)).toEqual(await model.encodeTokens(texts));
 	const modules = JSON.parse(readFileSync(join(at('learned'), 'modules.json'), 'utf8')) as object[];
 	expect(modules).toHaveLength(4);
+	const card = readFileSync(join(at('learned'), 'README.md'), 'utf8');
+	expect(card).toMatch(/Token vectors of 12 dimensions.*import MultiVectorEncoder.*Note: /s);
 	expect(filesIn(at('learned')).some(file => file.includes('Pooling'))).toBe(false);
 });
 
@@ -62,9 +64,18 @@ test('a model of token vectors is trained on, but by no loss of one vector a tex
 	});
 });
 
+test('held-out rows are measured by the loss', async () => {
+	const evalLoss = {held: rowsOf(8)};
+	const {evaluation} = await train(await loadTiny(), {...quick, loss, steps: 2, evalLoss});
+	expect(evaluation.before['held']).toEqual({loss: expect.any(Number)});
+	expect(evaluation.after['held']!['loss']).not.toBe(evaluation.before['held']!['loss']);
+});
+
 test('evaluations of one vector a text are refused before anything is written', async () => {
 	const pairs = put('pairs.jsonl', '{"sentence1": "a", "sentence2": "b", "score": 1}\n');
 	const run = train(await loadTiny(), {...quick, loss, eval: pairs, output: at('never')});
 	await expect(run).rejects.toMatchObject({code: 'OPTION_CONFLICT'});
+	const excluding = train(await loadTiny(), {...quick, loss, excludePrompt: true});
+	await expect(excluding).rejects.toThrow('exclude-prompt: expected it with a pooling');
 	expect(filesIn(folder).some(file => file.startsWith('never'))).toBe(false);
 });
