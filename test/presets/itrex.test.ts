@@ -50,7 +50,7 @@ test.each([
 		{candidates: ['ownHard'], accumulate: 4, accumulation: 'separate'},
 	],
 	['--dataloader_drop_last True', {dropLast: true}],
-	['--bf16 True', {}],
+	['--bf16 True', {dtype: undefined}],
 	['--do_train', {}],
 	['--no_cuda', {device: 'cpu'}],
 ])('%s', async (line, changed) => {
