@@ -54,6 +54,8 @@ export type PackedBatch = {
 export type PassSettings = {
 	seed: number;
 	step: number;
+	/** 1: that of documents, in a model of two. Default 0. */
+	tower?: number;
 	/** Dropout rates. */
 	hidden: number;
 	attention: number;
@@ -161,7 +163,11 @@ export type NativeModel = {
 	/** Fills `embeddings` (N × dimensions); resolves to the first row that is not finite, or -1. */
 	encode(
 		batch: PackedBatch,
-		settings: {dimensions?: number | undefined; normalize?: boolean | undefined},
+		settings: {
+			dimensions?: number | undefined;
+			normalize?: boolean | undefined;
+			tower?: number;
+		},
 		embeddings: Float32Array,
 		canceller?: Canceller,
 	): Promise<number>;
@@ -198,7 +204,12 @@ export type NativeModel = {
 
 export type Native = {
 	Device: new (threads: number) => NativeDevice;
-	Model: new (device: NativeDevice, spec: object) => NativeModel;
+	/** With `document` a model of two towers; the parameters of that one are named `document.…`. */
+	Model: new (
+		device: NativeDevice,
+		spec: object,
+		document?: object,
+	) => NativeModel;
 	Canceller: new () => Canceller;
 	setErrorClass(type: new (code: never, message: string) => Error): void;
 	/** The name of the kernels in use. */

@@ -100,13 +100,17 @@ void ModelHandle::define(Napi::Env env, Napi::Object exports) {
                                     InstanceMethod<&H::dispose>("dispose")}));
 }
 
-// new Model(device, spec)
+// new Model(device, spec, spec of the documents' tower, if they have one of their own)
 ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelHandle>(info) {
   guarded(info.Env(), [&]() -> Napi::Value {
     lane_ = DeviceHandle::from(info[0])->lane();
     ModelSpec spec;
     inbatch::read(Reading{"spec", nullptr}, info[1], spec);
-    core_ = std::make_shared<ModelCore>(spec);
+    std::optional<ModelSpec> document;
+    if (!info[2].IsUndefined()) {
+      inbatch::read(Reading{"document", nullptr}, info[2], document.emplace());
+    }
+    core_ = std::make_shared<ModelCore>(spec, document);
     return info.Env().Undefined();
   });
 }
@@ -267,23 +271,26 @@ Napi::Value ModelHandle::pack(Info info) {
 struct EncodeSettings {
   int64_t dimensions = 0;  // 0: all
   std::optional<bool> normalize;
+  int64_t tower = 0;
 
   static constexpr auto fields() {
     using S = EncodeSettings;
-    return std::tuple{field("dimensions", &S::dimensions), field("normalize", &S::normalize)};
+    return std::tuple{field("dimensions", &S::dimensions), field("normalize", &S::normalize),
+                      field("tower", &S::tower)};
   }
 };
 
-// encode({ids, offsets}, {dimensions, normalize}, Float32Array, canceller): fills the array with
-// embeddings (N, dimensions); resolves to the first row that is not finite, or -1. What is given
-// the same canceller is of one call, whose parts keep their order.
+// encode({ids, offsets}, {dimensions, normalize, tower}, Float32Array, canceller): fills the array
+// with embeddings (N, dimensions); resolves to the first row that is not finite, or -1. What is
+// given the same canceller is of one call, whose parts keep their order.
 Napi::Value ModelHandle::encode(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("encode");
-    const auto batch = batch_of(model, info[0]);
     EncodeSettings settings;
     inbatch::read(Reading{"encode", nullptr}, info[1], settings);
-    const int64_t rows = model->encoder.rows(batch->view()), width = model->encoder.width();
+    Encoder& tower = model->tower(settings.tower);
+    const auto batch = batch_of(tower, info[0]);
+    const int64_t rows = tower.rows(batch->view()), width = tower.width();
     const int64_t columns = settings.dimensions ? settings.dimensions : width;
     expect(columns > 0 && columns <= width, "encode",
            "expected at most " + std::to_string(width) + " dimensions, got " +
@@ -294,11 +301,11 @@ Napi::Value ModelHandle::encode(Info info) {
     job->call = job->cancelled.get();
     job->held.push_back(Napi::Persistent(info[2].As<Napi::Object>()));
     auto broken = std::make_shared<int64_t>(-1);
-    job->work = [self = job.get(), model, batch, bytes, rows, columns, settings, broken,
+    job->work = [self = job.get(), model, &tower, batch, bytes, rows, columns, settings, broken,
                  first = int64_t(0)](const Stream& stream) mutable {
       const Tensor out{bytes.data, rows, columns, Type::F32, Place::Cpu};
       const Batch texts = batch->view();
-      first = model->encoder.encode(stream, texts, out, settings.normalize, first);
+      first = tower.encode(stream, texts, out, settings.normalize, first);
       self->has_more = first < texts.size();
       if (self->has_more) return;
       const int64_t at = first_not_finite(out.f32(), out.size());

@@ -1,6 +1,7 @@
 // Everything of a model that queued work may still need when its handle is gone.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <utility>
 
@@ -11,14 +12,34 @@
 namespace inbatch {
 
 struct ModelCore {
-  explicit ModelCore(const ModelSpec& spec) : encoder(parameters, spec) {}
+  // One tower for all texts, or one of queries and one of documents, whose parameters are named
+  // "document.…". Their embeddings are of one width.
+  ModelCore(const ModelSpec& spec, const std::optional<ModelSpec>& document) {
+    towers.emplace_back(parameters, spec);
+    if (document) {
+      parameters.begin_part("document.");
+      towers.emplace_back(parameters, *document);
+      expect(towers[1].width() == towers[0].width(), "spec",
+             "expected towers of one width, got " + std::to_string(towers[0].width()) + " and " +
+                 std::to_string(towers[1].width()));
+    }
+    parameters.allocate();
+  }
+
+  Encoder& tower(int64_t number) {
+    expect(number >= 0 && number < int64_t(towers.size()), "model",
+           "expected a tower below " + std::to_string(towers.size()) + ", got " +
+               std::to_string(number));
+    return towers[size_t(number)];
+  }
 
   Parameters parameters;
-  Encoder encoder;
+  std::deque<Encoder> towers;
   // The pass that waits for its backward.
   Arena saved_memory;
   Encoder::Saved saved;
   Pass pass;
+  Encoder* walked = nullptr;  // the tower of that pass
   std::shared_ptr<OwnedBatch> batch;
   Perturbation perturbation;
 
@@ -29,7 +50,7 @@ struct ModelCore {
   }
 
   // A pass that fails or is cancelled leaves the saved stack as it was.
-  void forward(Pass& next, std::shared_ptr<OwnedBatch> owned, Tensor embeddings) {
+  void forward(Encoder& encoder, Pass& next, std::shared_ptr<OwnedBatch> owned, Tensor embeddings) {
     if (next.keeps()) forget();
     const Arena::Mark mark = saved_memory.mark();
     Encoder::Saved kept;
@@ -42,15 +63,15 @@ struct ModelCore {
     if (!next.keeps()) return;
     saved = std::move(kept);
     pass = next;
+    walked = &encoder;
     batch = std::move(owned);
   }
 };
 
-// The batch behind an object of JavaScript, checked against the model.
-inline std::shared_ptr<OwnedBatch> batch_of(const std::shared_ptr<ModelCore>& core,
-                                            Napi::Value value) {
+// The batch behind an object of JavaScript, checked against the tower that walks it.
+inline std::shared_ptr<OwnedBatch> batch_of(const Encoder& encoder, Napi::Value value) {
   auto batch = read_batch(value);
-  core->encoder.check(batch->view());
+  encoder.check(batch->view());
   return batch;
 }
 

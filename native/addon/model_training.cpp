@@ -16,15 +16,16 @@ namespace {
 using Core = std::shared_ptr<ModelCore>;
 
 struct PassSettings {
-  int64_t seed = 0, step = 0;
+  int64_t seed = 0, step = 0, tower = 0;
   float hidden = 0, attention = 0;
   bool keep = false, recompute = false;
 
   static constexpr auto fields() {
     using S = PassSettings;
-    return std::tuple{field("seed", &S::seed),     field("step", &S::step),
-                      field("hidden", &S::hidden), field("attention", &S::attention),
-                      field("keep", &S::keep),     field("recompute", &S::recompute)};
+    return std::tuple{field("seed", &S::seed),           field("step", &S::step),
+                      field("tower", &S::tower),         field("hidden", &S::hidden),
+                      field("attention", &S::attention), field("keep", &S::keep),
+                      field("recompute", &S::recompute)};
   }
 };
 
@@ -82,27 +83,27 @@ Napi::Value ModelHandle::training_memory(Info info) {
   });
 }
 
-// forward({ids, offsets, texts}, {seed, step, hidden, attention, keep, recompute}, Tensor,
+// forward({ids, offsets, texts}, {seed, step, tower, hidden, attention, keep, recompute}, Tensor,
 // canceller): queued. With keep, the pass waits for backward().
 Napi::Value ModelHandle::forward(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("forward");
-    const auto batch = batch_of(model, info[0]);
     PassSettings settings;
     inbatch::read(Reading{"forward", nullptr}, info[1], settings);
+    Encoder& tower = model->tower(settings.tower);
+    const auto batch = batch_of(tower, info[0]);
     const Held* out = held_of(info[2]);
     if (!out) refuse("forward", "expected a tensor for the embeddings");
     expect_type("forward", "embeddings", out->tensor, Type::F32);
-    expect_shape("forward", "embeddings", out->tensor, model->encoder.rows(batch->view()),
-                 model->encoder.width());
+    expect_shape("forward", "embeddings", out->tensor, tower.rows(batch->view()), tower.width());
     queue(
         info,
-        [model, batch, settings, held = *out](const Stream& stream) {
+        [model, &tower, batch, settings, held = *out](const Stream& stream) {
           const RandomKey key{uint32_t(settings.seed), uint32_t(settings.step)};
           const DropoutRates dropout{settings.hidden, settings.attention};
           Arena* saved = settings.keep ? &model->saved_memory : nullptr;
           Pass pass{stream, batch->view(), saved, key, dropout, settings.recompute};
-          model->forward(pass, batch, held.tensor);
+          model->forward(tower, pass, batch, held.tensor);
         },
         info[3]);
     return info.Env().Undefined();
@@ -122,7 +123,7 @@ Napi::Value ModelHandle::backward(Info info) {
             throw Error("INTERNAL", "backward: expected a forward pass that was kept");
           }
           model->pass.stream = stream;
-          model->encoder.backward(model->pass, held.tensor, model->saved);
+          model->walked->backward(model->pass, held.tensor, model->saved);
           model->batch.reset();
         },
         info[1]);

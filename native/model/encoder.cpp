@@ -117,7 +117,6 @@ Encoder::Encoder(Parameters& parameters, const ModelSpec& spec)
   for (size_t i = 0; i < spec.blocks.size(); ++i) declare_block(parameters, int(i), spec);
   final_ = Norm::declare(parameters, "final", spec.final_norm, spec.width);
   head_ = Head::declare(parameters, spec.head, spec.width);
-  parameters.allocate();
 }
 
 void Encoder::declare_block(Parameters& parameters, int index, const ModelSpec& spec) {

@@ -38,6 +38,7 @@ class Encoder {
     Arena::Mark mark;
   };
 
+  // Declares its parameters; whoever made these allocates them afterwards.
   Encoder(Parameters& parameters, const ModelSpec& spec);
 
   int64_t width() const { return head_.width; }

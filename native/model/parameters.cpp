@@ -76,7 +76,8 @@ Tensor Flat::view(int64_t at, int64_t rows, int64_t cols, Type type) const {
   return {static_cast<float*>(data_) + at, rows, cols, type, Place::Cpu};
 }
 
-Parameter* Parameters::declare(const std::string& name, int64_t rows, int64_t cols, bool linear) {
+Parameter* Parameters::declare(const std::string& part, int64_t rows, int64_t cols, bool linear) {
+  const std::string name = prefix_ + part;
   if (const auto found = by_name_.find(name); found != by_name_.end()) {
     expect(found->second->rows == rows && found->second->cols == cols, "spec",
            "expected layers that share " + name + " to be of one shape");

@@ -61,6 +61,8 @@ class Flat {
 
 class Parameters {
  public:
+  // What the names of parameters declared from here on begin with.
+  void begin_part(const std::string& prefix) { prefix_ = prefix; }
   // Declares a parameter; its memory comes with allocate(). A name declared again with the same
   // shape is the same parameter: two layers share it.
   Parameter* declare(const std::string& name, int64_t rows, int64_t cols, bool linear);
@@ -100,6 +102,7 @@ class Parameters {
 
   std::deque<Parameter> all_;
   std::unordered_map<std::string, Parameter*> by_name_;
+  std::string prefix_;
   int64_t size_ = 0;
   Optimizer optimizer_ = Optimizer::AdamW;
   Flat weights_, linear_, gradients_, state_, packed_, packed_transposed_, quantized_;

@@ -6,6 +6,7 @@ import {EngineError} from '../errors.js';
 import {textBatches} from '../model/batches.js';
 import type {EmbeddingModel, EncodeOptions} from '../model/embedding-model.js';
 import type {Progress} from '../model/encode.js';
+import {routes} from '../model/router.js';
 import {type Context, defineCommand} from './command.js';
 import {type Meter, rateText} from './meter.js';
 import {modelOptions, openModel} from './model-options.js';
@@ -40,6 +41,10 @@ const options = z.object({
 		placeholder: 'NAME',
 	}),
 	promptText: z.string().optional().describe('a literal prompt; {} in it is where the text goes'),
+	route: z
+		.enum(routes)
+		.optional()
+		.describe('whose tower encodes, in a model of two (default: as the prompt or the folder says)'),
 	dimensions: z.int().min(1).optional().describe('keep the first N columns (default: all)'),
 	tokenVectors: z
 		.boolean()
@@ -127,7 +132,7 @@ type Work = {model: EmbeddingModel; sink: VectorSink; source: TextSource; progre
 
 async function encodeAll(
 	{model, sink, source, progress}: Work,
-	{prompt, promptText, dimensions, batchTokens, tokenVectors}: Options,
+	{prompt, promptText, route, dimensions, batchTokens, tokenVectors}: Options,
 	signal: AbortSignal,
 ): Promise<Totals> {
 	const encodeBatch = tokenVectors ? tokenRows : textRows;
@@ -135,7 +140,7 @@ async function encodeAll(
 	for await (const batch of textBatches(source.texts, tokenVectors ? tokenTexts : undefined)) {
 		const onProgress = progress(totals.texts, batch.length);
 		const texts = batch.map(({text}) => text);
-		const asked = {prompt, promptText, dimensions, batchTokens, signal, onProgress};
+		const asked = {prompt, promptText, route, dimensions, batchTokens, signal, onProgress};
 		const {tokens, truncated, ...vectors} = await encodeBatch(model, texts, asked).catch(error => {
 			throw placed(error, batch);
 		});

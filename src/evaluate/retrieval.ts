@@ -42,7 +42,10 @@ export async function evaluateRetrieval(
 	const {signal} = watching;
 	const kept = runDepth(k);
 	const encode = encoderOf(model, set, settings, watching);
-	const queries = await encode(set.queries, {promptText: queryPromptOf(model, settings)});
+	const queries = await encode(set.queries, {
+		promptText: queryPromptOf(model, settings),
+		...model.side('query'),
+	});
 	const documents = {truncated: 0};
 	const best = await TopDocuments.open(model.computing.native, queries, {
 		count: Math.min(set.documentIds.length, kept + (ignoreIdenticalIds ? 1 : 0)),
@@ -51,7 +54,7 @@ export async function evaluateRetrieval(
 	try {
 		const promptText = documentPromptOf(model, settings);
 		for await (const slice of textBatches(set.documents)) {
-			const {data, truncated} = await encode(slice, {promptText});
+			const {data, truncated} = await encode(slice, {promptText, ...model.side('document')});
 			await best.add(data);
 			documents.truncated += truncated;
 		}

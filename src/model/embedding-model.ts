@@ -5,13 +5,14 @@ import {type Device, type DeviceOptions, openDevice} from '../device.js';
 import {EngineError, kindOf} from '../errors.js';
 import type {NativeModel} from '../native.js';
 import {unknownOption} from '../options.js';
-import {Tokenizer} from '../tokenizer/tokenizer.js';
+import type {Tokenizer} from '../tokenizer/tokenizer.js';
 import {type Encoded, type Encoding, encodeTexts, type Progress} from './encode.js';
-import {type FolderOptions, type ModelFolder, readModelFolder} from './folder.js';
+import type {FolderOptions, ModelFolder} from './folder.js';
 import {loadWeights, type ModuleWeights} from './load.js';
 import {type LocateOptions, locateModel} from './locate.js';
 import type {NewParts} from './new-parts.js';
 import {promptTokens} from './prompt.js';
+import {type Route, routes} from './router.js';
 import {saveModel} from './save.js';
 import {
 	encodeBatches,
@@ -23,6 +24,8 @@ import {
 import {expectTokens, isUnpooled, withoutPooling} from './token-head.js';
 import {encodeTokens, type TokenVectors} from './token-vectors.js';
 
+import {closeTowers, openTowers, readTowers, routeOfPrompt, type Tower} from './towers.js';
+
 export type {IdentifiedText, StreamBatch} from './stream.js';
 
 export type LoadOptions = FolderOptions & NewParts & DeviceOptions & LocateOptions;
@@ -32,6 +35,11 @@ export type EncodeOptions = {
 	prompt?: string | undefined;
 	/** A literal prompt; `{}` in it is where the text goes, otherwise it is a prefix. */
 	promptText?: string | undefined;
+	/**
+	Whose tower encodes, in a model of two. Default: as the name of the prompt says (`query`; `document`, `passage`,
+	`corpus`), else as the folder does.
+	*/
+	route?: Route | undefined;
 	/** Cut to the first columns, then made unit length again if the model normalises. */
 	dimensions?: number | undefined;
 	/** Unit length. Default: as the model. */
@@ -66,53 +74,64 @@ export class EmbeddingModel {
 	readonly stored: readonly ModuleWeights[];
 	readonly computing: Device;
 	readonly tokenizer: Tokenizer;
+	/** Of two towers the one of texts of which nothing is said. */
+	readonly defaultRoute: Route | null;
 	readonly core: NativeModel;
-	#folder: ModelFolder;
+	#towers: readonly [Tower, ...Tower[]];
 	#weights: string;
 	#calls = 0;
 	#idle: (() => void) | undefined;
 	#disposed: Promise<void> | undefined;
 
 	private constructor(parts: {
-		folder: ModelFolder;
+		towers: readonly [Tower, ...Tower[]];
+		defaultRoute: Route | null;
 		computing: Device;
-		tokenizer: Tokenizer;
 		core: NativeModel;
 		stored: readonly ModuleWeights[];
 		fingerprint: string;
 		warnings: readonly string[];
 	}) {
-		this.#folder = parts.folder;
+		this.#towers = parts.towers;
+		this.defaultRoute = parts.defaultRoute;
+		const [{folder, tokenizer}] = parts.towers;
 		this.computing = parts.computing;
-		this.tokenizer = parts.tokenizer;
+		this.tokenizer = tokenizer;
 		this.core = parts.core;
 		this.stored = parts.stored;
 		this.#weights = parts.fingerprint;
-		this.warnings = [...parts.folder.warnings, ...parts.warnings];
-		this.width = parts.folder.width;
-		this.maxLength = parts.folder.maxLength;
-		this.prompts = parts.folder.prompts;
-		this.family = parts.folder.family.name;
+		this.warnings = [...folder.warnings, ...parts.warnings];
+		this.width = folder.width;
+		this.maxLength = folder.maxLength;
+		this.prompts = folder.prompts;
+		this.family = folder.family.name;
 	}
 
 	/** Of the weights as they are and of what makes an embedding of their rows. */
 	get fingerprint(): string {
-		const {spec, lowerCase, modules} = this.folder;
+		const parts = this.towers.flatMap(({folder: {spec, lowerCase, modules}}) => {
+			return [spec, lowerCase, modules.includePrompt];
+		});
 		const {dtype} = this.computing;
 		const precision = dtype === 'f32' ? [] : [dtype];
-		const known = [this.#weights, spec, lowerCase, modules.includePrompt, ...precision];
-		const parts = JSON.stringify(known);
-		return createHash('sha256').update(parts).digest('hex').slice(0, 16);
+		const text = JSON.stringify([this.#weights, ...parts, ...precision]);
+		return createHash('sha256').update(text).digest('hex').slice(0, 16);
 	}
 
-	/** For the other rooms of this package. */
+	/** One for all texts, or one of queries and one of documents. */
+	get towers(): readonly [Tower, ...Tower[]] {
+		return this.#towers;
+	}
+
+	/** Of the first tower; for the other rooms of this package. */
 	get folder(): ModelFolder {
-		return this.#folder;
+		return this.#towers[0].folder;
 	}
 
 	/** From now on the model is one of token vectors, without its pooling: what late interaction trains. */
 	handUpTokens(): void {
-		this.#folder = withoutPooling(this.#folder);
+		const [tower] = this.#towers;
+		this.#towers = [{...tower, folder: withoutPooling(tower.folder)}];
 	}
 
 	/** To be called when the weights have changed. */
@@ -139,28 +158,17 @@ export class EmbeddingModel {
 		expectKnown('load', options, loadOptions);
 		options.signal?.throwIfAborted();
 		const {path, warnings} = await locateModel(source, options);
-		const folder = await readModelFolder(path, options);
+		const {folders, defaultRoute} = await readTowers(path, options);
 		const computing = openDevice(options);
-		const tokenizing = Tokenizer.open(folder.tokenizerFiles, {signal: options.signal});
-		const loading = loadWeights(folder, computing, options.signal);
-		const [tokenized, loaded] = await Promise.allSettled([tokenizing, loading]);
-		if (tokenized.status === 'fulfilled' && loaded.status === 'fulfilled') {
-			const tokenizer = tokenized.value;
-			try {
-				checkIds(folder, tokenizer);
-				const parts = {folder, computing, tokenizer, ...loaded.value};
-				parts.warnings = [...warnings, ...parts.warnings];
-				return new EmbeddingModel(parts);
-			} catch (error) {
-				await Promise.all([tokenizer.dispose(), loaded.value.core.dispose()]);
-				throw error;
-			}
+		const loading = loadWeights(folders, computing, options.signal);
+		const [towers, loaded] = await Promise.allSettled([openTowers(folders, options), loading]);
+		if (towers.status === 'fulfilled' && loaded.status === 'fulfilled') {
+			const parts = {towers: towers.value, defaultRoute, computing, ...loaded.value};
+			return new EmbeddingModel({...parts, warnings: [...warnings, ...parts.warnings]});
 		}
-		if (tokenized.status === 'fulfilled') await tokenized.value.dispose();
+		if (towers.status === 'fulfilled') await closeTowers(towers.value);
 		if (loaded.status === 'fulfilled') await loaded.value.core.dispose();
-		throw loaded.status === 'rejected'
-			? loaded.reason
-			: (tokenized as PromiseRejectedResult).reason;
+		throw loaded.status === 'rejected' ? loaded.reason : (towers as PromiseRejectedResult).reason;
 	}
 
 	/** Embeddings of one text or of many; the bits of a text depend on nothing but the text. */
@@ -180,8 +188,8 @@ export class EmbeddingModel {
 		const {signal, onProgress} = options;
 		const settings = {...given, signal, onProgress};
 		return this.working(async () => {
-			const skip = await this.promptTokens(settings.prompt, settings.maxLength);
-			return encodeTexts(this.#encoding, list, {...settings, skip});
+			const skip = await this.promptTokens(settings.prompt, settings.maxLength, given.tower);
+			return encodeTexts(this.#encoding(given.tower), list, {...settings, skip});
 		});
 	}
 
@@ -200,13 +208,11 @@ export class EmbeddingModel {
 		const given = this.#settings({dimensions: this.width, normalize, ...definedOf(options)});
 		expectTokens(this.folder);
 		const {signal, onProgress} = options;
-		return this.working(() => encodeTokens(this.#encoding, list, {...given, signal, onProgress}));
+		return this.working(() => encodeTokens(this.#encoding(given.tower), list, {...given, signal, onProgress}));
 	}
 
-	get #encoding(): Encoding {
-		const {core, tokenizer} = this;
-		const {lowerCase, addSpecialTokens} = this.folder;
-		return {core, tokenizer, lowerCase, addSpecialTokens};
+	#encoding({folder: {lowerCase, addSpecialTokens}, tokenizer, number}: Tower): Encoding {
+		return {core: this.core, tower: number, tokenizer, lowerCase, addSpecialTokens};
 	}
 
 	/** The embedding of one text. */
@@ -287,23 +293,56 @@ export class EmbeddingModel {
 	}
 
 	/** How many leading tokens of each text pooling leaves out: those of the prompt, where the model says so. */
-	async promptTokens(prompt: string, maxLength: number): Promise<number> {
-		const {modules, lowerCase} = this.folder;
+	async promptTokens(
+		prompt: string,
+		maxLength: number,
+		{folder: {modules, lowerCase}, tokenizer}: Tower,
+	): Promise<number> {
 		if (modules.includePrompt || prompt === '') return 0;
-		return promptTokens(prompt, {tokenizer: this.tokenizer, lowerCase, maxLength});
+		return promptTokens(prompt, {tokenizer, lowerCase, maxLength});
+	}
+
+	/** The tower of a kind of text; the only one, where there is one. */
+	towerOf(route: Route): Tower {
+		return (route === 'document' ? this.towers[1] : undefined) ?? this.towers[0];
+	}
+
+	/** The route of a side of a comparison, as an option of encode(); nothing where one tower encodes both. */
+	side(route: Route): {route?: Route} {
+		return this.towers.length > 1 ? {route} : {};
+	}
+
+	/** The tower that options ask for: by the route, else by the prompt's name, else the folder's default. */
+	#towerFor({route, prompt}: EncodeOptions): Tower {
+		if (route !== undefined && !routes.includes(route)) {
+			throw new EngineError('OPTION_RANGE', `route: expected query or document, got ${route}`);
+		}
+		if (this.towers.length === 1) {
+			if (route === undefined) return this.towers[0];
+			const message = `route: expected none for a model of one tower, got ${route}`;
+			throw new EngineError('OPTION_CONFLICT', message);
+		}
+		const found = route ?? routeOfPrompt(prompt) ?? this.defaultRoute;
+		if (found) return this.towerOf(found);
+		throw new EngineError(
+			'OPTION_MISSING',
+			'route: expected query or document for a model of two towers without a default, got none',
+		);
 	}
 
 	#settings(options: EncodeOptions) {
 		expectKnown('encode', options, encodeOptions);
-		const {dimensions = this.dimensions, normalize = this.folder.spec.head.normalize} = options;
+		const tower = this.#towerFor(options);
+		const {folder} = tower;
+		const {dimensions = this.dimensions, normalize = folder.spec.head.normalize} = options;
 		if (typeof normalize !== 'boolean') throw badType('normalize', 'true or false', normalize);
-		const {maxLength = this.maxLength, batchTokens = defaultBatchTokens} = options;
+		const {maxLength = folder.maxLength, batchTokens = defaultBatchTokens} = options;
 		expectWhole('dimensions', dimensions, this.width);
 		expectWhole('batch-tokens', batchTokens, 2 ** 26);
-		const {longest, truncationSide} = this.folder;
+		const {longest, truncationSide} = folder;
 		expectWhole('max-length', maxLength, longest);
 		const prompt = this.promptOf(options);
-		return {dimensions, normalize, maxLength, batchTokens, prompt, truncationSide};
+		return {tower, dimensions, normalize, maxLength, batchTokens, prompt, truncationSide};
 	}
 
 	async #close(): Promise<void> {
@@ -312,7 +351,7 @@ export class EmbeddingModel {
 				this.#idle = resolve;
 			});
 		}
-		await Promise.all([this.tokenizer.dispose(), this.core.dispose()]);
+		await Promise.all([closeTowers(this.towers), this.core.dispose()]);
 	}
 }
 
@@ -325,6 +364,8 @@ const loadOptions = [
 	'dense',
 	'denseActivation',
 	'denseBias',
+	'towers',
+	'documentModel',
 	'seed',
 	'device',
 	'threads',
@@ -341,6 +382,7 @@ const loadOptions = [
 const encodeOptions = [
 	'prompt',
 	'promptText',
+	'route',
 	'dimensions',
 	'normalize',
 	'maxLength',
@@ -384,16 +426,5 @@ function expectWhole(name: string, value: number, most: number): void {
 	throw new EngineError(
 		'OPTION_RANGE',
 		`${name}: expected a whole number from 1 to ${most}, got ${value}`,
-	);
-}
-
-function checkIds(folder: ModelFolder, tokenizer: Tokenizer): void {
-	const {vocabulary} = folder.spec.embedding;
-	if (tokenizer.largestId < vocabulary) return;
-	const got = `${JSON.stringify(tokenizer.largestToken)} with the id ${tokenizer.largestId}`;
-	throw new EngineError(
-		'TOKENIZER_INVALID',
-		`${folder.tokenizerFiles.source.path}: expected ids below ${vocabulary}, the rows of the ` +
-			`embedding, got the token ${got}; the tokenizer is of another model`,
 	);
 }

@@ -11,6 +11,8 @@ import {preparedText} from './prompt.js';
 /** What encoding needs of a model. */
 export type Encoding = {
 	core: NativeModel;
+	/** The number of the tower that encodes. */
+	tower: number;
 	tokenizer: Tokenizer;
 	lowerCase: boolean;
 	/** Whether texts get the tokens that the tokenizer puts around them. */
@@ -220,8 +222,9 @@ class EncodeRun {
 		const {dimensions, normalize, onProgress} = this.#settings;
 		const rows = batch.offsets.length - 1;
 		const out = this.#data.subarray(row * dimensions, (row + rows) * dimensions);
-		const work = this.#model.core
-			.encode(batch, {dimensions, normalize}, out, this.#canceller)
+		const {core, tower} = this.#model;
+		const work = core
+			.encode(batch, {dimensions, normalize, tower}, out, this.#canceller)
 			.then(broken => {
 				if (broken >= 0 && this.broken < 0) this.broken = row + broken;
 				this.#done += rows;

@@ -12,6 +12,7 @@ import {denseActivations, type NewParts, newPartsOf} from './new-parts.js';
 import {type OuterConfig, readOuterConfig} from './outer-config.js';
 import {isInOldOrder} from './pooling-config.js';
 import {type RemoteCode, readRemoteCode, saveWarning} from './remote-code.js';
+import type {Route} from './router.js';
 import {nothingSaid, readSentenceConfig, type SentenceConfig} from './sentence-config.js';
 import {
 	type BodySpec,
@@ -48,6 +49,8 @@ export type ModelFolder = OuterConfig & {
 	configPath: string;
 	/** What begins anew. */
 	newParts: NewParts;
+	/** The kind of text that this tower of two encodes; undefined: it is the only one. */
+	route: Route | undefined;
 	/** Empty for a table of embeddings. */
 	config: JsonObject;
 	family: Family;
@@ -73,12 +76,13 @@ export type ModelFolder = OuterConfig & {
 	saveWarnings: string[];
 };
 
-/** Reads everything but the weights. */
+/** Reads everything but the weights, of a route where the folder has two. */
 export async function readModelFolder(
 	path: string,
 	options: FolderOptions & NewParts = {},
+	route?: Route,
 ): Promise<ModelFolder> {
-	const modules = await readModules(path);
+	const modules = await readModules(path, route);
 	const newParts = newPartsOf(options, 'load');
 	const first = await firstModule(modules, newParts);
 	const {body, config, configPath, family, dropout, tokenizerFiles, sentence} = first;
@@ -94,6 +98,7 @@ export async function readModelFolder(
 		config,
 		configPath,
 		newParts,
+		route,
 		family,
 		spec: {...body, head},
 		width,

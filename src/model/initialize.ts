@@ -20,21 +20,29 @@ export type Start =
 export type StartRule = (tensor: MappedTensor, parameter: Parameter) => Start;
 
 /** What begins anew: parameters and the tensors that a saved model has for them. */
-export type NewModule = {family: Family; parameters: readonly Parameter[]; rule: StartRule};
+export type NewModule = {
+	family: Family;
+	/** What comes before the names of its parameters in the whole model. */
+	prefix: string;
+	parameters: readonly Parameter[];
+	rule: StartRule;
+};
 
 /** Fills the parameters of a module; returns the tensors that they are saved as. */
 export async function initialize(
 	core: NativeModel,
-	{family, parameters, rule}: NewModule,
-	{spec, seed, place}: {spec: ModelSpec; seed: number; place: string},
+	{family, prefix, parameters, rule}: NewModule,
+	{spec, seed}: {spec: ModelSpec; seed: number},
 ): Promise<MappedTensor[]> {
 	const mapped: MappedTensor[] = [];
 	for (const parameter of parameters) {
 		for (const tensor of tensorsOf(family, parameter, spec)) {
 			const start = rule(tensor, parameter);
 			const file = family.savedAs?.(tensor.file) ?? tensor.file;
-			await fill(core, tensor, parameter, {start, key: keyOf(seed, `${place}/${file}`)});
-			mapped.push({...tensor, file});
+			const placed = {...tensor, file, parameter: prefix + tensor.parameter};
+			const key = keyOf(seed, `${parameter.name}/${file}`);
+			await fill(core, placed, parameter, {start, key});
+			mapped.push(placed);
 		}
 	}
 	return mapped;

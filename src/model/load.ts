@@ -7,9 +7,9 @@ import type {TensorEntry, TensorTable} from '../files/safetensors.js';
 import {readTensorTable} from '../files/tensor-files.js';
 import {cancellable, type NativeModel, native, type WeightPart} from '../native.js';
 import {familyConfig} from './config.js';
-import type {HeadLayer} from './dense-config.js';
 import type {ModelFolder} from './folder.js';
 import {familyStart, initialize, linearStart, type StartRule} from './initialize.js';
+import {placeOf} from './router.js';
 import type {Family} from './spec.js';
 import {type MappedTensor, planWeights, type WeightPlan} from './weights.js';
 
@@ -52,32 +52,21 @@ function denseFamily(index: number): Family {
 	};
 }
 
-/** Makes the model on the device and fills it from the folder's files. */
+/** Makes the model on the device and fills it from the files of its towers' folders. */
 export async function loadWeights(
-	folder: ModelFolder,
+	folders: readonly [ModelFolder, ...ModelFolder[]],
 	device: Device,
 	signal?: AbortSignal,
 ): Promise<LoadedWeights> {
-	const core = makeCore(folder, device);
+	const core = makeCore(folders, device);
 	try {
-		const parameters = core.parameters();
-		const body = parameters.filter(p => !p.name.startsWith('head.'));
-		const {config, configPath, family, modules, newParts, spec} = folder;
-		const sources: Source[] = [
-			{
-				place: modules.place,
-				folder: newParts.init === undefined ? folder.transformer : undefined,
-				family,
-				parameters: body,
-				start: () => familyStart(family, familyConfig(config, configPath), spec),
-			},
-			...folder.modules.dense.map((layer, index) => denseSource(layer, index, parameters)),
-		];
 		const loaded: LoadedWeights = {core, stored: [], fingerprint: '', warnings: []};
-		for (const source of sources) {
-			signal?.throwIfAborted();
-			if (source.folder === undefined) await startModule(loaded, source, folder);
-			else await loadModule(loaded, {...source, folder: source.folder}, signal);
+		for (const [tower, folder] of folders.entries()) {
+			for (const source of sourcesOf(folder, towerParameters(core, tower))) {
+				signal?.throwIfAborted();
+				if (source.folder === undefined) await startModule(loaded, source, folder);
+				else await loadModule(loaded, {...source, folder: source.folder}, signal);
+			}
 		}
 		return {...loaded, fingerprint: await core.pack(device.dtype === 'int8')};
 	} catch (error) {
@@ -86,10 +75,46 @@ export async function loadWeights(
 	}
 }
 
+const documentPrefix = 'document.';
+
+/** The parameters of a tower by their names in it, and what comes before these in the whole model. */
+function towerParameters(core: NativeModel, tower: number) {
+	const prefix = tower === 0 ? '' : documentPrefix;
+	const own = core.parameters().filter(({name}) => name.startsWith(documentPrefix) === tower > 0);
+	return {prefix, parameters: own.map(p => ({...p, name: p.name.slice(prefix.length)}))};
+}
+
+type TowerParameters = ReturnType<typeof towerParameters>;
+
+/** The modules of a tower that have weights. */
+function sourcesOf(folder: ModelFolder, {prefix, parameters}: TowerParameters): Source[] {
+	const {config, configPath, family, modules, newParts, spec, route, transformer} = folder;
+	const body = {
+		place: placeOf(route, modules.place),
+		folder: newParts.init === undefined ? transformer : undefined,
+		family,
+		prefix,
+		parameters: parameters.filter(({name}) => !name.startsWith('head.')),
+		start: () => familyStart(family, familyConfig(config, configPath), spec),
+	};
+	const dense = modules.dense.map((layer, index) => ({
+		place: placeOf(route, layer.place),
+		folder: layer.folder,
+		family: denseFamily(index),
+		prefix,
+		parameters: parameters.filter(({name}) => name.startsWith(`head.${index}.`)),
+		start: () => linearStart(layer.inputs),
+	}));
+	return [body, ...dense];
+}
+
 /** The model on the device, its weights still empty. */
-function makeCore({path, spec}: ModelFolder, device: Device): NativeModel {
+function makeCore(
+	[{path, spec}, document]: readonly [ModelFolder, ...ModelFolder[]],
+	device: Device,
+): NativeModel {
 	try {
-		return new (native().Model)(device.native, spec);
+		return new (native().Model)(device.native, spec, document?.spec);
 	} catch (error) {
 		const where = join(path, 'config.json');
 		const code = error instanceof EngineError ? error.code : undefined;
@@ -108,37 +133,28 @@ type Source = {
 	/** Undefined: the weights begin anew, by the rule `start`. */
 	folder: string | undefined;
 	family: Family;
+	/** What comes before the names of its parameters in the whole model. */
+	prefix: string;
 	parameters: ReturnType<NativeModel['parameters']>;
 	start: () => StartRule;
 };
 
-function denseSource(
-	{place, folder, inputs}: HeadLayer,
-	index: number,
-	all: Source['parameters'],
-): Source {
-	const parameters = all.filter(p => p.name.startsWith(`head.${index}.`));
-	const start = () => linearStart(inputs);
-	return {place, folder, family: denseFamily(index), parameters, start};
-}
-
 async function startModule(
 	loaded: LoadedWeights,
-	{place, family, parameters, start}: Source,
+	{place, start, ...module}: Source,
 	{spec, newParts: {seed = 0}}: ModelFolder,
 ): Promise<void> {
-	const module = {family, parameters, rule: start()};
-	const mapped = await initialize(loaded.core, module, {spec, seed, place});
+	const mapped = await initialize(loaded.core, {...module, rule: start()}, {spec, seed});
 	loaded.stored.push({place, folder: undefined, mapped, carried: [], metadata: {}});
 }
 
 async function loadModule(
 	loaded: LoadedWeights,
-	{place, folder, family, parameters}: Source & {folder: string},
+	{place, folder, family, prefix, parameters}: Source & {folder: string},
 	signal?: AbortSignal,
 ): Promise<void> {
 	const table = await readTensorTable(folder);
-	const plan: WeightPlan = planWeights(family, parameters, table);
+	const plan = withPrefix(planWeights(family, parameters, table), prefix);
 	const {mapped, carried, unknown} = plan;
 	loaded.stored.push({place, folder, mapped, carried, metadata: table.metadata});
 	for (const tensor of unknown) {
@@ -149,6 +165,12 @@ async function loadModule(
 	for (const [path, parts] of partsByFile(plan, table)) {
 		await cancellable(signal, canceller => loaded.core.load(path, parts, canceller));
 	}
+}
+
+/** The plan of a tower as one of the whole model. */
+function withPrefix(plan: WeightPlan, prefix: string): WeightPlan {
+	const mapped = plan.mapped.map(one => ({...one, parameter: prefix + one.parameter}));
+	return {...plan, mapped, parts: plan.parts.map(part => ({...part, name: prefix + part.name}))};
 }
 
 /** What each file gives. The plan has a part for each tensor that it maps. */

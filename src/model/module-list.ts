@@ -1,11 +1,10 @@
-// modules.json, and the router_config.json of a Router with one route: which classes a model is made of,
-// in their order, and in which folder each lies. No class is looked up or run; names outside of
-// sentence-transformers are refused.
+// modules.json, and a route of a Router in it: which classes a model is made of, in their order, and in
+// which folder each lies. No class is looked up or run; names outside of sentence-transformers are refused.
 
 import {join, normalize} from 'node:path';
 import {EngineError, kindOf} from '../errors.js';
-import {isObject, readJson, readJsonObject} from './config.js';
-import {moduleConfig} from './dense-config.js';
+import {isObject, readJson} from './config.js';
+import {type Route, readRouter, routesOf} from './router.js';
 
 export type Module = {
 	/** The class, as the file names it. */
@@ -17,8 +16,23 @@ export type Module = {
 	where: string;
 };
 
-/** The modules of a folder; undefined when it is no sentence-transformers folder. */
-export async function readModuleList(root: string): Promise<Module[] | undefined> {
+/** The modules of a folder, of a route of its own where it has two; undefined when it is no sentence-transformers folder. */
+export async function readModuleList(root: string, route?: Route): Promise<Module[] | undefined> {
+	const list = await readTopList(root);
+	const modules: Module[] = [];
+	for (const module of list ?? []) {
+		modules.push(...(isRouter(module) ? await routeOf(module, route) : [module]));
+	}
+	return list && modules;
+}
+
+/** Two routes that differ, and the one of texts of which nothing is said; undefined: one for all texts. */
+export async function readRoutes(root: string): Promise<{defaultRoute: Route | null} | undefined> {
+	const module = (await readTopList(root))?.find(isRouter);
+	return module && routesOf(await readRouter(module.folder, module.type));
+}
+
+async function readTopList(root: string): Promise<Module[] | undefined> {
 	const path = join(root, 'modules.json');
 	const list = await readJson(path);
 	if (list === undefined) return undefined;
@@ -28,12 +42,7 @@ export async function readModuleList(root: string): Promise<Module[] | undefined
 			`${path}: expected a list of modules, got ${kindOf(list)}`,
 		);
 	}
-	const modules: Module[] = [];
-	for (const [index, entry] of list.entries()) {
-		const module = moduleOf(entry, root, `${path}: module ${index}`);
-		modules.push(...(isRouter(module) ? await routeOf(module) : [module]));
-	}
-	return modules;
+	return list.map((entry, index) => moduleOf(entry, root, `${path}: module ${index}`));
 }
 
 function moduleOf(entry: unknown, root: string, where: string): Module {
@@ -68,28 +77,12 @@ function isRouter({kind}: Module): boolean {
 	return kind === 'Router' || kind === 'Asym';
 }
 
-/** The modules of a Router whose routes are all the same. */
-async function routeOf({folder, type}: Module): Promise<Module[]> {
-	const isNew = (await readJsonObject(join(folder, 'router_config.json'))) !== undefined;
-	const path = join(folder, isNew ? 'router_config.json' : 'config.json');
-	const {types, structure} = await moduleConfig(
-		folder,
-		isNew ? 'router_config.json' : 'config.json',
-	);
-	const routes = isObject(structure) ? Object.entries(structure) : [];
-	const [first] = routes;
-	if (!isObject(types) || first === undefined) {
-		throw new EngineError('MODEL_MODULE', `${path}: expected "types" and "structure" of a ${type}`);
-	}
-	if (routes.some(([, names]) => JSON.stringify(names) !== JSON.stringify(first[1]))) {
-		const names = routes.map(([name]) => name).join(', ');
-		throw new EngineError(
-			'MODEL_MODULE',
-			`${path}: expected routes that are all the same, got ${names}, which differ; ` +
-				'a tower of its own for each kind of text is not supported',
-		);
-	}
-	return [first[1]].flat().map(name => {
+/** The modules of a route of a Router; of any, where all are the same. */
+async function routeOf({folder, type}: Module, route: Route | undefined): Promise<Module[]> {
+	const router = await readRouter(folder, type);
+	const {path, types, structure} = router;
+	const names = routesOf(router) ? structure[route ?? 'query'] : Object.values(structure)[0];
+	return [names].flat().map(name => {
 		const where = `${path}: ${name}`;
 		const module = moduleOf({type: types[String(name)], path: name}, folder, where);
 		if (!isRouter(module)) return module;

@@ -13,6 +13,7 @@ import {
 } from './dense-config.js';
 import {type Module, readModuleList} from './module-list.js';
 import {readPoolingConfig} from './pooling-config.js';
+import type {Route} from './router.js';
 import type {Pooling} from './spec.js';
 import {staticPlace} from './static-folder.js';
 import {expectPlainMask} from './token-modules.js';
@@ -64,8 +65,8 @@ const others: Readonly<Record<string, string>> = {
 };
 
 /** The chain of modules.json; without that file nothing is said but that there is a transformer. */
-export async function readModules(folder: string): Promise<ModuleChain> {
-	const modules = await readModuleList(folder);
+export async function readModules(folder: string, route?: Route): Promise<ModuleChain> {
+	const modules = await readModuleList(folder, route);
 	const [first, ...rest] = modules ?? [];
 	const chain: ModuleChain = {
 		transformer: first?.folder ?? folder,

@@ -32,6 +32,14 @@ export const newPartsSchema = z.object({
 		.enum(Object.keys(denseActivations) as [ActivationName, ...ActivationName[]])
 		.optional()
 		.describe('activation of the new Dense (default identity)'),
+	towers: z
+		.enum(['shared', 'separate'])
+		.optional()
+		.describe('one encoder for all texts, or one of queries and one of documents'),
+	documentModel: z.string().min(1).optional().meta({
+		description: 'what the tower of documents begins as (default: the model too)',
+		placeholder: 'PATH|ID',
+	}),
 	denseBias: z.boolean().optional().describe('whether the new Dense has a bias (default true)'),
 });
 
@@ -49,6 +57,10 @@ export function newPartsOf(options: NewParts, where: string): NewParts {
 	for (const name of ['denseActivation', 'denseBias'] as const) {
 		if (parts[name] === undefined || parts.dense !== undefined) continue;
 		const message = `${where}: ${kebabCase(name)}: expected dense beside it, got none`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	}
+	if (parts.documentModel !== undefined && parts.towers !== 'separate') {
+		const message = `${where}: document-model: expected towers separate beside it, got ${parts.towers ?? 'none'}`;
 		throw new EngineError('OPTION_CONFLICT', message);
 	}
 	return {...parts, seed};

@@ -21,12 +21,15 @@ import type {NativeModel} from '../native.js';
 import {modelCard} from './card.js';
 import type {ModelFolder} from './folder.js';
 import type {ModuleWeights} from './load.js';
+import {placeOf, type Route} from './router.js';
+import type {Tower} from './towers.js';
 import type {MappedTensor} from './weights.js';
 import {writeModules} from './write-modules.js';
 
 /** What saving needs of a model. */
 export type Savable = {
-	folder: ModelFolder;
+	towers: readonly Pick<Tower, 'folder'>[];
+	defaultRoute: Route | null;
 	stored: readonly ModuleWeights[];
 	core: Pick<NativeModel, 'parameters' | 'read'>;
 	width: number;
@@ -38,7 +41,7 @@ export async function saveModel(
 	path: string,
 	{overwrite = false, card}: {overwrite?: boolean; card?: string} = {},
 ): Promise<void> {
-	expectOtherPlace(model.folder, path);
+	for (const {folder} of model.towers) expectOtherPlace(folder, path);
 	const output = await Output.create(path, {kind: 'folder', overwrite});
 	try {
 		await writeModelFolder(model, output.temporary, card);
@@ -49,10 +52,12 @@ export async function saveModel(
 }
 
 /** A model can replace its own folder only where that has what every save reads again where it was. */
-function expectOtherPlace({path, transformer, modules}: ModelFolder, target: string): void {
+function expectOtherPlace(folder: ModelFolder, target: string): void {
+	const {path, transformer, modules, route} = folder;
 	if (resolve(target) !== resolve(path)) return;
 	const places = [{folder: transformer, place: modules.place}, ...modules.dense];
-	const isMoved = (folder: string, place: string) => resolve(folder) !== resolve(path, place);
+	const isMoved = (from: string, place: string) =>
+		resolve(from) !== resolve(path, placeOf(route, place));
 	const moved = places.find(({folder, place}) => folder !== undefined && isMoved(folder, place));
 	if (!moved) return;
 	throw new EngineError(
@@ -65,19 +70,24 @@ function expectOtherPlace({path, transformer, modules}: ModelFolder, target: str
 export async function writeModelFolder(
 	model: Savable,
 	target: string,
-	card = modelCard(model.folder, model.width),
+	card = modelCard(foldersOf(model), model.width),
 ): Promise<Record<string, string>> {
 	try {
 		const hashes: Record<string, string> = {};
 		for (const weights of model.stored) {
 			Object.assign(hashes, await writeWeights(model.core, weights, target));
 		}
-		await writeModules(model.folder, target);
+		await writeModules(foldersOf(model), target, model.defaultRoute);
 		await writeFile(join(target, 'README.md'), card);
 		return hashes;
 	} catch (error) {
 		throw writeFailure(target, error);
 	}
+}
+
+/** The folders of the towers, that of queries first. */
+export function foldersOf({towers}: Pick<Savable, 'towers'>): ModelFolder[] {
+	return towers.map(({folder}) => folder);
 }
 
 /** Writes the weights of a module; returns the SHA-256 of each file by its path in `target`. */

@@ -12,7 +12,8 @@ export function isUnpooled({pooling}: Pick<HeadSpec, 'pooling'>): boolean {
 }
 
 /** Why a model cannot hand up the rows of its tokens; nothing where it can. */
-function hindrance({modules, spec}: ModelFolder): string | undefined {
+function hindrance({modules, spec, route}: ModelFolder): string | undefined {
+	if (route !== undefined) return 'a tower of queries and one of documents';
 	if (modules.isStatic) return 'a StaticEmbedding';
 	if (spec.head.pooling.length > 1) return `the poolings ${spec.head.pooling.join(' + ')}`;
 	return modules.dense.some(({kind}) => kind !== 'Dense')

@@ -88,7 +88,7 @@ type Result = {data: Float32Array; canceller: Canceller};
 
 /** Hands chunks of the token budget to the device, one after another. */
 async function compute(
-	{core}: Encoding,
+	{core, tower}: Encoding,
 	windows: readonly Window[],
 	{dimensions, normalize, batchTokens, onProgress}: TokenSettings,
 	{data, canceller}: Result,
@@ -108,7 +108,7 @@ async function compute(
 				unpooled: true,
 			};
 			const out = data.subarray(row * dimensions, (row + tokens) * dimensions);
-			const broken = await core.encode(batch, {dimensions, normalize}, out, canceller);
+			const broken = await core.encode(batch, {dimensions, normalize, tower}, out, canceller);
 			if (broken >= 0) throw notFinite(done + batch.offsets.findLastIndex(at => at <= broken));
 			[done, row, begin] = [done + end - begin, row + tokens, end];
 			onProgress?.({done, total, tokens: row});

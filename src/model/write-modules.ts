@@ -9,29 +9,47 @@ import {layerConfig} from './dense-config.js';
 import type {ModelFolder} from './folder.js';
 import {outerConfig} from './outer-config.js';
 import {poolingConfig} from './pooling-config.js';
+import {placeOf, type Route, routerConfig} from './router.js';
 import {spelledAs} from './spelled-json.js';
 import {staticPlace} from './static-folder.js';
 import {isUnpooled} from './token-head.js';
 import {maskConfig, tokenNames, tokenTypes} from './token-modules.js';
 
-/** Writes everything but weights and card into a folder that exists. */
-export async function writeModules(folder: ModelFolder, target: string): Promise<void> {
-	const {spec, modules} = folder;
-	if (isUnpooled(spec.head)) return writeTokenModules(folder, target);
+/** Writes everything but weights and card of a model of one tower or two into a folder that exists. */
+export async function writeModules(
+	folders: readonly ModelFolder[],
+	target: string,
+	defaultRoute: Route | null = null,
+): Promise<void> {
+	const [first] = folders;
+	if (isUnpooled(first!.spec.head)) return writeTokenModules(first!, target);
+	const chains: ModuleEntry[][] = [];
+	for (const folder of folders) chains.push(await writeChain(folder, target));
+	await writeJson(join(target, 'config_sentence_transformers.json'), outerConfig(first!, false));
+	const isOne = chains.length === 1;
+	await writeJson(join(target, 'modules.json'), isOne ? chains[0] : [module(0, '', 'Router')]);
+	if (isOne) return;
+	const types = Object.fromEntries(chains.flat().map(({path, type}) => [path, type]));
+	await writeJson(join(target, 'router_config.json'), routerConfig(types, defaultRoute));
+}
+
+/** The modules of a tower, each in its place. */
+async function writeChain(folder: ModelFolder, target: string): Promise<ModuleEntry[]> {
+	const {spec, modules, route} = folder;
 	const list = modules.isStatic
 		? [await writeStatic(folder, target)]
 		: [await writeTransformer(folder, target), await writePooling(folder, target)];
 	for (const layer of modules.dense) {
-		await writeJson(join(target, layer.place, 'config.json'), layerConfig(layer));
-		list.push(module(list.length, layer.place, layer.kind));
+		const place = placeOf(route, layer.place);
+		await writeJson(join(target, place, 'config.json'), layerConfig(layer));
+		list.push(module(list.length, place, layer.kind));
 	}
 	if (spec.head.normalize) {
-		const place = `${list.length}_Normalize`;
+		const place = placeOf(route, `${list.length}_Normalize`);
 		await mkdir(join(target, place), {recursive: true});
 		list.push(module(list.length, place, 'Normalize'));
 	}
-	await writeJson(join(target, 'config_sentence_transformers.json'), outerConfig(folder, false));
-	await writeJson(join(target, 'modules.json'), list);
+	return list;
 }
 
 /** The same for a model that hands up token vectors, as version 6 writes it. */
@@ -58,7 +76,10 @@ function module(idx: number, path: string, kind: string): ModuleEntry {
 }
 
 /** The transformer in the root, wherever it lay, with the length that the model is used at. */
-async function writeTransformer(folder: ModelFolder, target: string): Promise<ModuleEntry> {
+async function writeTransformer(folder: ModelFolder, root: string): Promise<ModuleEntry> {
+	const place = placeOf(folder.route, '');
+	const target = join(root, place);
+	await mkdir(target, {recursive: true});
 	const {transformer, config, configPath, maxLength, truncationSide, lowerCase} = folder;
 	await copyFiles(transformer, folder.tokenizerFiles.names, target);
 	await copyFiles(dirname(configPath), folder.remoteCode?.files ?? [], target);
@@ -77,22 +98,27 @@ async function writeTransformer(folder: ModelFolder, target: string): Promise<Mo
 		max_seq_length: maxLength,
 		do_lower_case: lowerCase,
 	});
-	return module(0, '', 'Transformer');
+	return module(0, place, 'Transformer');
 }
 
-async function writePooling({spec, modules}: ModelFolder, target: string): Promise<ModuleEntry> {
+async function writePooling(
+	{spec, modules, route}: ModelFolder,
+	target: string,
+): Promise<ModuleEntry> {
 	const {includePrompt} = modules;
+	const place = placeOf(route, '1_Pooling');
 	const config = poolingConfig(spec.head.pooling, {width: spec.width, includePrompt});
-	await writeJson(join(target, '1_Pooling', 'config.json'), config);
-	return module(1, '1_Pooling', 'Pooling');
+	await writeJson(join(target, place, 'config.json'), config);
+	return module(1, place, 'Pooling');
 }
 
 async function writeStatic(
-	{transformer, tokenizerFiles}: ModelFolder,
+	{transformer, tokenizerFiles, route}: ModelFolder,
 	target: string,
 ): Promise<ModuleEntry> {
-	await copyFiles(transformer, tokenizerFiles.names, join(target, staticPlace));
-	return module(0, staticPlace, 'StaticEmbedding');
+	const place = placeOf(route, staticPlace);
+	await copyFiles(transformer, tokenizerFiles.names, join(target, place));
+	return module(0, place, 'StaticEmbedding');
 }
 
 async function copyFiles(from: string, names: readonly string[], to: string): Promise<void> {

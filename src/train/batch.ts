@@ -4,6 +4,9 @@
 import type {RowTexts} from '../data/rows.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {preparedText} from '../model/prompt.js';
+import type {Route} from '../model/router.js';
+import type {ModelSpec} from '../model/spec.js';
+import type {Tower} from '../model/towers.js';
 import type {PackedBatch} from '../native.js';
 import {giveTurn} from '../pace.js';
 import type {PromptRules} from './prompts.js';
@@ -21,7 +24,13 @@ export type BatchRules = {
 };
 
 /** A part of a batch: consecutive texts. */
-export type Chunk = {first: number; count: number; packed: PackedBatch & {texts: Int32Array}};
+export type Chunk = {
+	first: number;
+	count: number;
+	/** The number of the tower that encodes it. */
+	tower: number;
+	packed: PackedBatch & {texts: Int32Array};
+};
 
 export type TrainingBatch = {
 	rows: number;
@@ -56,13 +65,11 @@ export async function packBatch(
 	rules: BatchRules,
 	signal?: AbortSignal,
 ): Promise<TrainingBatch> {
-	const {tokenizer, folder} = model;
-	const {truncationSide, addSpecialTokens} = folder;
-	const settings = {truncationSide, addSpecialTokens, signal};
+	const [query, document] = [model.towerOf('query'), model.towerOf('document')];
 	const {queries, documents} = await textsOf(model, rows, rules, signal);
 	const [left, right, skip] = await Promise.all([
-		tokenizer.encode(textsIn(queries), {maxLength: rules.queryMaxLength, ...settings}),
-		tokenizer.encode(textsIn(documents), {maxLength: rules.documentMaxLength, ...settings}),
+		idsOf(query, textsIn(queries), rules.queryMaxLength, signal),
+		idsOf(document, textsIn(documents), rules.documentMaxLength, signal),
 		skipsOf(model, {queries, documents}, rules),
 	]);
 	const ids = new Int32Array(left.ids.length + right.ids.length);
@@ -85,11 +92,21 @@ export async function packBatch(
 		tokenOffsets: rules.unpooled ? offsets : undefined,
 		chunks: chunksOf(
 			{ids, offsets, ...(skip && {skip}), ...(rules.unpooled && {unpooled: true})},
-			rules.chunkTokens,
+			{budget: rules.chunkTokens, border: document === query ? 0 : queries.length},
 		),
 		truncatedQueries: count(left.truncated),
 		truncatedDocuments: count(right.truncated),
 	};
+}
+
+/** Ids of texts by the tokenizer of their tower. */
+function idsOf(
+	{tokenizer, folder: {truncationSide, addSpecialTokens}}: Tower,
+	texts: readonly string[],
+	maxLength: number,
+	signal?: AbortSignal,
+) {
+	return tokenizer.encode(texts, {maxLength, truncationSide, addSpecialTokens, signal});
 }
 
 /** A text as the tokenizer gets it, and the prompt that is in it. */
@@ -104,8 +121,8 @@ async function textsOf(
 	{prompts, views}: BatchRules,
 	signal?: AbortSignal,
 ): Promise<{queries: Prompted[]; documents: Prompted[]}> {
-	const {lowerCase} = model.folder;
-	const prepare = (prompt: string, text: string) => {
+	const prepare = (prompt: string, text: string, route: Route = 'document') => {
+		const {lowerCase} = model.towerOf(route).folder;
 		return {prompt, text: preparedText(text, {prompt, lowerCase})};
 	};
 	const queries: Prompted[] = [];
@@ -114,7 +131,7 @@ async function textsOf(
 	for (const [n, row] of rows.entries()) {
 		if (n % 64 === 0) await giveTurn(signal);
 		const document = prompts.document(row);
-		queries.push(prepare(prompts.query(row), row.query));
+		queries.push(prepare(prompts.query(row), row.query, 'query'));
 		if (views === 2) positives.push(queries.at(-1)!);
 		else if (row.positive !== undefined) positives.push(prepare(document, row.positive));
 		for (const text of row.morePositives ?? []) positives.push(prepare(document, text));
@@ -129,16 +146,16 @@ async function skipsOf(
 	{queries, documents}: {queries: readonly Prompted[]; documents: readonly Prompted[]},
 	{queryMaxLength, documentMaxLength}: BatchRules,
 ): Promise<Int32Array | undefined> {
-	if (model.folder.modules.includePrompt) return undefined;
+	if (model.towers.every(({folder}) => folder.modules.includePrompt)) return undefined;
 	const sides = [
-		[queries, queryMaxLength],
-		[documents, documentMaxLength],
+		[queries, queryMaxLength, model.towerOf('query')],
+		[documents, documentMaxLength, model.towerOf('document')],
 	] as const;
 	const skips: number[] = [];
-	for (const [texts, maxLength] of sides) {
+	for (const [texts, maxLength, tower] of sides) {
 		const counts = new Map<string, number>();
 		for (const prompt of new Set(texts.map(each => each.prompt))) {
-			counts.set(prompt, await model.promptTokens(prompt, maxLength));
+			counts.set(prompt, await model.promptTokens(prompt, maxLength, tower));
 		}
 		for (const {prompt} of texts) skips.push(counts.get(prompt)!);
 	}
@@ -155,12 +172,17 @@ function count(flags: Uint8Array): number {
 	return flags.reduce((sum, flag) => sum + flag, 0);
 }
 
-function chunksOf({ids, offsets, skip, ...others}: PackedBatch, budget: number): Chunk[] {
+/** Chunks of at most so many tokens, or of one text; at the border (0: none) another tower begins. */
+function chunksOf(
+	{ids, offsets, skip, ...others}: PackedBatch,
+	{budget, border}: {budget: number; border: number},
+): Chunk[] {
 	const chunks: Chunk[] = [];
 	const texts = offsets.length - 1;
 	for (let first = 0; first < texts; ) {
 		let end = first + 1;
-		while (end < texts && offsets[end + 1]! - offsets[first]! <= budget) end++;
+		const last = first < border ? border : texts;
+		while (end < last && offsets[end + 1]! - offsets[first]! <= budget) end++;
 		const begin = offsets[first]!;
 		const packed = {
 			ids: ids.subarray(begin, offsets[end]),
@@ -169,7 +191,8 @@ function chunksOf({ids, offsets, skip, ...others}: PackedBatch, budget: number):
 			...(skip && {skip: skip.subarray(first, end)}),
 			...others,
 		};
-		chunks.push({first, count: end - first, packed});
+		const tower = border > 0 && first >= border ? 1 : 0;
+		chunks.push({first, count: end - first, tower, packed});
 		first = end;
 	}
 	return chunks;
@@ -181,8 +204,11 @@ const savedBytes = 4 * 2 ** 30;
 Tokens whose activations take 4 GiB: a function of the model alone, so that a run is cut alike on every
 machine.
 */
-export function automaticChunkTokens({folder}: EmbeddingModel): number {
-	const {width, blocks} = folder.spec;
+export function automaticChunkTokens({towers}: EmbeddingModel): number {
+	return Math.min(...towers.map(({folder}) => tokensWithin(folder.spec)));
+}
+
+function tokensWithin({width, blocks}: ModelSpec): number {
 	const floats = blocks.reduce(
 		(sum, {attention, mlp}) => sum + 8 * width + mlp.width + attention.heads + 4,
 		2 * width,

@@ -4,14 +4,16 @@ import {EngineError} from '../errors.js';
 
 /**
 The names of the parameters that `--freeze` means: `embeddings` (all tables and their norm), `positions`,
-`blocks`, `blocks:<i>`, `blocks:<i>-<j>`, `head`.
+`blocks`, `blocks:<i>`, `blocks:<i>-<j>`, `head`; of a model of two towers these of both, `query` or `document`
+for a whole tower, and `query.embeddings`, `document.blocks:0-3`, … for parts of one.
 */
 export function frozenParameters(parts: readonly string[], names: readonly string[]): string[] {
 	const frozen = new Set<string>();
 	for (const part of parts) {
 		const isMeant = isPart(part);
-		const found = lastBlock(part) > blocksOf(names) - 1 ? [] : names.filter(isMeant);
-		if (found.length === 0) {
+		const found = names.filter(isMeant);
+		const blocks = found.map(name => blockOf(name) ?? -1);
+		if (found.length === 0 || lastBlock(part) > Math.max(...blocks)) {
 			throw new EngineError(
 				'OPTION_RANGE',
 				`freeze: expected a part of this model, got ${part}, which it has not`,
@@ -30,15 +32,31 @@ export function frozenParameters(parts: readonly string[], names: readonly strin
 
 /** The last block that a range names; -1 when it names none. */
 function lastBlock(part: string): number {
-	return Number(/^blocks:\d+-(\d+)$/.exec(part)?.[1] ?? -1);
+	return Number(/blocks:\d+-(\d+)$/.exec(part)?.[1] ?? -1);
 }
 
-function blocksOf(names: readonly string[]): number {
-	return new Set(names.flatMap(name => /^blocks\.\d+/.exec(name) ?? [])).size;
+/** A parameter's tower in a model of two, and its name in the tower. */
+export function placeInTower(name: string): {tower: 'query' | 'document'; own: string} {
+	const own = /^document\.(.*)$/s.exec(name)?.[1];
+	return own === undefined ? {tower: 'query', own: name} : {tower: 'document', own};
 }
 
-/** Whether a parameter belongs to a part. */
+/** Whether a parameter belongs to a part; of a model of two towers a part of one, or that part of both. */
 export function isPart(part: string): (name: string) => boolean {
+	const [, tower, inner] = /^(query|document)(?:\.(.+))?$/s.exec(part) ?? [
+		undefined,
+		undefined,
+		part,
+	];
+	const isOwn = inner === undefined ? () => true : isOwnPart(inner);
+	return name => {
+		const place = placeInTower(name);
+		return (tower === undefined || tower === place.tower) && isOwn(place.own);
+	};
+}
+
+/** The same of the names in a tower. */
+function isOwnPart(part: string): (name: string) => boolean {
 	if (part === 'embeddings') return name => name.startsWith('embedding.');
 	if (part === 'positions') {
 		return name => name === 'embedding.positions' || name === 'relativeBias';
@@ -48,7 +66,7 @@ export function isPart(part: string): (name: string) => boolean {
 	if (!blocks) {
 		throw new EngineError(
 			'OPTION_RANGE',
-			`freeze: expected embeddings, positions, blocks, blocks:<i>, blocks:<i>-<j> or head, got ${part}`,
+			`freeze: expected embeddings, positions, blocks, blocks:<i>, blocks:<i>-<j>, head, query or document, got ${part}`,
 		);
 	}
 	const first = blocks[1] === undefined ? 0 : Number(blocks[1]);
@@ -61,6 +79,6 @@ export function isPart(part: string): (name: string) => boolean {
 
 /** The number of the block that a parameter belongs to. */
 export function blockOf(name: string): number | undefined {
-	const block = /^blocks\.(\d+)\./.exec(name)?.[1];
+	const block = /^blocks\.(\d+)\./.exec(placeInTower(name).own)?.[1];
 	return block === undefined ? undefined : Number(block);
 }

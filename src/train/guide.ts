@@ -41,14 +41,15 @@ export class Guide {
 		const {prompts} = this.#model;
 		const [query, document] = [prompts['query'] ?? '', documentPrompt(prompts) ?? ''];
 		const negatives = rows.flatMap(row => row.negatives);
+		const ofDocuments = {promptText: document, ...this.#model.side('document')};
 		const columns = [
-			{texts: rows.map(row => row.query), promptText: query},
-			{texts: rows.flatMap(positivesOf), promptText: document},
-			...(negatives.length > 0 ? [{texts: negatives, promptText: document}] : []),
+			{texts: rows.map(row => row.query), promptText: query, ...this.#model.side('query')},
+			{texts: rows.flatMap(positivesOf), ...ofDocuments},
+			...(negatives.length > 0 ? [{texts: negatives, ...ofDocuments}] : []),
 		];
 		const vectors: Float32Array[] = [];
-		for (const {texts, promptText} of columns) {
-			vectors.push((await this.#model.encode(texts, {promptText, signal})).data);
+		for (const {texts, ...options} of columns) {
+			vectors.push((await this.#model.encode(texts, {...options, signal})).data);
 		}
 		return vectors;
 	}

@@ -119,10 +119,10 @@ async function lossOf(
 		return await cancellable(signal, async canceller => {
 			const embeddings = tape.empty(rowsOfTexts(batch, 0, batch.texts).count, model.width);
 			const pass = {seed, step: 1, hidden: 0, attention: 0, keep: false};
-			for (const {packed, first, count} of batch.chunks) {
+			for (const {packed, tower, first, count} of batch.chunks) {
 				const rows = rowsOfTexts(batch, first, count);
 				const into = tape.own(embeddings.slice(rows.begin, rows.count));
-				model.core.forward(packed, pass, into, canceller);
+				model.core.forward(packed, {...pass, tower}, into, canceller);
 				await giveTurn(signal);
 			}
 			const columns = columnsOf(tape, embeddings, batch);

@@ -2,7 +2,7 @@
 // that are given for some.
 
 import {EngineError} from '../errors.js';
-import {blockOf, isPart} from './freeze.js';
+import {blockOf, isPart, placeInTower} from './freeze.js';
 import type {TrainSettings} from './options.js';
 
 type RateSettings = Pick<TrainSettings, 'learningRate' | 'layerDecay' | 'learningRateFor'>;
@@ -18,11 +18,17 @@ export function rateFactors(
 ): readonly number[] | undefined {
 	const rates = ratesOf(ratesGiven(learningRateFor) ?? {}, names);
 	if (layerDecay === 1 && rates.length === 0) return undefined;
-	const blocks = 1 + names.reduce((last, name) => Math.max(last, blockOf(name) ?? -1), -1);
 	return names.map(name => {
 		const own = rates.findLast(({matches}) => matches(name));
-		return own ? own.rate / learningRate : layerDecay ** depthOf(name, blocks);
+		return own ? own.rate / learningRate : layerDecay ** depthOf(name, blocksBeside(name, names));
 	});
+}
+
+/** How many blocks the tower of a parameter has. */
+function blocksBeside(name: string, names: readonly string[]): number {
+	const {tower} = placeInTower(name);
+	const beside = names.filter(other => placeInTower(other).tower === tower);
+	return 1 + beside.reduce((last, other) => Math.max(last, blockOf(other) ?? -1), -1);
 }
 
 /** How many blocks lie between a parameter and the last block, itself counted. */
@@ -48,7 +54,12 @@ function ratesOf(given: Readonly<Record<string, number>>, names: readonly string
 
 /** A part as --freeze names it, or a name in which * stands for anything. */
 function matcherOf(pattern: string): (name: string) => boolean {
-	if (/^(embeddings|positions|head|blocks(:\d+(-\d+)?)?)$/.test(pattern)) return isPart(pattern);
+	if (
+		/^((query|document)\.)?(query|document|embeddings|positions|head|blocks(:\d+(-\d+)?)?)$/.test(
+			pattern,
+		)
+	)
+		return isPart(pattern);
 	const literal = pattern.split('*').map(part => part.replaceAll(/[\\^$.+?()[\]{}|]/g, '\\$&'));
 	const expression = new RegExp(`^${literal.join('.*')}$`);
 	return name => expression.test(name);

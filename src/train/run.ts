@@ -11,6 +11,7 @@ import type {HubOptions} from '../hub/settings.js';
 import type {Loss} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
+import type {Tower} from '../model/towers.js';
 import type {WeightAverages} from './averages.js';
 import {automaticChunkTokens, type BatchRules} from './batch.js';
 import {expectBest} from './best.js';
@@ -185,6 +186,7 @@ export async function prepareRun(
 			loss,
 			parameters,
 			dropout: dropoutOf(model, settings),
+			documentDropout: dropoutOf(model.towerOf('document'), settings),
 			recompute: settings.recompute === 'blocks',
 			seed: settings.seed,
 			suspects: settings.suspects,
@@ -285,7 +287,7 @@ function suspectsOf(
 	throw new EngineError('OPTION_CONFLICT', `suspects: expected ${missing}, got none`);
 }
 
-function dropoutOf({folder}: EmbeddingModel, {dropout}: TrainSettings): DropoutRates {
+function dropoutOf({folder}: Pick<Tower, 'folder'>, {dropout}: TrainSettings): DropoutRates {
 	return dropout === undefined ? folder.dropout : {hidden: dropout, attention: dropout};
 }
 
@@ -304,9 +306,13 @@ function rulesOf(
 		const expected = 'expected dropout above 0, which tells the two views of a text apart';
 		throw new EngineError('OPTION_CONFLICT', `${name}: ${expected}, got 0; set --dropout 0.1`);
 	}
-	const {maxLength, folder} = model;
-	const {queryMaxLength = maxLength, documentMaxLength = maxLength, chunkTokens} = settings;
-	for (const [name, length] of Object.entries({queryMaxLength, documentMaxLength})) {
+	const [query, document] = [model.towerOf('query').folder, model.towerOf('document').folder];
+	const {queryMaxLength = query.maxLength, chunkTokens} = settings;
+	const {documentMaxLength = document.maxLength} = settings;
+	for (const [name, length, folder] of [
+		['queryMaxLength', queryMaxLength, query],
+		['documentMaxLength', documentMaxLength, document],
+	] as const) {
 		if (length <= folder.longest) continue;
 		throw new EngineError(
 			'OPTION_RANGE',

@@ -47,6 +47,8 @@ export type StepSettings = {
 	dropout: DropoutRates;
 	/** Whether backward computes the activations of blocks again rather than keeping them. */
 	recompute: boolean;
+	/** Of a tower of documents; default: the same. */
+	documentDropout?: DropoutRates | undefined;
 	seed: number;
 	/** Whether what masks suspect is wanted. */
 	suspects: boolean;
@@ -280,8 +282,13 @@ class Step {
 	}
 
 	#pass(chunk: Chunk, keep: boolean, into: Tensor): void {
-		const {model, dropout, seed, recompute} = this.#settings;
-		const settings: PassSettings = {seed, step: this.#update.step, ...dropout, keep, recompute};
+		const {model, dropout, documentDropout, seed, recompute} = this.#settings;
+		const {tower} = chunk;
+		const rates = (tower === 1 ? documentDropout : undefined) ?? dropout;
+		const settings: PassSettings = {
+			...{seed, step: this.#update.step, tower, ...rates},
+			...{keep, recompute},
+		};
 		model.core.forward(chunk.packed, settings, into, this.#canceller);
 	}
 

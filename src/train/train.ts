@@ -7,7 +7,7 @@ import {infoNce} from '../loss/infonce.js';
 import type {Loss} from '../loss/loss.js';
 import {modelCard} from '../model/card.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
-import {writeModelFolder} from '../model/save.js';
+import {foldersOf, writeModelFolder} from '../model/save.js';
 import {parseOptions} from '../options.js';
 import {averageText} from './averages.js';
 import {restoreWeights} from './checkpoint.js';
@@ -199,8 +199,8 @@ function inputsOf({model, dataset, sources, heldOut}: Run): string[] {
 		({files}) => files,
 	);
 	const folders = sources.flatMap(source => ('path' in source ? source.path : []));
-	const {path, configPath} = model.folder;
-	return [path, configPath, ...files.map(file => file.path), ...folders];
+	const models = foldersOf(model).flatMap(({path, configPath}) => [path, configPath]);
+	return [...models, ...files.map(file => file.path), ...folders];
 }
 
 /** Evaluates before, trains, evaluates after; on an abort the state reached is kept. Returns the last scores. */
@@ -231,7 +231,7 @@ async function finish(run: Run, folder: RunFolder, record: Record<string, unknow
 		`${state.step} steps of ${settings.batchSize * settings.accumulate} rows over ${files}, ` +
 		`${titleOf(settings.optimizer)} at ${settings.learningRate}, seed ${settings.seed}.` +
 		`${averageText(settings)} Everything else stands in run.json.`;
-	const card = modelCard(model.folder, model.width, {training});
+	const card = modelCard(foldersOf(model), model.width, {training});
 	const place = join(folder.path, settings.modelPlace ?? '');
 	await installModel(place, staged => writeModelFolder(model, staged, card));
 	await folder.writeJson('run.json', record);

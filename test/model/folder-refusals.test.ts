@@ -277,9 +277,9 @@ describe('a folder is refused when', () => {
 	const types = Object.fromEntries([one, two].map(id => [id, `${models}.Transformer`]));
 	const routers: [string, object, RegExp][] = [
 		[
-			'towers of their own',
-			{types, structure: {query: [one], document: [two]}},
-			/got query, document, which differ; a tower of its own .* is not supported/,
+			'routes of other names',
+			{types, structure: {query: [one], other: [two]}},
+			/expected routes that are all the same, or query and document, got query, other/,
 		],
 		['no routes', {types, structure: {}}, /"types" and "structure"/],
 		['no types', {structure: {query: [one]}}, /"types" and "structure"/],

@@ -105,6 +105,7 @@ class ModelWalk {
  public:
   ModelWalk(const ModelSpec& spec, Pool& pool, Optimizer optimizer)
       : encoder_(parameters_, spec), stream_{Place::Cpu, &pool}, draw_(extents()) {
+    parameters_.allocate();
     batch_.ids = draw_.integers(1, draw_.tokens, spec.embedding.vocabulary);
     batch_.offsets = draw_.offsets();
     batch_.texts = draw_.numbers_of_texts();
