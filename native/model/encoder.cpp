@@ -116,6 +116,7 @@ Encoder::Encoder(Parameters& parameters, const ModelSpec& spec)
   embedding_ = Embedding::declare(parameters, spec.embedding, spec.width);
   for (size_t i = 0; i < spec.blocks.size(); ++i) declare_block(parameters, int(i), spec);
   final_ = Norm::declare(parameters, "final", spec.final_norm, spec.width);
+  if (spec.layer_mean) mean_ = LayerMean::declare(parameters, *spec.layer_mean, spec.blocks.size());
   head_ = Head::declare(parameters, spec.head, spec.width);
 }
 
@@ -225,16 +226,23 @@ void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved, bool normaliz
   Tensor x = pass.kept(tokens, model_width_), next = {};
   embedding_.forward(pass, x, saved.embedding);
   saved.blocks.resize(blocks_.size());
+  const int64_t last = int64_t(blocks_.size());
+  if (mean_ && last > 0) mean_->take(pass, 0, x, saved.mean);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (pass.keeps() || next.empty()) next = pass.kept(tokens, model_width_);
     Scope block_scope(pass.scratch());
     forward_block(pass, i, x, next, saved);
     std::swap(x, next);
+    if (mean_ && int64_t(i) + 1 < last) mean_->take(pass, int64_t(i) + 1, x, saved.mean);
   }
   if (final_) {
     const Tensor y = pass.kept(tokens, model_width_);
     final_->forward(pass, x, {}, y, saved.final);
     x = y;
+  }
+  if (mean_) {
+    mean_->take(pass, last, x, saved.mean);
+    x = saved.mean.y;
   }
   head_.forward(pass, x, embeddings, saved.head, normalize);
 }
@@ -266,12 +274,21 @@ void Encoder::backward(Pass& pass, Tensor dembeddings, Saved& saved) const {
   const int64_t tokens = pass.batch.tokens();
   Scope scope(pass.scratch());
   Tensor dy = pass.temporary(tokens, model_width_), dx = pass.temporary(tokens, model_width_);
-  head_.backward(pass, dembeddings, dy, saved.head);
+  LayerMean::Gradient mean;
+  if (mean_) {
+    mean = {pass.temporary(tokens, model_width_), pass.temporary(tokens, mean_->layers)};
+    head_.backward(pass, dembeddings, mean.dy, saved.head);
+    mean_->backward(pass, int64_t(blocks_.size()), dy, saved.mean, mean);
+  } else {
+    head_.backward(pass, dembeddings, dy, saved.head);
+  }
   if (final_) final_->backward(pass, dy, dy, saved.final);
   for (size_t i = blocks_.size(); i-- > 0;) {
     backward_block(pass, i, dy, dx, saved);
     std::swap(dy, dx);
+    if (mean_) mean_->backward(pass, int64_t(i), dy, saved.mean, mean);
   }
+  if (mean_) mean_->backward_weights(pass, mean);
   embedding_.backward(pass, dy, saved.embedding);
   pass.saved->release(saved.mark);
   saved = {};

@@ -7,6 +7,7 @@
 #include "attention.h"
 #include "embedding.h"
 #include "head.h"
+#include "layer_mean.h"
 #include "mlp.h"
 #include "residual.h"
 
@@ -34,6 +35,7 @@ class Encoder {
     std::vector<Block::Saved> blocks;
     std::vector<Tensor> between;  // what each block reads and the last one writes, to recompute
     Norm::Saved final;
+    LayerMean::Saved mean;
     Head::Saved head;
     Arena::Mark mark;
   };
@@ -71,6 +73,7 @@ class Encoder {
   Embedding embedding_;
   std::vector<Block> blocks_;
   std::optional<Norm> final_;
+  std::optional<LayerMean> mean_;
   Head head_;
 
   void declare_block(Parameters& parameters, int index, const ModelSpec& spec);

@@ -59,17 +59,21 @@ struct HeadLayer {
 struct Head {
   HeadSpec spec;
   std::vector<HeadLayer> layers;
-  int64_t width = 0;  // of an embedding
+  int64_t width = 0;           // of an embedding
+  Parameter* power = nullptr;  // of a generalised mean
 
   struct Saved {
     std::vector<HeadLayer::Saved> layers;
     std::vector<Tensor> argmax;  // of each pooling
-    Tensor y, norm;
+    Tensor x, y, norm;
   };
 
   static Head declare(Parameters& parameters, const HeadSpec& spec, int64_t width) {
     Head head;
     head.spec = spec;
+    for (const Pooling kind : spec.pooling) {
+      if (kind == Pooling::Gem) head.power = parameters.declare("head.power", 1, 1, false);
+    }
     width *= std::max<int64_t>(1, int64_t(spec.pooling.size()));
     for (size_t i = 0; i < spec.dense.size(); ++i) {
       head.layers.push_back(
@@ -85,6 +89,7 @@ struct Head {
 
   void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved, bool normalize) const {
     Tensor h = x;
+    saved.x = x;
     if (pools(pass.batch)) {
       h = layers.empty() ? y : pass.kept(y.rows, x.cols * int64_t(spec.pooling.size()));
       pool(pass, x, h, saved);
@@ -125,6 +130,11 @@ struct Head {
       op.skip = pass.batch.skip;
       op.argmax = saved.argmax[i];
       op.dx = dx;
+      if (op.kind == Pooling::Gem) {
+        op.x = saved.x;
+        op.power = power->value;
+        op.dpower = power->gradient;
+      }
       pass.run(op);
     }
   }
@@ -140,6 +150,7 @@ struct Head {
       op.skip = pass.batch.skip;
       op.y = y;
       if (op.kind == Pooling::Max) op.argmax = pass.kept_integers(y.rows, x.cols);
+      if (op.kind == Pooling::Gem) op.power = power->value;
       saved.argmax.push_back(op.argmax);
       pass.run(op);
     }

@@ -166,19 +166,35 @@ struct HeadSpec {
   }
 };
 
+// The rows of tokens are the weighted mean of what the embedding and the blocks put out, from the
+// output `start` on; the last is that of the final norm, where there is one.
+struct LayerMeanSpec {
+  int64_t start = 0;
+
+  static constexpr auto fields() {
+    using S = LayerMeanSpec;
+    return std::tuple{field("start", &S::start)};
+  }
+};
+
 struct ModelSpec {
   int64_t width = 0;
   EmbeddingSpec embedding;
   std::vector<BlockSpec> blocks;
   std::optional<RelativeBiasSpec> relative_bias;
   std::optional<NormSpec> final_norm;
+  std::optional<LayerMeanSpec> layer_mean;
   HeadSpec head;
 
   static constexpr auto fields() {
     using S = ModelSpec;
-    return std::tuple{field("width", &S::width),          field("embedding", &S::embedding),
-                      field("blocks", &S::blocks),        field("relativeBias", &S::relative_bias),
-                      field("finalNorm", &S::final_norm), field("head", &S::head)};
+    return std::tuple{field("width", &S::width),
+                      field("embedding", &S::embedding),
+                      field("blocks", &S::blocks),
+                      field("relativeBias", &S::relative_bias),
+                      field("finalNorm", &S::final_norm),
+                      field("layerMean", &S::layer_mean),
+                      field("head", &S::head)};
   }
 };
 

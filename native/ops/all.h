@@ -29,11 +29,11 @@ using AllOps =
            QuantizedPack, QuantizedForward, ActivationForward, ActivationBackward, GateForward,
            GateBackward, Add, Dropout, NormForward, NormBackward, HeadNormForward, HeadNormBackward,
            Rotary, EmbedForward, EmbedBackward, AttentionForward, AttentionBackward, PoolForward,
-           PoolBackward, NormalizeForward, NormalizeBackward, AdamW, AdamW8, Lion, Adafactor, Clip,
-           SumSquares, Blend, Exchange, Perturb, SquaredDistance, MapForward, MapBackward,
-           CombineForward, CombineBackward, Reduce, Spread, RowDots, LogSumExpForward,
-           LogSumExpBackward, Cut, Paste, Transpose, PickForward, PickBackward, GatherForward,
-           GatherBackward, ContrastForward, ContrastBackward, RowNorms, OrderedPairs, MaxSimForward,
-           MaxSimBackward, TopK>;
+           PoolBackward, LayerMeanForward, LayerMeanBackward, LayerMeanWeights, NormalizeForward,
+           NormalizeBackward, AdamW, AdamW8, Lion, Adafactor, Clip, SumSquares, Blend, Exchange,
+           Perturb, SquaredDistance, MapForward, MapBackward, CombineForward, CombineBackward,
+           Reduce, Spread, RowDots, LogSumExpForward, LogSumExpBackward, Cut, Paste, Transpose,
+           PickForward, PickBackward, GatherForward, GatherBackward, ContrastForward,
+           ContrastBackward, RowNorms, OrderedPairs, MaxSimForward, MaxSimBackward, TopK>;
 
 }  // namespace inbatch

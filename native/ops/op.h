@@ -29,7 +29,7 @@ enum class Activation : uint8_t { None, Gelu, Tanh, Relu, GeluTanh, Silu, Sigmoi
 // Which half of a row goes through the activation; the other half multiplies it.
 enum class Gate : uint8_t { None, First, Second };
 enum class NormKind : uint8_t { Layer, Rms };
-enum class Pooling : uint8_t { Cls, Max, Mean, MeanSqrtLen, WeightedMean, Last };
+enum class Pooling : uint8_t { Cls, Max, Mean, MeanSqrtLen, WeightedMean, Last, Gem };
 
 // The words by which JavaScript names the values of an enumeration, in their order.
 template <class E>
@@ -49,8 +49,8 @@ struct Words<NormKind> {
 };
 template <>
 struct Words<Pooling> {
-  static constexpr const char* list[] = {"cls",           "max",          "mean",
-                                         "mean_sqrt_len", "weightedmean", "last"};
+  static constexpr const char* list[] = {"cls",          "max",  "mean", "mean_sqrt_len",
+                                         "weightedmean", "last", "gem"};
 };
 
 }  // namespace inbatch

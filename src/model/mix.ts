@@ -9,7 +9,7 @@ import {EngineError} from '../errors.js';
 import {giveTurn} from '../pace.js';
 import {modelCard} from './card.js';
 import {EmbeddingModel, type LoadOptions} from './embedding-model.js';
-import {type Savable, saveModel} from './save.js';
+import {foldersOf, type Savable, saveModel} from './save.js';
 
 export type MixOptions = Omit<LoadOptions, 'signal' | 'onProgress'> & {
 	/** What each model counts, in their order; together 1. Default: all the same. */
@@ -92,7 +92,7 @@ export function mixWeights(sources: readonly string[], given?: readonly number[]
 /** Refuses to write over, or around, what is read. */
 async function expectFree(output: string, models: readonly EmbeddingModel[]): Promise<void> {
 	const place = await realpath(output).catch(() => resolve(output));
-	for (const {folder} of models) {
+	for (const {folder} of models.flatMap(({towers}) => towers)) {
 		if (!`${await realpath(folder.path)}${sep}`.startsWith(`${place}${sep}`)) continue;
 		throw new EngineError(
 			'OPTION_CONFLICT',
@@ -158,7 +158,7 @@ function mixtureOf(
 	weights: readonly number[],
 	signal: AbortSignal | undefined,
 ): Savable {
-	const [{folder, stored, width, core}] = models as [EmbeddingModel];
+	const [{towers, defaultRoute, stored, width, core}] = models as [EmbeddingModel];
 	const columns = new Map(core.parameters().map(p => [p.name, p.columns]));
 	const read: Savable['core']['read'] = async (part, name, row, values) => {
 		const across = columns.get(name)!;
@@ -175,17 +175,18 @@ function mixtureOf(
 			values.set(sums, at);
 		}
 	};
-	return {folder, stored, width, core: {parameters: () => core.parameters(), read}};
+	const mixed = {parameters: () => core.parameters(), read};
+	return {towers, defaultRoute, stored, width, core: mixed};
 }
 
 function elementsOf({core}: EmbeddingModel): number {
 	return core.parameters().reduce((sum, {rows, columns}) => sum + rows * columns, 0);
 }
 
-function cardOf({folder, width}: EmbeddingModel, models: MixReport['models']): string {
+function cardOf({towers, width}: EmbeddingModel, models: MixReport['models']): string {
 	const lines = models.map(
 		({path, weight, fingerprint}) => `- ${weight} × ${path} (${fingerprint})`,
 	);
 	const mixture = `The weights are the sum of\n\n${lines.join('\n')}\n\nand everything else is the first one's.`;
-	return modelCard(folder, width, {mixture});
+	return modelCard(foldersOf({towers}), width, {mixture});
 }
