@@ -116,7 +116,8 @@ Encoder::Encoder(Parameters& parameters, const ModelSpec& spec)
   embedding_ = Embedding::declare(parameters, spec.embedding, spec.width);
   for (size_t i = 0; i < spec.blocks.size(); ++i) declare_block(parameters, int(i), spec);
   final_ = Norm::declare(parameters, "final", spec.final_norm, spec.width);
-  if (spec.layer_mean) mean_ = LayerMean::declare(parameters, *spec.layer_mean, spec.blocks.size());
+  if (spec.layer_mean)
+    mean_ = LayerMean::declare(parameters, *spec.layer_mean, spec.blocks.size(), spec.width);
   head_ = Head::declare(parameters, spec.head, spec.width);
 }
 
@@ -227,6 +228,7 @@ void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved, bool normaliz
   embedding_.forward(pass, x, saved.embedding);
   saved.blocks.resize(blocks_.size());
   const int64_t last = int64_t(blocks_.size());
+  if (mean_) mean_->begin(pass, saved.mean);
   if (mean_ && last > 0) mean_->take(pass, 0, x, saved.mean);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (pass.keeps() || next.empty()) next = pass.kept(tokens, model_width_);

@@ -11,7 +11,7 @@
 namespace inbatch {
 
 struct LayerMean {
-  int64_t start = 0, layers = 0;
+  int64_t start = 0, layers = 0, width = 0;
   Parameter* weights = nullptr;
 
   struct Saved {
@@ -25,9 +25,11 @@ struct LayerMean {
   };
 
   // Of so many blocks, which have one output more than there are of them.
-  static LayerMean declare(Parameters& parameters, const LayerMeanSpec& spec, size_t blocks) {
+  static LayerMean declare(Parameters& parameters, const LayerMeanSpec& spec, size_t blocks,
+                           int64_t width) {
     LayerMean mean;
     mean.start = spec.start;
+    mean.width = width;
     mean.layers = int64_t(blocks) + 1 - spec.start;
     expect(spec.start >= 0 && mean.layers > 0, "spec",
            "expected layers from 0 to " + std::to_string(blocks) + ", got a start of " +
@@ -36,11 +38,15 @@ struct LayerMean {
     return mean;
   }
 
+  // Before the first output, outside of every scope of the layers.
+  void begin(const Pass& pass, Saved& saved) const {
+    saved.y = pass.kept(pass.batch.tokens(), width);
+  }
+
   // Takes the output x of a layer, from 0, as soon as it is there; backward reads it again.
   void take(const Pass& pass, int64_t output, Tensor x, Saved& saved) const {
     const int64_t layer = output - start;
     if (layer < 0) return;
-    if (layer == 0) saved.y = pass.kept(x.rows, x.cols);
     saved.outputs.push_back(x);
     pass.run(LayerMeanForward{int32_t(layer), layer > 0, x, weights->value, saved.y});
   }

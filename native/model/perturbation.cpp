@@ -11,7 +11,10 @@
 namespace inbatch {
 namespace {
 
-constexpr const char* kTable = "embedding.tokens";
+// The table of tokens, of either tower.
+bool is_table(const std::string& name) {
+  return name == "embedding.tokens" || name == "document.embedding.tokens";
+}
 
 template <class Op>
 double root_of(const Stream& stream, Op op) {
@@ -59,7 +62,7 @@ void Perturbation::move(const Stream& stream, Parameters& parameters,
   const bool is_first = moved_.empty();
   origins_.allocate(parameters.size());
   for (const Parameter& p : parameters.all()) {
-    const bool is_meant = settings.matrices ? p.decay : p.name == kTable;
+    const bool is_meant = settings.matrices ? p.decay : is_table(p.name);
     if (!is_meant || !p.trainable) continue;
     const Tensor origin = origin_of(p);
     if (is_first) {

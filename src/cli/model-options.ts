@@ -4,6 +4,7 @@ import {z} from 'zod';
 import {hubOptions, isOn} from '../hub/settings.js';
 import type {DownloadProgress} from '../hub/snapshot.js';
 import {EmbeddingModel} from '../model/embedding-model.js';
+import type {AskedPooling} from '../model/learned-pooling.js';
 import type {NewParts} from '../model/new-parts.js';
 import {poolings} from '../model/spec.js';
 import type {Context} from './command.js';
@@ -62,9 +63,14 @@ export const modelOptions = z.object({
 
 export type ModelOptions = z.output<typeof modelOptions>;
 
+type Opening = Omit<ModelOptions, 'pooling'> & {
+	pooling?: AskedPooling | undefined;
+	newParts?: NewParts;
+};
+
 /** Loads the model and says what computes. */
 export async function openModel(
-	{model: source, newParts, ...options}: ModelOptions & {newParts?: NewParts},
+	{model: source, newParts, ...options}: Opening,
 	{terminal, signal}: Pick<Context, 'terminal' | 'signal'>,
 ): Promise<EmbeddingModel> {
 	const {device, threads: count, dtype, pooling, normalize, maxLength, truncationSide} = options;

@@ -5,7 +5,9 @@ import {z} from 'zod';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
+import {learnedPoolings} from '../model/learned-pooling.js';
 import {newPartsOf, newPartsSchema} from '../model/new-parts.js';
+import {poolings} from '../model/spec.js';
 import {presetNames} from '../presets/index.js';
 import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
 import {expectPatience} from '../train/patience.js';
@@ -58,6 +60,10 @@ export const trainOptions = z.object({
 	}),
 	...modelOptions.shape,
 	model: modelOptions.shape.model.optional(),
+	pooling: z
+		.enum([...poolings, ...learnedPoolings])
+		.optional()
+		.meta({...modelOptions.shape.pooling.meta()}),
 	...inGroup(newPartsSchema.shape, 'New parts:'),
 	...trainSchema.shape,
 	...inGroup(lossSchema.shape, lossGroup),

@@ -3,6 +3,7 @@
 import {join} from 'node:path';
 import {EngineError} from '../errors.js';
 import {isObject, type JsonObject, readJsonObject} from './config.js';
+import type {PoolerFile} from './dense-pooler.js';
 import {type Activation, type DenseSpec, layerNorm} from './spec.js';
 
 /** A layer behind pooling. */
@@ -13,6 +14,8 @@ export type HeadLayer = {
 	inputs: number;
 	/** The folder its weights lie in; none: they begin anew. */
 	folder: string | undefined;
+	/** Their file, where they are no module of sentence-transformers. */
+	pooler?: PoolerFile | undefined;
 	/** That folder in a saved model. */
 	place: string;
 };

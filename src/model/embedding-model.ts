@@ -208,7 +208,9 @@ export class EmbeddingModel {
 		const given = this.#settings({dimensions: this.width, normalize, ...definedOf(options)});
 		expectTokens(this.folder);
 		const {signal, onProgress} = options;
-		return this.working(() => encodeTokens(this.#encoding(given.tower), list, {...given, signal, onProgress}));
+		return this.working(() =>
+			encodeTokens(this.#encoding(given.tower), list, {...given, signal, onProgress}),
+		);
 	}
 
 	#encoding({folder: {lowerCase, addSpecialTokens}, tokenizer, number}: Tower): Encoding {
@@ -364,6 +366,7 @@ const loadOptions = [
 	'dense',
 	'denseActivation',
 	'denseBias',
+	'densePooler',
 	'towers',
 	'documentModel',
 	'seed',

@@ -7,7 +7,8 @@ import {readTokenizerFiles, type TokenizerFiles} from '../tokenizer/files.js';
 import {familyConfig, type JsonObject, readJsonObject} from './config.js';
 import {families} from './families/index.js';
 import {staticEmbedding} from './families/static.js';
-import {addLayer, type ModuleChain, readModules} from './modules.js';
+import {type AskedPooling, expectLayers, takePooling} from './learned-pooling.js';
+import {addLayer, type ModuleChain, numberLayers, readModules} from './modules.js';
 import {denseActivations, type NewParts, newPartsOf} from './new-parts.js';
 import {type OuterConfig, readOuterConfig} from './outer-config.js';
 import {isInOldOrder} from './pooling-config.js';
@@ -20,8 +21,9 @@ import {
 	type Family,
 	type FamilyConfig,
 	type HeadSpec,
+	type LayerMeanSpec,
 	type ModelSpec,
-	type Pooling,
+	type PoolingKind,
 	poolings,
 } from './spec.js';
 import {readStaticFolder} from './static-folder.js';
@@ -32,7 +34,7 @@ export type TruncationSide = 'right' | 'left';
 /** What overrides the folder. */
 export type FolderOptions = {
 	/** How token vectors become one vector. Default: as the folder says. */
-	pooling?: Pooling | undefined;
+	pooling?: AskedPooling | undefined;
 	/** Unit length. Default: as the folder says. */
 	normalize?: boolean | undefined;
 	/** Longest text in tokens, special ones included. Default: as the folder says. */
@@ -87,8 +89,12 @@ export async function readModelFolder(
 	const first = await firstModule(modules, newParts);
 	const {body, config, configPath, family, dropout, tokenizerFiles, sentence} = first;
 	const remoteCode = await readRemoteCode(dirname(configPath), config);
-	addNewLayers(modules, body, options, path);
-	const {head, width} = headOf(modules, body, options, path);
+	const pooling = takePooling(modules, options.pooling, body);
+	numberLayers(modules);
+	expectLayers(modules, body, path);
+	const asked = {...options, pooling};
+	addNewLayers(modules, body, asked, path);
+	const {head, width} = headOf(modules, body, asked, path);
 	const outer = await readOuterConfig(path, modules);
 	const warnings = [...modules.warnings, ...sentence.warnings];
 	const longest = body.longest || unlimited;
@@ -100,7 +106,7 @@ export async function readModelFolder(
 		newParts,
 		route,
 		family,
-		spec: {...body, head},
+		spec: {...body, layerMean: layerMeanOf(modules), head},
 		width,
 		dropout,
 		modules,
@@ -185,26 +191,40 @@ function familyOf(config: FamilyConfig, type: unknown, where: string): Family {
 	);
 }
 
+type HeadOptions = Omit<FolderOptions, 'pooling'> & {pooling: PoolingKind | undefined};
+
+function layerMeanOf({layerMean}: ModuleChain): LayerMeanSpec | undefined {
+	return layerMean && {start: layerMean.start};
+}
+
 /** Layers whose weights begin anew: the new Dense, and all of them behind a new transformer. */
 function addNewLayers(
 	modules: ModuleChain,
 	{width}: BodySpec,
-	options: FolderOptions & NewParts,
+	options: HeadOptions & NewParts,
 	path: string,
 ): void {
-	const {init, dense, denseActivation = 'identity', denseBias: bias = true} = options;
-	if (init !== undefined) for (const layer of modules.dense) layer.folder = undefined;
-	if (dense === undefined) return;
+	const {init, dense, densePooler = false} = options;
+	const {denseActivation = 'identity', denseBias: bias = !densePooler} = options;
+	if (init !== undefined) forgetWeights(modules);
+	if (dense === undefined && !densePooler) return;
 	const before = headOf(modules, {width}, options, path).width;
-	const spec = {width: dense, bias, activation: denseActivations[denseActivation]};
+	const spec = {width: dense ?? before, bias, activation: denseActivations[denseActivation]};
 	addLayer(modules, {kind: 'Dense', inputs: before, spec, folder: undefined});
+}
+
+/** Behind a new transformer nothing keeps its weights. */
+function forgetWeights(modules: ModuleChain): void {
+	modules.poolingFolder = undefined;
+	if (modules.layerMean) modules.layerMean = {...modules.layerMean, folder: undefined};
+	for (const layer of modules.dense) layer.folder = undefined;
 }
 
 /** What makes an embedding of a text's rows, each part fitting the one before it. */
 function headOf(
 	modules: ModuleChain,
 	{width}: Pick<BodySpec, 'width'>,
-	options: FolderOptions,
+	options: HeadOptions,
 	path: string,
 ): {head: HeadSpec; width: number} {
 	const {poolingWidth = width, dense} = modules;
@@ -231,9 +251,9 @@ function headOf(
 
 function poolingOf(
 	{poolings: said, isStatic, isUnpooled}: ModuleChain,
-	asked: Pooling | undefined,
+	asked: PoolingKind | undefined,
 	path: string,
-): readonly Pooling[] {
+): readonly PoolingKind[] {
 	if (isUnpooled && asked !== undefined) {
 		const why = 'a MultiVectorEncoder hands up the vectors of tokens';
 		throw new EngineError('OPTION_CONFLICT', `pooling: expected none, got ${asked}; ${why}`);
@@ -244,7 +264,8 @@ function poolingOf(
 		throw new EngineError('OPTION_CONFLICT', `pooling: expected mean, got ${asked}; ${why}`);
 	}
 	const pooling = isStatic ? (['mean'] as const) : asked ? [asked] : said;
-	if (pooling.length > 0 && pooling.every(one => poolings.includes(one))) return pooling;
+	const isKnown = (one: PoolingKind) => one === 'gem' || poolings.includes(one);
+	if (pooling.length > 0 && pooling.every(isKnown)) return pooling;
 	throw new EngineError(
 		'MODEL_POOLING',
 		`${path}: expected the folder or --pooling to say how token vectors become one vector, ` +
@@ -292,6 +313,8 @@ function truncationSideOf(
 
 function saveWarningsOf(remoteCode: RemoteCode | null, {pooling}: HeadSpec): string[] {
 	const order = 'only version 5.4 and newer join poolings in the order of this model';
-	const reasons = [remoteCode?.reason ?? [], isInOldOrder(pooling) ? [] : order].flat();
+	const gem = 'no version knows the pooling gem, a generalised mean';
+	const unknown = pooling.includes('gem') ? gem : order;
+	const reasons = [remoteCode?.reason ?? [], isInOldOrder(pooling) ? [] : unknown].flat();
 	return [...reasons.map(saveWarning), ...(pooling.length === 0 ? [tokenWarning] : [])];
 }

@@ -7,8 +7,10 @@ import type {TensorEntry, TensorTable} from '../files/safetensors.js';
 import {readTensorTable} from '../files/tensor-files.js';
 import {cancellable, type NativeModel, native, type WeightPart} from '../native.js';
 import {familyConfig} from './config.js';
+import {type PoolerFile, poolerTable} from './dense-pooler.js';
 import type {ModelFolder} from './folder.js';
 import {familyStart, initialize, linearStart, type StartRule} from './initialize.js';
+import {firstPower, layerMeanPlace, poolingPlace} from './learned-pooling.js';
 import {placeOf} from './router.js';
 import type {Family} from './spec.js';
 import {type MappedTensor, planWeights, type WeightPlan} from './weights.js';
@@ -32,17 +34,21 @@ export type LoadedWeights = {
 	warnings: string[];
 };
 
-/** A layer behind pooling, as a family of one tensor or two. */
+/** What stands behind the transformer, as a family of a tensor or two. */
+const plainFamily: Omit<Family, 'name' | 'tensors'> = {
+	modelTypes: [],
+	prefixes: [],
+	unused: [],
+	spec: () => {
+		throw new EngineError('INTERNAL', 'a layer has no configuration of its own');
+	},
+	dropout: () => ({hidden: 0, attention: 0}),
+};
+
 function denseFamily(index: number): Family {
 	return {
+		...plainFamily,
 		name: 'dense',
-		modelTypes: [],
-		prefixes: [],
-		unused: [],
-		spec: () => {
-			throw new EngineError('INTERNAL', 'dense: has no configuration of its own');
-		},
-		dropout: () => ({hidden: 0, attention: 0}),
 		tensors: [
 			['linear.weight', `head.${index}.weight`],
 			['linear.bias', `head.${index}.bias`],
@@ -94,18 +100,38 @@ function sourcesOf(folder: ModelFolder, {prefix, parameters}: TowerParameters): 
 		folder: newParts.init === undefined ? transformer : undefined,
 		family,
 		prefix,
-		parameters: parameters.filter(({name}) => !name.startsWith('head.')),
+		parameters: parameters.filter(({name}) => !/^(head|layers)\./.test(name)),
 		start: () => familyStart(family, familyConfig(config, configPath), spec),
 	};
 	const dense = modules.dense.map((layer, index) => ({
 		place: placeOf(route, layer.place),
 		folder: layer.folder,
+		...(layer.pooler && {pooler: layer.pooler}),
 		family: denseFamily(index),
 		prefix,
 		parameters: parameters.filter(({name}) => name.startsWith(`head.${index}.`)),
 		start: () => linearStart(layer.inputs),
 	}));
-	return [body, ...dense];
+	return [body, ...learnedSources(folder, {prefix, parameters}), ...dense];
+}
+
+/** The weights of a pooling that has some. */
+function learnedSources(
+	{modules, route}: ModelFolder,
+	{prefix, parameters}: TowerParameters,
+): Source[] {
+	const {layerMean, poolingFolder} = modules;
+	const known = [
+		['layers.weight', 'layer_weights', layerMeanPlace, layerMean?.folder, 1],
+		['head.power', 'p', poolingPlace(modules), poolingFolder, firstPower],
+	] as const;
+	return known.flatMap(([parameter, file, place, folder, value]) => {
+		const own = parameters.filter(({name}) => name === parameter);
+		if (own.length === 0) return [];
+		const family = {...plainFamily, name: file, tensors: [[file, parameter] as const]};
+		const start = () => () => ({kind: 'value' as const, value});
+		return {place: placeOf(route, place), folder, family, prefix, parameters: own, start};
+	});
 }
 
 /** The model on the device, its weights still empty. */
@@ -132,6 +158,8 @@ type Source = {
 	place: string;
 	/** Undefined: the weights begin anew, by the rule `start`. */
 	folder: string | undefined;
+	/** The file in it, where it is not that of a module. */
+	pooler?: PoolerFile;
 	family: Family;
 	/** What comes before the names of its parameters in the whole model. */
 	prefix: string;
@@ -150,10 +178,10 @@ async function startModule(
 
 async function loadModule(
 	loaded: LoadedWeights,
-	{place, folder, family, prefix, parameters}: Source & {folder: string},
+	{place, folder, pooler, family, prefix, parameters}: Source & {folder: string},
 	signal?: AbortSignal,
 ): Promise<void> {
-	const table = await readTensorTable(folder);
+	const table = await (pooler ? poolerTable(folder, pooler) : readTensorTable(folder));
 	const plan = withPrefix(planWeights(family, parameters, table), prefix);
 	const {mapped, carried, unknown} = plan;
 	loaded.stored.push({place, folder, mapped, carried, metadata: table.metadata});

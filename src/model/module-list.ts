@@ -4,6 +4,7 @@
 import {join, normalize} from 'node:path';
 import {EngineError, kindOf} from '../errors.js';
 import {isObject, readJson} from './config.js';
+import {hasTwoPoolers} from './dense-pooler.js';
 import {type Route, readRouter, routesOf} from './router.js';
 
 export type Module = {
@@ -28,7 +29,9 @@ export async function readModuleList(root: string, route?: Route): Promise<Modul
 
 /** Two routes that differ, and the one of texts of which nothing is said; undefined: one for all texts. */
 export async function readRoutes(root: string): Promise<{defaultRoute: Route | null} | undefined> {
-	const module = (await readTopList(root))?.find(isRouter);
+	const list = await readTopList(root);
+	if (list === undefined) return (await hasTwoPoolers(root)) ? {defaultRoute: null} : undefined;
+	const module = list.find(isRouter);
 	return module && routesOf(await readRouter(module.folder, module.type));
 }
 

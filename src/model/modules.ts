@@ -11,10 +11,12 @@ import {
 	readDense,
 	readLayerNorm,
 } from './dense-config.js';
+import {readDensePooler} from './dense-pooler.js';
+import {type LayerMean, readLayerMean} from './learned-pooling.js';
 import {type Module, readModuleList} from './module-list.js';
 import {readPoolingConfig} from './pooling-config.js';
 import type {Route} from './router.js';
-import type {Pooling} from './spec.js';
+import type {PoolingKind} from './spec.js';
 import {staticPlace} from './static-folder.js';
 import {expectPlainMask} from './token-modules.js';
 
@@ -28,7 +30,10 @@ export type ModuleChain = {
 	/** Whether the rows of tokens are handed up: a MultiVectorEncoder. */
 	isUnpooled: boolean;
 	/** In the order in which they are joined; none: the folder does not say. */
-	poolings: readonly Pooling[];
+	poolings: readonly PoolingKind[];
+	/** Where the weights of a pooling lie that has some; none: they begin anew. */
+	poolingFolder: string | undefined;
+	layerMean: LayerMean | undefined;
 	/** Of a token's row, as the pooling's configuration says. */
 	poolingWidth: number | undefined;
 	/** Whether a prompt's tokens take part in pooling. */
@@ -46,11 +51,11 @@ const transformers = [
 ];
 
 const known =
-	'Transformer, StaticEmbedding, Router, Pooling, Dense, LayerNorm, Dropout or Normalize';
+	'Transformer, StaticEmbedding, Router, WeightedLayerPooling, Pooling, Dense, LayerNorm, Dropout or ' +
+	'Normalize';
 
 /** What a class that is not supported does. */
 const others: Readonly<Record<string, string>> = {
-	WeightedLayerPooling: 'a mean over the layers of the transformer',
 	CNN: 'a convolution over the tokens',
 	LSTM: 'a recurrent network over the tokens',
 	BoW: 'a bag of words',
@@ -74,13 +79,19 @@ export async function readModules(folder: string, route?: Route): Promise<Module
 		isStatic: first?.kind === 'StaticEmbedding',
 		isUnpooled: rest.some(({kind}) => kind === 'MultiVectorMask'),
 		poolings: [],
+		poolingFolder: undefined,
+		layerMean: undefined,
 		poolingWidth: undefined,
 		includePrompt: true,
 		dense: [],
 		normalize: false,
 		warnings: [],
 	};
-	if (modules === undefined) return chain;
+	if (modules === undefined) {
+		const pooler = await readDensePooler(folder, route);
+		if (pooler) addLayer(chain, pooler);
+		return chain;
+	}
 	if (!first || !isFirst(first)) throw refusal(first ?? rest[0], folder);
 	const reading = {chain, isPooled: chain.isStatic || chain.isUnpooled};
 	for (const module of rest) await addModule(reading, module);
@@ -95,7 +106,14 @@ function refusal(module: Module | undefined, folder: string): EngineError {
 	if (!module)
 		return new EngineError('MODEL_MODULE', `${folder}: expected modules, got an empty route`);
 	const {kind, type, where} = module;
-	const isKnown = ['Pooling', 'Dense', 'LayerNorm', 'Dropout', 'Normalize'].includes(kind);
+	const isKnown = [
+		'WeightedLayerPooling',
+		'Pooling',
+		'Dense',
+		'LayerNorm',
+		'Dropout',
+		'Normalize',
+	].includes(kind);
 	const what = Object.hasOwn(others, kind) ? `${others[kind]}, which` : 'which';
 	return new EngineError(
 		'MODEL_MODULE',
@@ -112,6 +130,10 @@ async function addModule(reading: Reading, module: Module): Promise<void> {
 	const {kind, folder, where} = module;
 	const read = Object.hasOwn(readers, kind) ? readers[kind] : undefined;
 	if (!read) throw refusal(module, folder);
+	if (kind === 'WeightedLayerPooling' && !isPooled && !chain.layerMean) {
+		chain.layerMean = await readLayerMean(folder);
+		return;
+	}
 	if ((kind === 'Pooling') === isPooled) {
 		const alone = chain.isUnpooled ? 'no Pooling beside a MultiVectorMask' : 'Pooling';
 		const first = chain.isStatic ? 'StaticEmbedding, which pools by itself' : alone;
@@ -135,7 +157,12 @@ const readers: Readonly<Record<string, (chain: ModuleChain, module: Module) => P
 	async Pooling(chain, {folder}) {
 		const config = await moduleConfig(folder);
 		const {poolings, width, includePrompt} = readPoolingConfig(config, join(folder, 'config.json'));
-		Object.assign(chain, {poolings, poolingWidth: width, includePrompt});
+		const facts = {poolings, poolingWidth: width, includePrompt, poolingFolder: folder};
+		Object.assign(chain, facts);
+	},
+	async WeightedLayerPooling(_, {where}) {
+		const expected = 'expected a WeightedLayerPooling once and before the Pooling';
+		throw new EngineError('MODEL_MODULE', `${where}: ${expected}, got one elsewhere`);
 	},
 	async Dense(chain, {folder}) {
 		addLayer(chain, {kind: 'Dense', folder, ...(await readDense(folder, chain.isUnpooled))});
@@ -162,6 +189,12 @@ const readers: Readonly<Record<string, (chain: ModuleChain, module: Module) => P
 
 /** Layers lie in folders that are numbered by their place in the chain as it is saved. */
 export function addLayer(chain: ModuleChain, layer: Omit<HeadLayer, 'place'>): void {
-	const number = chain.dense.length + (chain.isStatic || chain.isUnpooled ? 1 : 2);
-	chain.dense.push({...layer, place: `${number}_${layer.kind}`});
+	chain.dense.push({...layer, place: ''});
+	numberLayers(chain);
+}
+
+/** To be called when a module has come before the layers. */
+export function numberLayers(chain: ModuleChain): void {
+	const first = (chain.isStatic || chain.isUnpooled ? 1 : 2) + (chain.layerMean ? 1 : 0);
+	for (const [n, layer] of chain.dense.entries()) layer.place = `${first + n}_${layer.kind}`;
 }

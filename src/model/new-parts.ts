@@ -32,6 +32,10 @@ export const newPartsSchema = z.object({
 		.enum(Object.keys(denseActivations) as [ActivationName, ...ActivationName[]])
 		.optional()
 		.describe('activation of the new Dense (default identity)'),
+	densePooler: z
+		.boolean()
+		.optional()
+		.describe('a new dense pooler: a Dense as wide as what it reads, without bias'),
 	towers: z
 		.enum(['shared', 'separate'])
 		.optional()
@@ -54,6 +58,10 @@ export function newPartsOf(options: NewParts, where: string): NewParts {
 	const names = Object.keys(newPartsSchema.shape) as (keyof typeof newPartsSchema.shape)[];
 	const given = Object.fromEntries(names.map(name => [name, options[name]]));
 	const parts = parseOptions(newPartsSchema, given, where);
+	if (parts.densePooler && parts.dense !== undefined) {
+		const message = `${where}: dense-pooler: expected this or dense, got both`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	}
 	for (const name of ['denseActivation', 'denseBias'] as const) {
 		if (parts[name] === undefined || parts.dense !== undefined) continue;
 		const message = `${where}: ${kebabCase(name)}: expected dense beside it, got none`;

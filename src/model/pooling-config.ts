@@ -2,7 +2,7 @@
 
 import {EngineError} from '../errors.js';
 import type {JsonObject} from './config.js';
-import {type Pooling, poolings} from './spec.js';
+import {type Pooling, type PoolingKind, poolings} from './spec.js';
 
 /** The name of each pooling in the newer shape, and its boolean in the older one. */
 const modes: Readonly<Record<Pooling, {name: string; key: string}>> = {
@@ -18,7 +18,7 @@ const widthKeys = ['word_embedding_dimension', 'embedding_dimension'] as const;
 
 export type PoolingConfig = {
 	/** In the order in which they are joined; none: the file does not say. */
-	poolings: readonly Pooling[];
+	poolings: readonly PoolingKind[];
 	/** Whether a prompt's tokens take part. */
 	includePrompt: boolean;
 	/** Of a token's row, as the file says; undefined: it does not say. */
@@ -28,7 +28,9 @@ export type PoolingConfig = {
 /** What the file says; a pooling that is not known is refused by name. */
 export function readPoolingConfig(config: JsonObject, path: string): PoolingConfig {
 	const names = config['pooling_mode'] === undefined ? oldNames(config) : newNames(config);
-	const found = names.map(name => poolings.find(pooling => modes[pooling].name === name));
+	const found: readonly (PoolingKind | undefined)[] = isGem(names)
+		? names
+		: names.map(name => poolings.find(pooling => modes[pooling].name === name));
 	if (found.includes(undefined) || new Set(found).size < found.length) {
 		const known = poolings.map(pooling => modes[pooling].name).join(', ');
 		throw new EngineError(
@@ -43,7 +45,12 @@ export function readPoolingConfig(config: JsonObject, path: string): PoolingConf
 			`${path}: expected "include_prompt" to be true or false, got ${JSON.stringify(includePrompt)}`,
 		);
 	}
-	return {poolings: found as Pooling[], includePrompt, width: widthOf(config, path)};
+	return {poolings: found as PoolingKind[], includePrompt, width: widthOf(config, path)};
+}
+
+/** The generalised mean, which only models of this engine have, and alone. */
+function isGem(list: readonly string[]): list is readonly ['gem'] {
+	return list.length === 1 && list[0] === 'gem';
 }
 
 /** The newer key; it counts more than the booleans. The order of a list is that of the result. */
@@ -73,19 +80,19 @@ function widthOf(config: JsonObject, path: string): number | undefined {
 }
 
 /** Whether the older shape, which joins poolings in one order only, can say this. */
-export function isInOldOrder(list: readonly Pooling[]): boolean {
+export function isInOldOrder(list: readonly PoolingKind[]): list is readonly Pooling[] {
 	return list.join() === poolings.filter(pooling => list.includes(pooling)).join();
 }
 
 /** The file as every version reads it, or as 5.4 and newer do when only these know the order. */
 export function poolingConfig(
-	list: readonly Pooling[],
+	list: readonly PoolingKind[],
 	{width, includePrompt}: {width: number; includePrompt: boolean},
 ): JsonObject {
 	if (!isInOldOrder(list)) {
 		return {
 			embedding_dimension: width,
-			pooling_mode: list.map(pooling => modes[pooling].name),
+			pooling_mode: list.map(pooling => (pooling === 'gem' ? pooling : modes[pooling].name)),
 			include_prompt: includePrompt,
 		};
 	}

@@ -19,6 +19,8 @@ export type Gate = 'none' | 'first' | 'second';
 /** The poolings, in the order in which several are joined. */
 export const poolings = ['cls', 'max', 'mean', 'mean_sqrt_len', 'weightedmean', 'last'] as const;
 export type Pooling = (typeof poolings)[number];
+/** `gem`: the generalised mean with a learned power, alone. */
+export type PoolingKind = Pooling | 'gem';
 
 /** `offset` is added to the weight: 1 where files store the weight less one, else 0. */
 export type NormSpec = {kind: 'layer' | 'rms'; epsilon: number; offset: number; bias: boolean};
@@ -84,7 +86,7 @@ export type RelativeBiasSpec = {buckets: number; furthest: number};
 export type DenseSpec = {width: number; bias: boolean; activation: Activation; norm?: NormSpec};
 
 /** Without pooling the rows of all tokens are handed up. */
-export type HeadSpec = {pooling: readonly Pooling[]; dense: DenseSpec[]; normalize: boolean};
+export type HeadSpec = {pooling: readonly PoolingKind[]; dense: DenseSpec[]; normalize: boolean};
 
 /** The transformer without its head: what a family makes of its configuration. */
 export type BodySpec = {
@@ -97,7 +99,10 @@ export type BodySpec = {
 	finalNorm?: NormSpec;
 };
 
-export type ModelSpec = BodySpec & {head: HeadSpec};
+/** Rows of tokens are the weighted mean of the outputs of layers, from `start` on (0: the embedding). */
+export type LayerMeanSpec = {start: number};
+
+export type ModelSpec = BodySpec & {layerMean?: LayerMeanSpec | undefined; head: HeadSpec};
 
 /** LayerNorm with weight and bias. */
 export function layerNorm(epsilon: number, bias = true): NormSpec {

@@ -15,6 +15,8 @@ export function isUnpooled({pooling}: Pick<HeadSpec, 'pooling'>): boolean {
 function hindrance({modules, spec, route}: ModelFolder): string | undefined {
 	if (route !== undefined) return 'a tower of queries and one of documents';
 	if (modules.isStatic) return 'a StaticEmbedding';
+	if (modules.layerMean) return 'a mean of several layers';
+	if (spec.head.pooling.includes('gem')) return 'the pooling gem';
 	if (spec.head.pooling.length > 1) return `the poolings ${spec.head.pooling.join(' + ')}`;
 	return modules.dense.some(({kind}) => kind !== 'Dense')
 		? 'a layer other than Dense behind the pooling'

@@ -31,6 +31,11 @@ export async function readTowers(path: string, options: Options): Promise<TowerF
 			throw conflict(`document-model: expected none, ${path} has one`);
 		const query = await readModelFolder(path, options, 'query');
 		const document = await readModelFolder(path, options, 'document');
+		if (query.transformer === document.transformer) {
+			query.warnings.push(
+				`${path}: its towers share a transformer; here each has a copy of its own`,
+			);
+		}
 		return {folders: joined(query, {...document, prompts: query.prompts}), ...known};
 	}
 	const folder = await readModelFolder(path, options);

@@ -7,6 +7,7 @@ import {expectNoPipe} from '../pipes.js';
 import {type JsonObject, readJsonObject} from './config.js';
 import {layerConfig} from './dense-config.js';
 import type {ModelFolder} from './folder.js';
+import {layerMeanConfig, layerMeanPlace, poolingPlace} from './learned-pooling.js';
 import {outerConfig} from './outer-config.js';
 import {poolingConfig} from './pooling-config.js';
 import {placeOf, type Route, routerConfig} from './router.js';
@@ -38,7 +39,11 @@ async function writeChain(folder: ModelFolder, target: string): Promise<ModuleEn
 	const {spec, modules, route} = folder;
 	const list = modules.isStatic
 		? [await writeStatic(folder, target)]
-		: [await writeTransformer(folder, target), await writePooling(folder, target)];
+		: [
+				await writeTransformer(folder, target),
+				...(await writeLayerMean(folder, target)),
+				await writePooling(folder, target),
+			];
 	for (const layer of modules.dense) {
 		const place = placeOf(route, layer.place);
 		await writeJson(join(target, place, 'config.json'), layerConfig(layer));
@@ -92,7 +97,10 @@ async function writeTransformer(folder: ModelFolder, root: string): Promise<Modu
 		...(isSaid && {truncation_side: truncationSide}),
 	});
 	const original = await readFile(configPath, 'utf8');
-	const spelled = spelledAs(original.replace(/^\uFEFF/, ''), withType(config));
+	const spelled = spelledAs(original.replace(/^\uFEFF/, ''), {
+		...withType(config),
+		...(folder.modules.layerMean && {output_hidden_states: true}),
+	});
 	await writeFile(join(target, 'config.json'), `${spelled}\n`);
 	await writeJson(join(target, 'sentence_bert_config.json'), {
 		max_seq_length: maxLength,
@@ -101,15 +109,25 @@ async function writeTransformer(folder: ModelFolder, root: string): Promise<Modu
 	return module(0, place, 'Transformer');
 }
 
+async function writeLayerMean(
+	{spec, modules: {layerMean}, route}: ModelFolder,
+	target: string,
+): Promise<ModuleEntry[]> {
+	if (layerMean === undefined) return [];
+	const place = placeOf(route, layerMeanPlace);
+	await writeJson(join(target, place, 'config.json'), layerMeanConfig(layerMean, spec.width));
+	return [module(1, place, 'WeightedLayerPooling')];
+}
+
 async function writePooling(
 	{spec, modules, route}: ModelFolder,
 	target: string,
 ): Promise<ModuleEntry> {
 	const {includePrompt} = modules;
-	const place = placeOf(route, '1_Pooling');
+	const place = placeOf(route, poolingPlace(modules));
 	const config = poolingConfig(spec.head.pooling, {width: spec.width, includePrompt});
 	await writeJson(join(target, place, 'config.json'), config);
-	return module(1, place, 'Pooling');
+	return module(modules.layerMean ? 2 : 1, place, 'Pooling');
 }
 
 async function writeStatic(

@@ -4,7 +4,7 @@ import {EngineError} from '../errors.js';
 
 /**
 The names of the parameters that `--freeze` means: `embeddings` (all tables and their norm), `positions`,
-`blocks`, `blocks:<i>`, `blocks:<i>-<j>`, `head`; of a model of two towers these of both, `query` or `document`
+`blocks`, `blocks:<i>`, `blocks:<i>-<j>`, `layers` (the weights of a mean of layers), `head`; of a model of two towers these of both, `query` or `document`
 for a whole tower, and `query.embeddings`, `document.blocks:0-3`, … for parts of one.
 */
 export function frozenParameters(parts: readonly string[], names: readonly string[]): string[] {
@@ -62,11 +62,12 @@ function isOwnPart(part: string): (name: string) => boolean {
 		return name => name === 'embedding.positions' || name === 'relativeBias';
 	}
 	if (part === 'head') return name => name.startsWith('head.');
+	if (part === 'layers') return name => name.startsWith('layers.');
 	const blocks = /^blocks(?::(\d+)(?:-(\d+))?)?$/.exec(part);
 	if (!blocks) {
 		throw new EngineError(
 			'OPTION_RANGE',
-			`freeze: expected embeddings, positions, blocks, blocks:<i>, blocks:<i>-<j>, head, query or document, got ${part}`,
+			`freeze: expected embeddings, positions, blocks, blocks:<i>, blocks:<i>-<j>, layers, head, query or document, got ${part}`,
 		);
 	}
 	const first = blocks[1] === undefined ? 0 : Number(blocks[1]);

@@ -5,6 +5,7 @@ import type {TrainingRecord} from '../data/record.js';
 import type {RowTexts} from '../data/rows.js';
 import {EngineError} from '../errors.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
+import type {ModelFolder} from '../model/folder.js';
 import {documentPrompt} from '../model/outer-config.js';
 import type {PromptSettings} from './options/prompts.js';
 import {type PromptTable, readPromptTable} from './prompt-table.js';
@@ -78,7 +79,11 @@ export class PromptRules {
 }
 
 /** Leaves prompts out of the pooling of a model, which its folder then says too. */
-export function excludePrompts({folder}: EmbeddingModel): void {
+export function excludePrompts({towers}: Pick<EmbeddingModel, 'towers'>): void {
+	for (const {folder} of towers) excludeFrom(folder);
+}
+
+function excludeFrom(folder: ModelFolder): void {
 	const {pooling} = folder.spec.head;
 	const among = pooling.filter(each => each !== 'cls' && each !== 'last');
 	if (!folder.modules.isStatic && among.length > 0) {

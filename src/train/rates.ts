@@ -55,7 +55,7 @@ function ratesOf(given: Readonly<Record<string, number>>, names: readonly string
 /** A part as --freeze names it, or a name in which * stands for anything. */
 function matcherOf(pattern: string): (name: string) => boolean {
 	if (
-		/^((query|document)\.)?(query|document|embeddings|positions|head|blocks(:\d+(-\d+)?)?)$/.test(
+		/^((query|document)\.)?(query|document|embeddings|positions|layers|head|blocks(:\d+(-\d+)?)?)$/.test(
 			pattern,
 		)
 	)

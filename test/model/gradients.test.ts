@@ -186,6 +186,30 @@ test.each(some.filter(({kind, bias}) => kind === 'layer' && bias))(
 	},
 );
 
+const learned: Record<string, Partial<ModelSpec>> = {
+	'a generalised mean': {head: {pooling: ['gem'], dense: [], normalize: false}},
+	'a generalised mean, Dense and unit length': {
+		head: {pooling: ['gem'], dense: heads.tanh, normalize: true},
+	},
+	'a mean of all layers': {layerMean: {start: 0}},
+	'a mean of layers from the first block on': {layerMean: {start: 1}},
+	'a mean of the last layer alone': {layerMean: {start: 2}},
+	'a mean of layers, with a final norm': {layerMean: {start: 0}, finalNorm: layerNorm},
+	'a generalised mean of a mean of layers': {
+		layerMean: {start: 1},
+		head: {pooling: ['gem'], dense: [], normalize: true},
+	},
+};
+
+test.each(Object.entries(learned))('every parameter of %s', async (_, more) => {
+	const norms = {after: layerNorm};
+	const spec = specOf({width: 8, heads: 2, norms, bias: true, activation: 'gelu'}, more);
+	const given = await prepare(spec);
+	expectSameEmbeddings(await encode(given.model, given.batch), given);
+	await expectGradients(given);
+	await expectElements(given);
+});
+
 const shape: Shape = {
 	...{width: 24, heads: 3, norms: {after: layerNorm}, bias: true, activation: 'gelu'},
 };

@@ -15,7 +15,7 @@ import {blank, type Matrix, matrixOf} from './matrix.js';
 import {linearForward, mapped, normalizeForward, normForward} from './oracle.js';
 import {attentionForward} from './oracle-attention.js';
 import {gateForward, headNormForward, rotary} from './oracle-heads.js';
-import {embedForward, poolForward} from './oracle-texts.js';
+import {embedForward, gemForward, poolForward} from './oracle-texts.js';
 import {keptColumns} from './random-bits.js';
 import {exact, type Round} from './tolerance.js';
 
@@ -50,12 +50,29 @@ export function forward64(
 ): Matrix {
 	const pass = {weights, batch, dropout, round};
 	let x = embed(pass, spec);
+	const outputs = [x];
 	for (const [index, {weights: set, attention, mlp}] of spec.blocks.entries()) {
 		const name = `blocks.${set}`;
 		x = attend(pass, spec, attention, {x, index, name: `${name}.attention`});
 		x = feedForward(pass, mlp, {x, index, name: `${name}.mlp`});
+		outputs.push(x);
 	}
-	return headOf(pass, spec.head, normOf(pass, 'final', spec.finalNorm, x));
+	const last = normOf(pass, 'final', spec.finalNorm, x);
+	return headOf(pass, spec.head, layerMean(pass, spec, [...outputs.slice(0, -1), last]));
+}
+
+/** The outputs from the start on, by their weights as shares of the sum of these. */
+function layerMean({weights, round}: Pass, spec: ModelSpec, outputs: Matrix[]): Matrix {
+	if (!spec.layerMean) return outputs.at(-1)!;
+	const layers = outputs.slice(spec.layerMean.start);
+	const {values} = weights.get('layers.weight')!;
+	const whole = values.reduce((sum, value) => sum + value, 0);
+	const shares = [...values].map(value => round(value / whole));
+	const at =
+		(place: number) =>
+		(sum: number, {values: own}: Matrix, layer: number) =>
+			round(sum + round(shares[layer]! * own[place]!));
+	return mapped(layers[0]!, (_, place) => layers.reduce(at(place), 0));
 }
 
 function embed(pass: Pass, {embedding, width}: ModelSpec): Matrix {
@@ -170,8 +187,12 @@ function headOf(pass: Pass, {pooling, dense, normalize}: HeadSpec, x: Matrix): M
 }
 
 /** The poolings side by side. */
-function pooled({batch, round}: Pass, kinds: HeadSpec['pooling'], x: Matrix): Matrix {
-	const parts = kinds.map(kind => poolForward({kind, ...batch}, x, round));
+function pooled({batch, round, weights}: Pass, kinds: HeadSpec['pooling'], x: Matrix): Matrix {
+	const power = weights.get('head.power')?.values[0] ?? 0;
+	const parts = kinds.map(kind => {
+		if (kind === 'gem') return gemForward({...batch, power}, x, round);
+		return poolForward({kind, ...batch}, x, round);
+	});
 	const y = blank(batch.texts.length, kinds.length * x.columns);
 	for (const at of y.values.keys()) {
 		const [row, column] = [Math.floor(at / y.columns), at % y.columns];

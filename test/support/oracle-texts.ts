@@ -93,6 +93,25 @@ function termsOf({kind, offsets, skip}: Pooled, text: number): Term[] {
 	return ends[kind] ?? left;
 }
 
+/** The generalised mean: the root of the mean of the powers of what is raised to 1e-6. */
+export function gemForward(
+	{offsets, skip, power}: Omit<Pooled, 'kind'> & {power: number},
+	x: Matrix,
+	round: Round = exact,
+): Matrix {
+	const {columns} = x;
+	const rows = Array.from({length: offsets.length - 1}, (_, text) => {
+		const terms = termsOf({kind: 'mean', offsets, skip}, text);
+		return Array.from({length: columns}, (_, column) => {
+			const value = ({row}: Term) => Math.max(x.values[row * columns + column]!, 1e-6);
+			const add = (sum: number, term: Term) => round(sum + round(value(term) ** power));
+			const mean = round(terms.reduce(add, 0) / terms.length);
+			return terms.length === 0 ? 0 : round(mean ** round(1 / power));
+		});
+	});
+	return {rows: rows.length, columns, values: Float64Array.from(rows.flat())};
+}
+
 function divisorOf(kind: Pooling, terms: readonly Term[], round: Round): number {
 	const total = terms.reduce((sum, {weight}) => sum + weight, 0);
 	return kind === 'mean_sqrt_len' ? round(Math.sqrt(total)) : total;

@@ -58,9 +58,10 @@ export async function tinyModel(spec: ModelSpec, device = newDevice()): Promise<
 	const random = normals(1);
 	const weights = new Map<string, Matrix>();
 	for (const {name, rows, columns} of core.parameters()) {
-		const isScale = /(norm|before|inside|after|final)\.weight$/.test(name);
+		const isScale = /(norm|before|inside|after|final|layers)\.weight$/.test(name);
 		const spread = /^embedding\.[a-z]+$/.test(name) ? 1 : spreadOf(rows, columns);
-		const value = () => Math.fround(Number(isScale) + spread * random());
+		const mean = name === 'head.power' ? 3 : Number(isScale);
+		const value = () => Math.fround(mean + spread * random());
 		weights.set(name, matrixOf(rows, columns, value));
 		core.write('weight', name, 0, Float32Array.from(weights.get(name)!.values));
 	}
