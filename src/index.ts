@@ -68,6 +68,7 @@ export type {Encoded, Progress} from './model/encode.js';
 export type {TruncationSide} from './model/folder.js';
 export {type MaxSimSettings, maxSim, type TokenRows} from './model/max-sim.js';
 export {type MixOptions, type MixReport, mixModels} from './model/mix.js';
+export type {Route} from './model/router.js';
 export {type Rows, similarity} from './model/similarity.js';
 export type {Pooling} from './model/spec.js';
 export type {TokenVectors} from './model/token-vectors.js';

@@ -1,16 +1,24 @@
 // The model as a user holds it: load, encode, save, dispose.
 
 import {createHash} from 'node:crypto';
-import {type Device, type DeviceOptions, openDevice} from '../device.js';
-import {EngineError, kindOf} from '../errors.js';
+import {type Device, openDevice} from '../device.js';
+import {EngineError} from '../errors.js';
 import type {NativeModel} from '../native.js';
-import {unknownOption} from '../options.js';
 import type {Tokenizer} from '../tokenizer/tokenizer.js';
-import {type Encoded, type Encoding, encodeTexts, type Progress} from './encode.js';
-import type {FolderOptions, ModelFolder} from './folder.js';
+import {type Encoded, type Encoding, encodeTexts} from './encode.js';
+import type {ModelFolder} from './folder.js';
 import {loadWeights, type ModuleWeights} from './load.js';
-import {type LocateOptions, locateModel} from './locate.js';
-import type {NewParts} from './new-parts.js';
+import {locateModel} from './locate.js';
+import {
+	badType,
+	definedOf,
+	type EncodeOptions,
+	encodeOptions,
+	expectKnown,
+	expectWhole,
+	type LoadOptions,
+	loadOptions,
+} from './model-options.js';
 import {promptTokens} from './prompt.js';
 import {type Route, routes} from './router.js';
 import {saveModel} from './save.js';
@@ -23,34 +31,10 @@ import {
 } from './stream.js';
 import {expectTokens, isUnpooled, withoutPooling} from './token-head.js';
 import {encodeTokens, type TokenVectors} from './token-vectors.js';
-
 import {closeTowers, openTowers, readTowers, routeOfPrompt, type Tower} from './towers.js';
 
+export type {EncodeOptions, LoadOptions} from './model-options.js';
 export type {IdentifiedText, StreamBatch} from './stream.js';
-
-export type LoadOptions = FolderOptions & NewParts & DeviceOptions & LocateOptions;
-
-export type EncodeOptions = {
-	/** A prompt saved with the model, by name. Default: the model's default prompt, if it has one. */
-	prompt?: string | undefined;
-	/** A literal prompt; `{}` in it is where the text goes, otherwise it is a prefix. */
-	promptText?: string | undefined;
-	/**
-	Whose tower encodes, in a model of two. Default: as the name of the prompt says (`query`; `document`, `passage`,
-	`corpus`), else as the folder does.
-	*/
-	route?: Route | undefined;
-	/** Cut to the first columns, then made unit length again if the model normalises. */
-	dimensions?: number | undefined;
-	/** Unit length. Default: as the model. */
-	normalize?: boolean | undefined;
-	/** Longest text in tokens. Default: as the model. */
-	maxLength?: number | undefined;
-	/** Tokens of one native call; never changes a bit of the result. Default 16384. */
-	batchTokens?: number | undefined;
-	signal?: AbortSignal | undefined;
-	onProgress?: ((progress: Progress) => void) | undefined;
-};
 
 const defaultBatchTokens = 16384;
 
@@ -355,79 +339,4 @@ export class EmbeddingModel {
 		}
 		await Promise.all([closeTowers(this.towers), this.core.dispose()]);
 	}
-}
-
-const loadOptions = [
-	'pooling',
-	'normalize',
-	'maxLength',
-	'truncationSide',
-	'init',
-	'dense',
-	'denseActivation',
-	'denseBias',
-	'densePooler',
-	'towers',
-	'documentModel',
-	'seed',
-	'device',
-	'threads',
-	'dtype',
-	'revision',
-	'cache',
-	'offline',
-	'token',
-	'endpoint',
-	'signal',
-	'onProgress',
-] as const satisfies (keyof LoadOptions)[];
-
-const encodeOptions = [
-	'prompt',
-	'promptText',
-	'route',
-	'dimensions',
-	'normalize',
-	'maxLength',
-	'batchTokens',
-	'signal',
-	'onProgress',
-] as const satisfies (keyof EncodeOptions)[];
-
-/** Without what is given as undefined. */
-function definedOf<T extends object>(options: T): Partial<T> {
-	const given = Object.entries(options).filter(([, value]) => value !== undefined);
-	return Object.fromEntries(given) as Partial<T>;
-}
-
-/** Refuses an option that would be ignored. */
-function expectKnown(
-	where: string,
-	options: {signal?: unknown; onProgress?: unknown},
-	known: readonly string[],
-): void {
-	if (typeof options !== 'object' || options === null) {
-		throw badType(`${where}: options`, 'an object', options);
-	}
-	const stranger = Object.keys(options).find(key => !known.includes(key));
-	if (stranger !== undefined) throw unknownOption(`${where}: ${stranger}`, stranger, known);
-	const {signal, onProgress} = options;
-	if (signal !== undefined && !(signal instanceof AbortSignal)) {
-		throw badType(`${where}: signal`, 'an AbortSignal', signal);
-	}
-	if (onProgress !== undefined && typeof onProgress !== 'function') {
-		throw badType(`${where}: onProgress`, 'a function', onProgress);
-	}
-}
-
-function badType(place: string, expected: string, got: unknown): EngineError {
-	return new EngineError('OPTION_TYPE', `${place}: expected ${expected}, got ${kindOf(got)}`);
-}
-
-function expectWhole(name: string, value: number, most: number): void {
-	if (Number.isInteger(value) && value >= 1 && value <= most) return;
-	throw new EngineError(
-		'OPTION_RANGE',
-		`${name}: expected a whole number from 1 to ${most}, got ${value}`,
-	);
 }

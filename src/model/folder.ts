@@ -122,7 +122,7 @@ export async function readModelFolder(
 		truncationSide: truncationSideOf(options, sentence.truncationSide, tokenizerFiles),
 		lowerCase: sentence.lowerCase,
 		...outer,
-		...(newParts.dense !== undefined && {truncateDim: null}),
+		...((newParts.dense ?? newParts.densePooler) && {truncateDim: null}),
 		remoteCode,
 		warnings,
 		saveWarnings: saveWarningsOf(remoteCode, head),

@@ -10,7 +10,8 @@ import {temporaryFolder} from '../files/folder.js';
 import {bert, loadTiny} from '../train/tiny.js';
 
 const {folder} = temporaryFolder();
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/heads/${name}`, import.meta.url));
+const fixture = (name: string) =>
+	fileURLToPath(new URL(`../fixtures/heads/${name}`, import.meta.url));
 const expected = JSON.parse(readFileSync(fixture('poolers.json'), 'utf8')) as Record<
 	'dense' | 'query' | 'document',
 	number[][]

@@ -248,7 +248,6 @@ describe('a folder is refused when', () => {
 	});
 
 	const classes: [string, RegExp][] = [
-		['models.WeightedLayerPooling', /a mean over the layers/],
 		['models.CNN', /a convolution/],
 		['models.LSTM', /a recurrent network/],
 		['models.BoW', /a bag of words/],

@@ -68,3 +68,46 @@ test('learning-rate-for head moves a new Dense alone', async () => {
 	const moved = [...(await hashesOf(model))].filter(([name, hash]) => before.get(name) !== hash);
 	expect(moved.map(([name]) => name)).toEqual(['head.0.weight', 'head.0.bias']);
 });
+
+test.each(['gem', 'layer-weighted'] as const)('%s learns its own weights too', async pooling => {
+	const load = {pooling, dense: 16} as const;
+	const name = {gem: 'head.power', 'layer-weighted': 'layers.weight'}[pooling];
+	const before = await hashesOf(await loadTiny(load));
+	const output = join(folder, pooling);
+	const {model, losses} = await run(load, {epochs: 6, output});
+	expect(losses.at(-1)!).toBeLessThan(0.8 * losses[0]!);
+	expect((await hashesOf(model)).get(name)).not.toBe(before.get(name));
+	const again = await loadTiny({path: output, pooling: undefined, normalize: undefined});
+	const text = 'the age of the company';
+	expect((await again.embed(text)).toString()).toBe((await model.embed(text)).toString());
+	expect(again.fingerprint).toBe(model.fingerprint);
+});
+
+test.each([[{pooling: 'gem', dense: 16}], [{pooling: 'layer-weighted'}]] as [LoadOptions][])(
+	'%j comes to the same bits for any threads, chunks and stops',
+	async load => {
+		const whole = await hashesOf((await run(load)).model);
+		const cut = await run({...load, threads: 1}, {chunkTokens: 50, recompute: 'blocks'});
+		expect(await hashesOf(cut.model)).toEqual(whole);
+		const output = join(folder, `bits-${load.pooling}`);
+		const stopped = run(load, {output, saveSteps: 1, ...stoppingAt(2)});
+		await expect(stopped).rejects.toThrow('stopped at 2');
+		const rest = await run(load, {output, saveSteps: 1, resume: true});
+		expect(await hashesOf(rest.model)).toEqual(whole);
+	},
+);
+
+test('that sentence-transformers does not open a pooling gem is said at the start', async () => {
+	const model = await loadTiny({pooling: 'gem'});
+	const messages: string[] = [];
+	await train(model, {...quick, steps: 1, onMessage: message => messages.push(message)});
+	expect(messages.join('\n')).toMatch(/will not open in sentence-transformers .* pooling gem/);
+});
+
+test('freeze layers keeps the weights of a mean of layers alone', async () => {
+	const load = {pooling: 'layer-weighted'} as const;
+	const before = await hashesOf(await loadTiny(load));
+	const {model} = await run(load, {freeze: ['layers']});
+	const kept = [...(await hashesOf(model))].filter(([name, hash]) => before.get(name) === hash);
+	expect(kept.map(([name]) => name)).toEqual(['layers.weight']);
+});

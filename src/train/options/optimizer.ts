@@ -74,5 +74,5 @@ export const parameterOptions = {
 	freeze: z
 		.array(z.string())
 		.default([])
-		.describe('parts that stay as they are: embeddings, positions, blocks:0-3'),
+		.describe('parts that stay: embeddings, positions, blocks:0-3, layers, head, query, document'),
 };
