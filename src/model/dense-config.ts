@@ -3,8 +3,10 @@
 import {join} from 'node:path';
 import {EngineError} from '../errors.js';
 import {isObject, type JsonObject, readJsonObject} from './config.js';
-import type {PoolerFile} from './dense-pooler.js';
 import {type Activation, type DenseSpec, layerNorm} from './spec.js';
+
+/** A file of a layer and what its tensors are called in front of `weight` and `bias`. */
+export type PoolerFile = {name: string; prefix: string};
 
 /** A layer behind pooling. */
 export type HeadLayer = {

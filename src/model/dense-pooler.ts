@@ -8,11 +8,8 @@ import {EngineError} from '../errors.js';
 import type {TensorTable} from '../files/safetensors.js';
 import {readTorchFile} from '../files/torch-file.js';
 import {readJsonObject} from './config.js';
-import type {HeadLayer} from './dense-config.js';
+import type {HeadLayer, PoolerFile} from './dense-config.js';
 import type {Route} from './router.js';
-
-/** The file of a layer and what its tensors are called in front of `weight` and `bias`. */
-export type PoolerFile = {name: string; prefix: string};
 
 const plain = {name: 'dense_pooler.bin', prefix: ''};
 const ofRoutes = {query: 'linear_q.', document: 'linear_p.'} as const;

@@ -6,7 +6,6 @@ import {join} from 'node:path';
 import {EngineError} from '../errors.js';
 import type {JsonObject} from './config.js';
 import {moduleConfig} from './dense-config.js';
-import type {ModuleChain} from './modules.js';
 import type {BodySpec, Pooling, PoolingKind} from './spec.js';
 
 /** The weighted mean of the outputs of layers, from `start` on: 0 is the embedding, 1 the first block. */
@@ -18,6 +17,19 @@ export type LayerMean = {
 	folder: string | undefined;
 };
 
+/** What a chain of modules has for its pooling. */
+export type PoolingParts = {
+	/** Whether the first module is a table of embeddings that pools by itself. */
+	isStatic: boolean;
+	/** Whether the rows of tokens are handed up: a MultiVectorEncoder. */
+	isUnpooled: boolean;
+	/** In the order in which they are joined; none: the folder does not say. */
+	poolings: readonly PoolingKind[];
+	/** Where the weights of a pooling lie that has some; none: they begin anew. */
+	poolingFolder: string | undefined;
+	layerMean: LayerMean | undefined;
+};
+
 /** What --pooling can ask for beside the kinds of folders: poolings that begin anew. */
 export const learnedPoolings = ['gem', 'layer-weighted'] as const;
 export type AskedPooling = Pooling | (typeof learnedPoolings)[number];
@@ -27,7 +39,7 @@ export const firstPower = 3;
 
 export const layerMeanPlace = '1_WeightedLayerPooling';
 
-export function poolingPlace({layerMean}: ModuleChain): string {
+export function poolingPlace({layerMean}: Pick<PoolingParts, 'layerMean'>): string {
 	return `${layerMean ? 2 : 1}_Pooling`;
 }
 
@@ -54,7 +66,7 @@ Puts what is asked for into the chain, its weights anew where the folder has non
 that is asked for instead of the folder's.
 */
 export function takePooling(
-	chain: ModuleChain,
+	chain: PoolingParts,
 	asked: AskedPooling | undefined,
 	{blocks}: Pick<BodySpec, 'blocks'>,
 ): PoolingKind | undefined {
@@ -72,7 +84,7 @@ export function takePooling(
 
 /** Refuses a mean over more or fewer layers than the transformer has. */
 export function expectLayers(
-	{layerMean}: ModuleChain,
+	{layerMean}: Pick<PoolingParts, 'layerMean'>,
 	{blocks}: Pick<BodySpec, 'blocks'>,
 	path: string,
 ): void {

@@ -12,28 +12,18 @@ import {
 	readLayerNorm,
 } from './dense-config.js';
 import {readDensePooler} from './dense-pooler.js';
-import {type LayerMean, readLayerMean} from './learned-pooling.js';
+import {type PoolingParts, readLayerMean} from './learned-pooling.js';
 import {type Module, readModuleList} from './module-list.js';
 import {readPoolingConfig} from './pooling-config.js';
 import type {Route} from './router.js';
-import type {PoolingKind} from './spec.js';
 import {staticPlace} from './static-folder.js';
 import {expectPlainMask} from './token-modules.js';
 
-export type ModuleChain = {
+export type ModuleChain = PoolingParts & {
 	/** Where the first module's configuration, weights and tokenizer lie. */
 	transformer: string;
 	/** Their folder in a saved model. */
 	place: string;
-	/** Whether the first module is a table of embeddings that pools by itself. */
-	isStatic: boolean;
-	/** Whether the rows of tokens are handed up: a MultiVectorEncoder. */
-	isUnpooled: boolean;
-	/** In the order in which they are joined; none: the folder does not say. */
-	poolings: readonly PoolingKind[];
-	/** Where the weights of a pooling lie that has some; none: they begin anew. */
-	poolingFolder: string | undefined;
-	layerMean: LayerMean | undefined;
 	/** Of a token's row, as the pooling's configuration says. */
 	poolingWidth: number | undefined;
 	/** Whether a prompt's tokens take part in pooling. */

@@ -52,14 +52,12 @@ function ratesOf(given: Readonly<Record<string, number>>, names: readonly string
 	});
 }
 
+const partPattern =
+	/^(query|document|((query|document)\.)?(embeddings|positions|layers|head|blocks(:\d+(-\d+)?)?))$/;
+
 /** A part as --freeze names it, or a name in which * stands for anything. */
 function matcherOf(pattern: string): (name: string) => boolean {
-	if (
-		/^((query|document)\.)?(query|document|embeddings|positions|layers|head|blocks(:\d+(-\d+)?)?)$/.test(
-			pattern,
-		)
-	)
-		return isPart(pattern);
+	if (partPattern.test(pattern)) return isPart(pattern);
 	const literal = pattern.split('*').map(part => part.replaceAll(/[\\^$.+?()[\]{}|]/g, '\\$&'));
 	const expression = new RegExp(`^${literal.join('.*')}$`);
 	return name => expression.test(name);
