@@ -76,7 +76,7 @@ export class Contamination {
 			const pause = giveTurn(signal);
 			if (pause !== undefined) await pause;
 			if (isNew(this.#queries, keyOf(query), set)) facts.queries++;
-			near.findOrAdd(query);
+			near.findOrAdd(query, 0);
 		}
 
 		for await (const [query, document] of pairs) {

@@ -17,6 +17,9 @@ const nearFrom = 0.8;
 
 const pieceLength = 5;
 
+/** Characters below which a text is one piece: a few pieces say too little. */
+const shortText = 24;
+
 /** What is looked at of a long text. */
 const mostCharacters = 2000;
 
@@ -29,26 +32,35 @@ export function normalised(text: string): string {
 	return letters.trim();
 }
 
+/** A text that was kept. */
+export interface Near {
+	/** What it was kept under. */
+	label: number;
+	/** Whether it is the same to the letter. */
+	isSame: boolean;
+}
+
 export class NearTexts {
 	/** Texts that were not compared any more. */
 	skipped = 0;
 	readonly #bands = new HashTable();
-	/** The minima of all texts that are kept, text after text, and the hashes of these. */
+	/** The minima of all texts that are kept, text after text, their hashes and labels. */
 	#sketches = new Uint16Array(bins * 256);
 	readonly #hashes: number[] = [];
+	readonly #labels: number[] = [];
 	#compared = 0;
 
-	/** Whether an earlier text is near this one; a text that is near none is kept. */
-	findOrAdd(text: string): 'same' | 'near' | undefined {
+	/** The first text that is near this one; a text that is near none is kept. */
+	findOrAdd(text: string, label: number): Near | undefined {
 		const sketch = this.#sketchOf(text);
 		if (sketch === undefined) return;
 		const found = this.#find(sketch, text);
-		if (found === undefined && this.#hashes.length < mostNear) this.#add(sketch, text);
+		if (found === undefined && this.#hashes.length < mostNear) this.#add(sketch, text, label);
 		return found;
 	}
 
-	/** Whether one of the texts that are kept is the same to the letter, or near. */
-	find(text: string): 'same' | 'near' | undefined {
+	/** The first text of those kept that is near this one. */
+	find(text: string): Near | undefined {
 		const sketch = this.#sketchOf(text);
 		return sketch && this.#find(sketch, text);
 	}
@@ -64,8 +76,9 @@ export class NearTexts {
 		return;
 	}
 
-	#add(sketch: Uint32Array, text: string): void {
+	#add(sketch: Uint32Array, text: string, label: number): void {
 		const place = this.#hashes.push(textHash(text)) - 1;
+		this.#labels.push(label);
 		if (this.#hashes.length * bins > this.#sketches.length) this.#grow();
 		this.#sketches.set(sketch, place * bins);
 		for (const key of bandsOf(sketch)) {
@@ -73,11 +86,11 @@ export class NearTexts {
 		}
 	}
 
-	#find(sketch: Uint32Array, text: string): 'same' | 'near' | undefined {
+	#find(sketch: Uint32Array, text: string): Near | undefined {
 		for (const key of bandsOf(sketch)) {
 			const place = this.#bands.get(key);
 			if (place === undefined || !this.#isNear(place, sketch)) continue;
-			return this.#hashes[place] === textHash(text) ? 'same' : 'near';
+			return {label: this.#labels[place]!, isSame: this.#hashes[place] === textHash(text)};
 		}
 
 		return;
@@ -103,11 +116,12 @@ export class NearTexts {
 function sketchOf(text: string): Uint32Array {
 	const sketch = new Uint32Array(bins).fill(none);
 	const end = Math.min(text.length, mostCharacters);
+	const size = end < shortText ? end : pieceLength;
 	let rolling = 0;
 	for (let at = 0; at < end; at++) {
-		const old = at < pieceLength ? 0 : Math.imul(text.charCodeAt(at - pieceLength), highest);
+		const old = at < size ? 0 : Math.imul(text.charCodeAt(at - size), highest);
 		rolling = Math.imul(rolling - old, base) + text.charCodeAt(at);
-		if (at + 1 < Math.min(pieceLength, end)) continue;
+		if (at + 1 < size) continue;
 		const hash = mixed(rolling);
 		const bin = hash % bins;
 		if (hash < sketch[bin]!) sketch[bin] = hash;

@@ -14,8 +14,8 @@ import {needsCheck} from '../train/needs.js';
 import type {PromptRules} from '../train/prompts.js';
 import {BrokenLines, faultOf} from './broken-lines.js';
 import type {Contamination} from './contamination.js';
-import {type Findings, placeOf, shown} from './findings.js';
-import {NearTexts} from './near.js';
+import type {Findings} from './findings.js';
+import {NearRecords} from './near-records.js';
 import type {CheckSettings} from './options.js';
 import {RecordChecks} from './record-checks.js';
 import type {FileFacts} from './report.js';
@@ -56,7 +56,7 @@ export async function scanSources(
 		const rule = {kind, names, byTeacher: settings.positives === 'teacher'};
 		const bad = new BrokenLines(request.findings);
 		const checks = new RecordChecks(request.findings);
-		const {see, end} = observer(checks, request);
+		const {see, near} = observer(checks, request);
 		const files: FileFacts[] = [];
 		const missing: string[][] = [];
 		for (const source of opened) {
@@ -71,9 +71,9 @@ export async function scanSources(
 			parts.push({source, first, ...found});
 		}
 
-		end();
 		tellMissing(names, missing, request.findings);
 		const dataset = new Dataset(parts, {warnings: [], rule});
+		await near?.tell(dataset);
 		return {dataset, parts, files, checks, bad, rule};
 	} catch (error) {
 		await closeAll(opened);
@@ -138,49 +138,16 @@ function observer(checks: RecordChecks, request: ScanRequest) {
 	const {loss, prompts, settings, findings, contamination, onProgress} = request;
 	const fits = loss && needsCheck(loss, settings);
 	const hasTask = prompts.check;
-	const near = settings.near ? new NearRecords(findings) : undefined;
+	const near = settings.near ? new NearRecords(findings, settings.examples) : undefined;
 	const see = (record: TrainingRecord, where: string, set: string) => {
 		fits?.(record, where, set);
 		hasTask?.(record, where);
 		checks.see(record, where);
 		contamination.see(record, where);
-		near?.see(record, where);
+		near?.see(record, where, checks.records - 1);
 		onProgress?.({records: checks.records});
 	};
-	return {see, end: () => near?.end()};
-}
-
-/** Texts that are nearly the same as an earlier one. */
-class NearRecords {
-	readonly #queries = new NearTexts();
-	readonly #documents = new NearTexts();
-	readonly #findings: Findings;
-
-	constructor(findings: Findings) {
-		this.#findings = findings;
-	}
-
-	see({query, positives, negatives}: TrainingRecord, where: string): void {
-		this.#seeText('near-query', this.#queries, query, where);
-		for (const text of [...positives, ...negatives]) {
-			this.#seeText('near-document', this.#documents, text, where);
-		}
-	}
-
-	/** Tells the texts that there was no room to compare. */
-	end(): void {
-		const skipped = this.#queries.skipped + this.#documents.skipped;
-		this.#findings.addAll('not-compared', skipped, []);
-	}
-
-	#seeText(
-		kind: 'near-query' | 'near-document',
-		texts: NearTexts,
-		...[text, where]: [string, string]
-	): void {
-		if (texts.findOrAdd(text) !== 'near') return;
-		this.#findings.add(kind, () => ({...placeOf(where), text: shown(text)}));
-	}
+	return {see, near};
 }
 
 function fileFacts(

@@ -105,7 +105,7 @@ function evaluationRows({evaluation}: CheckReport): string[][] {
 function findingText({severity, count, what, examples}: Finding): string {
 	const lines = examples.map(exampleText).filter(line => line.trim() !== '');
 	const more = count > examples.length && examples.length > 0 ? ['  …'] : [];
-	return [`${severity}: ${count} ${what}`, ...lines, ...more].join('\n');
+	return [`${severity}: ${what}: ${count}`, ...lines, ...more].join('\n');
 }
 
 function exampleText({where, expected, got, text}: Example): string {

@@ -114,6 +114,12 @@ describe('what a check finds', () => {
 			},
 		]);
 		expect(report).toMatchObject({nearQueries: 0, nearDocuments: 2});
+		expect(finding(report, 'near-document')?.examples).toMatchObject([
+			{line: 2, text: `${text.toUpperCase()} (as records:1)`},
+			{line: 3, text: `${text} today (as records:1)`},
+		]);
+		const short = ['what is a', 'What is A?', 'what is b'].map(query => ({query, pos: [query]}));
+		expect((await checkData(short)).nearQueries).toBe(1);
 		const without = await checkData([{query: 'a', pos: [text, `${text} today`]}], {near: false});
 		expect(without.nearDocuments).toBe(0);
 	});
