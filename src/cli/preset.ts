@@ -35,7 +35,10 @@ export function presetAt([command, ...words]: readonly string[]): number {
 	return command === 'train' && at >= 0 ? at + 1 : -1;
 }
 
-/** Translates what follows --preset NAME; our own options may stand before and among it. The text of --help when asked for. */
+/**
+Translates what follows --preset NAME; our own options may stand before and among it. A text is what
+--help shows.
+*/
 export async function translated(argv: readonly string[], facts: Facts): Promise<Asked | string> {
 	const at = presetAt(argv);
 	const [flag = '', ...inline] = argv[at]!.split('=');

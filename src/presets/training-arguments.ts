@@ -90,8 +90,7 @@ const placeArguments: Table = {
 	output_dir: maps('text', values => ({output: values.text('output_dir')})),
 	overwrite_output_dir: maps('boolean', overwriting, {default: false}),
 	resume_from_checkpoint: maps('text', (values, say) => {
-		const asked = values.text('resume_from_checkpoint');
-		if (asked === undefined || /^(false|no|0)$/i.test(asked)) return {};
+		if (!isResumed(values)) return {};
 		say(
 			`${values.place('resume_from_checkpoint')}: goes on from the newest checkpoint of the output`,
 		);
@@ -112,9 +111,14 @@ function limitOf(values: Values): number | 'all' {
 	return limit > 0 ? limit : 'all';
 }
 
-/** Our option empties the folder, theirs does not, so it is left out where other things than a run would go. */
+function isResumed(values: Values): boolean {
+	const asked = values.text('resume_from_checkpoint');
+	return asked !== undefined && !/^(false|no|0)$/i.test(asked);
+}
+
+/** Our option empties the folder, theirs does not: left out where other things than a run would go. */
 function overwriting(values: Values, say: (text: string) => void): Ours {
-	if (!values.is('overwrite_output_dir')) return {};
+	if (!values.is('overwrite_output_dir') || isResumed(values)) return {};
 	const folder = values.text('output_dir') ?? '';
 	const isFolder = existsSync(folder) && statSync(folder).isDirectory();
 	const names = isFolder ? readdirSync(folder) : [];

@@ -13,7 +13,7 @@ import type {OurName, OurValue, Preset} from './table.js';
 import type {Translated, Translation} from './translation.js';
 import {Values} from './values.js';
 
-/** Reads what stands behind `--preset NAME`. Opens configuration files, no data. */
+/** Reads what stands behind `--preset NAME`, its configuration files and the first record of its data. */
 export async function translate(
 	preset: Preset,
 	words: readonly string[],
@@ -53,12 +53,9 @@ function expectProgram({name, programs}: Preset, {program}: Launched): void {
 	if (program === undefined) return;
 	const found = programs.find(each => each.name.test(program));
 	if (found && found.instead === undefined) return;
-	const known = programs.filter(({instead}) => instead === undefined);
 	const hint = found?.instead ?? `--preset ${name} stands for its training program`;
-	const expected = `expected the training program of ${name}`;
-	const got = `got ${program}`;
-	if (known.length === 0) throw new EngineError('INTERNAL', `presets: ${name} has no program`);
-	throw new EngineError('OPTION_CONFLICT', `--preset: ${expected}, ${got}; ${hint}`);
+	const message = `--preset: expected the training program of ${name}, got ${program}; ${hint}`;
+	throw new EngineError('OPTION_CONFLICT', message);
 }
 
 function refuse({name: preset, options}: Preset, values: Values): void {

@@ -181,6 +181,7 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 	['--output_dir out', {output: 'out'}],
 	['--overwrite_output_dir', {overwrite: true}],
 	['--resume_from_checkpoint out/checkpoint-5', {resume: true}],
+	['--overwrite_output_dir --resume_from_checkpoint out', {resume: true}],
 	['--save_strategy epoch', {saveSteps: null}],
 	['--save_steps 20 --save_total_limit 1', {saveSteps: 20, keep: 1}],
 	['--no_cuda', {device: 'cpu'}],

@@ -2,7 +2,7 @@
 
 import {describe, expect, test} from 'vitest';
 import {type TrainOptions, train} from '../../dist/train/train.js';
-import {loadTiny, quick} from './tiny.js';
+import {loadTiny, quick, rowsOf} from './tiny.js';
 
 /** Rates and rows of the steps, and what was said. */
 async function courseOf(options: Partial<TrainOptions>) {
@@ -28,6 +28,14 @@ describe('a run', () => {
 		const cut = await courseOf({epochs: 2, maxSteps: 4});
 		expect(cut.rows).toEqual([8, 8, 8, 8]);
 		expect((await courseOf({epochs: 1, maxSteps: 100})).rows).toEqual([8, 8, 8]);
+	});
+
+	test('that ends early is validated on all held-out rows', async () => {
+		const held = async (options: Partial<TrainOptions>) => {
+			const {result} = await courseOf({evalLoss: {held: rowsOf(24)}, ...options});
+			return result.evaluation.before['held'];
+		};
+		expect(await held({maxSteps: 1})).toEqual(await held({epochs: 1}));
 	});
 
 	test('has the rates of a schedule that is made for more steps, or for fewer', async () => {
