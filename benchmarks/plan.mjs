@@ -15,20 +15,20 @@ const root = process.env.INBATCH_SHARED ?? '../shared';
 
 /** The model, rows, and options beside them. */
 const configurations = [
-	['builtin', 2048, '--batch-size 64'],
-	['builtin', 4096, '--batch-size 512 --optimizer lion'],
-	['builtin', 1024, '--batch-size 256 --chunk-tokens 2048 --document-max-length 64'],
-	['minilm', 96, '--batch-size 16'],
-	['minilm', 96, '--batch-size 32 --recompute blocks'],
-	['minilm', 128, '--batch-size 64 --chunk-tokens 2048'],
-	['minilm', 192, '--batch-size 64 --document-max-length 64 --optimizer adamw8'],
-	['minilm', 96, '--batch-size 8 --accumulate 4 --accumulation separate --ema 0.99'],
+	['builtin', 256, '--batch-size 32'],
+	['builtin', 384, '--batch-size 192 --optimizer lion'],
+	['builtin', 256, '--batch-size 128 --chunk-tokens 2048 --document-max-length 64'],
+	['minilm', 40, '--batch-size 8'],
+	['minilm', 48, '--batch-size 16 --recompute blocks'],
+	['minilm', 48, '--batch-size 24 --chunk-tokens 1024'],
+	['minilm', 96, '--batch-size 32 --document-max-length 64 --optimizer adamw8'],
+	['minilm', 32, '--batch-size 4 --accumulate 2 --accumulation separate --ema 0.99'],
 	[
 		'minilm',
-		192,
-		'--batch-size 32 --document-max-length 48 --r-drop 4 --dropout 0.1 --optimizer lion',
+		64,
+		'--batch-size 16 --document-max-length 48 --r-drop 4 --dropout 0.1 --optimizer lion',
 	],
-	['minilm', 64, '--batch-size 32 --chunk-tokens 512 --recompute blocks --optimizer adafactor'],
+	['minilm', 32, '--batch-size 16 --chunk-tokens 512 --recompute blocks --optimizer adafactor'],
 ];
 
 export async function measure({model}) {

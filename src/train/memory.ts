@@ -40,7 +40,10 @@ const gibibyte = 2 ** 30;
 const bytesOfToken = 64;
 
 /** What JavaScript and the writing of checkpoints come to beside what is there when a run begins. */
-const slack = 48 * 2 ** 20;
+const slack = 8 * 2 ** 20;
+
+/** Matrices as large as the embeddings that a loss of one's own is taken for. */
+const matricesOfOwn = 12;
 
 /** What the run will take if the first step is like the others; refused where that is too much. */
 export async function expectFits(
@@ -68,7 +71,11 @@ export async function expectedMemory(
 	const {weights, gradients, state} = parameterMemory(model, settings, course.steps);
 	const attack = attackOf(settings, []);
 	const {width} = model;
-	const ofLoss = await lossMemory({loss, width, seed: settings.seed, attack}, prepared);
+	const {count: rows} = rowsOfTexts(prepared.batch, 0, prepared.batch.texts);
+	// A loss of one's own is not called but for a step: it is taken for some matrices of embeddings.
+	const ofLoss = loss.options
+		? await lossMemory({loss, width, seed: settings.seed, attack}, prepared)
+		: matricesOfOwn * 4 * rows * width;
 	const parts = {
 		weights,
 		gradients,

@@ -136,8 +136,8 @@ function wordsOf({from, to, whole, among}: NumbersNeeded): string {
 /** Labels and scores of the rows, where every one of them has them. */
 export function factsOf(
 	texts: readonly RowTexts[],
-	sets: readonly string[],
 	needs: LossNeeds = {},
+	sets: readonly string[] = [],
 ): Pick<LossInputs, 'labels' | 'scores'> {
 	const {scores} = needs;
 	if (needs.sets) return factsOfSets(texts, sets, needs);

@@ -68,7 +68,7 @@ async function factsFrom(
 	);
 	const sets = texts.map(({set}) => rows.sets[set]!.name);
 	return {
-		...factsOf(texts, sets, needs),
+		...factsOf(texts, needs, sets),
 		sets,
 		epoch: pass,
 		teacher: await teacher?.read(places, signal),

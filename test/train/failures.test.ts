@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import type {LossOperations} from '../../dist/autograd/operations.js';
 import type {Variable} from '../../dist/autograd/tape.js';
+import {EngineError} from '../../dist/errors.js';
 import {infoNce} from '../../dist/loss/infonce.js';
 import type {Loss} from '../../dist/loss/loss.js';
 import {weightedSum} from '../../dist/loss/weighted-sum.js';
@@ -92,3 +93,26 @@ async function idsOf({tokenizer}: Awaited<ReturnType<typeof loadTiny>>, word: st
 	const {ids} = await tokenizer.encode([word], {maxLength: 9, addSpecialTokens: false});
 	return ids;
 }
+
+test('A step without memory tells its size and what to lower', async () => {
+	const output = join(folder, 'no-memory');
+	let step = 0;
+	const hungry: Loss = (ops, inputs) => {
+		if (step < 2) return infoNce()(ops, inputs);
+		const hint = 'lower the tokens of one pass (chunkTokens, batchTokens)';
+		throw new EngineError('OUT_OF_MEMORY', `memory: expected 7 MiB more to be available; ${hint}`);
+	};
+	const model = await loadTiny();
+	const run = train(model, {
+		...{...quick, data, output, order: 'file', loss: hungry, chunkTokens: 90, saveSteps: 1},
+		onStep: () => void step++,
+	});
+	await expect(run).rejects.toMatchObject({
+		code: 'OUT_OF_MEMORY',
+		message: expect.stringMatching(
+			/^step 3: expected memory for 8 rows of 20 texts and \d+ tokens in \d chunks of at most \d+ tokens, the longest text \d+, embeddings 20 x 64, got none \(memory: expected 7 MiB more to be available\); lower --chunk-tokens below \d+ \(activations\), set --recompute blocks \(activations\), lower --batch-size \(the loss\); the last checkpoint stays$/,
+		),
+	});
+	const saved = await loadTiny({path: join(output, 'checkpoints', 'step-2')});
+	expect(await hashesOf(model)).toEqual(await hashesOf(saved));
+});
