@@ -10,6 +10,8 @@ export type Launched = {
 	program: string | undefined;
 	/** Over all machines. */
 	processes: number;
+	/** The largest norm of gradients, where the launcher has one: that of DeepSpeed. */
+	clip?: number;
 	/** The words after the program. */
 	rest: readonly string[];
 	/** What should be said. */
@@ -32,8 +34,12 @@ export function readLauncher(words: readonly string[]): Launched {
 	const isModule = /^(-m|--module)$/.test(line[at - 1] ?? '');
 	const before = line.slice(0, isModule ? at - 1 : at);
 	const says: string[] = [];
-	const processes = processesOf(before, visibleDevices(variables), says);
-	return {program: line[at], processes, rest: line.slice(at + 1), says};
+	const settings = settingsIn(flagOf(before, ['config_file']), says);
+	const visible = visibleDevices(variables);
+	const processes = processesOf(before, {visible, settings, says});
+	const clip = clipOf(settings);
+	const found = {program: line[at], processes, rest: line.slice(at + 1), says};
+	return clip === undefined ? found : {...found, clip};
 }
 
 function isLaunched([first = '']: readonly string[]): boolean {
@@ -51,14 +57,16 @@ function programAt(line: readonly string[]): number {
 	throw new EngineError('OPTION_MISSING', message);
 }
 
-function processesOf(words: readonly string[], visible: number, says: string[]): number {
+type Around = {visible: number; settings: AccelerateSettings; says: string[]};
+
+function processesOf(words: readonly string[], {visible, settings, says}: Around): number {
 	const flag = (...names: string[]) => flagOf(words, names);
 	const nodes = countOf(flag('nnodes', 'num_nodes', 'num_machines')) ?? 1;
 	const perNode = flag('nproc_per_node', 'num_gpus');
 	if (perNode !== undefined) {
 		return nodes * (countOf(perNode) ?? automaticCount(perNode, visible, says));
 	}
-	const all = countOf(flag('num_processes')) ?? configured(flag('config_file'), says);
+	const all = countOf(flag('num_processes')) ?? countOf(textOf(settings.num_processes));
 	if (all !== undefined) return all;
 	const isDeepspeed = words.some(word => baseName(word) === 'deepspeed');
 	return nodes * (isDeepspeed ? Math.max(1, visible) : 1);
@@ -70,18 +78,35 @@ function automaticCount(word: string, visible: number, says: string[]): number {
 	return Math.max(1, visible);
 }
 
-/** `num_processes` of the file of `accelerate launch --config_file`. */
-function configured(path: string | undefined, says: string[]): number | undefined {
-	if (path === undefined) return undefined;
-	let value: unknown;
+/** What is read of the file of `accelerate launch --config_file`. */
+type AccelerateSettings = {
+	num_processes?: unknown;
+	distributed_type?: unknown;
+	deepspeed_config?: {gradient_clipping?: unknown} | null;
+};
+
+function settingsIn(path: string | undefined, says: string[]): AccelerateSettings {
+	if (path === undefined) return {};
 	try {
-		value = (parse(readFileSync(path, 'utf8')) as {num_processes?: unknown} | null)?.num_processes;
+		return (parse(readFileSync(path, 'utf8')) as AccelerateSettings | null) ?? {};
 	} catch {
 		says.push(
 			`${path}: cannot be read here, so one process is taken; --num_processes N says how many`,
 		);
+		return {};
 	}
-	return countOf(value === undefined ? undefined : String(value));
+}
+
+/** `auto` is 1 in accelerate. */
+function clipOf({distributed_type: kind, deepspeed_config: config}: AccelerateSettings) {
+	if (kind !== 'DEEPSPEED') return undefined;
+	const clip = config?.gradient_clipping;
+	if (clip === 'auto') return 1;
+	return typeof clip === 'number' ? clip : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+	return value === undefined ? undefined : String(value);
 }
 
 function visibleDevices(variables: readonly string[]): number {

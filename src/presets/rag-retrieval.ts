@@ -125,13 +125,18 @@ function nested(values: Values, say: (text: string) => void): Ours {
 
 const courseOptions: Table = {
 	epochs: maps('number', values => ({epochs: values.number('epochs')}), {default: 2}),
-	batch_size: maps('number', batches),
+	batch_size: {
+		kind: 'number',
+		to: batches,
+		refused: values =>
+			values.number('batch_size') === undefined ? 'it has no default; give it' : undefined,
+	},
 	gradient_accumulation_steps: read('number', {default: 1}),
 	lr: maps(
 		'number',
 		values => ({
 			...{learningRate: values.number('lr'), schedule: 'cosine', optimizer: 'adamw'},
-			...{weightDecay: 0.01, clip: 0},
+			...{weightDecay: 0.01, clip: values.around.clip ?? 0},
 		}),
 		{default: 5e-5},
 	),

@@ -38,15 +38,16 @@ export async function translate(
 }
 
 /** The values, with what the data say. */
-async function valuesOf(preset: Preset, {given}: Reading, {processes}: Launched): Promise<Values> {
-	const values = new Values(preset.options, given, {processes});
+async function valuesOf(preset: Preset, {given}: Reading, launched: Launched): Promise<Values> {
+	const {processes, clip} = launched;
+	const values = new Values(preset.options, given, {processes, clip});
 	const asked = preset.negativesIn?.(values);
 	if (asked?.data === undefined) return values;
 	const all = [asked.data].flat();
 	const firsts = await Promise.all(all.map(data => firstRecord(data, asked.map)));
 	const [first] = firsts;
 	const hasNegatives = first && first.negatives.length > 0;
-	return new Values(preset.options, given, {processes, hasNegatives, first, firsts});
+	return new Values(preset.options, given, {processes, clip, hasNegatives, first, firsts});
 }
 
 function expectProgram({name, programs}: Preset, {program}: Launched): void {

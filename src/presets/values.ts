@@ -20,6 +20,8 @@ export type GivenValue = {value: Value; place: string};
 export type Surroundings = {
 	/** Processes that train together, over all machines. */
 	processes: number;
+	/** The largest norm of gradients, where the launcher has one. */
+	clip?: number | undefined;
 	/** Whether the first record of the data has negatives, where the preset asks. */
 	hasNegatives?: boolean | undefined;
 	/** That record, and those of further data. */

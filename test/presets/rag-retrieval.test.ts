@@ -98,6 +98,13 @@ test('Processes do not share negatives: each is a batch of an update', async () 
 	expect(says).toContain('2 processes: as many batches an update, which do not share');
 });
 
+test('DeepSpeed clips gradients as accelerate has it', async () => {
+	const deepspeed = 'distributed_type: DEEPSPEED\nnum_processes: 2\n';
+	const config = put('zero2.yaml', `${deepspeed}deepspeed_config:\n gradient_clipping: "auto"\n`);
+	const program = ['accelerate', 'launch', '--config_file', config, 'train_embedding.py'];
+	expect((await of(triplets, '', program)).ours).toMatchObject({clip: 1, accumulate: 2});
+});
+
 test('A file of settings comes before the command line, which wins; what nothing reads is said', async () => {
 	const config = put('settings.yaml', `lr: 2e-5\nepochs: 4\nteecher: 1\nmrl_dims: "16, 32"\n`);
 	const {ours, says} = await of(triplets, `--config ${config} --epochs 1`);
@@ -156,4 +163,9 @@ test.each([
 	['--val_dataset x', 'OPTION_UNKNOWN'],
 ])('%s is refused', async (line, code) => {
 	await expect(of(triplets, line)).rejects.toMatchObject({code});
+});
+
+test('A command without batch_size is refused, as it has no default', async () => {
+	const words = ['--train_dataset', triplets, '--output_dir', 'out'];
+	await expect(translated('rag-retrieval', words)).rejects.toThrow(/batch_size: .*no default/);
 });
