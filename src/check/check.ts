@@ -4,6 +4,7 @@
 import type {z} from 'zod';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {sourcesOf} from '../data/sources.js';
+import type {HubOptions} from '../hub/settings.js';
 import type {Loss} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {parseOptions} from '../options.js';
@@ -27,6 +28,8 @@ export type CheckOptions = Partial<z.input<typeof checkSchema>> & {
 	model?: EmbeddingModel | undefined;
 	/** Evaluation sets that the data must not hold: folders of retrieval sets, files of pairs. */
 	eval?: string | readonly string[] | undefined;
+	/** Where data sets of the hub come from. Default: as its variables say. */
+	hub?: HubOptions | undefined;
 	signal?: AbortSignal | undefined;
 	/** While records are read. */
 	onProgress?: ((progress: {records: number}) => void) | undefined;
@@ -41,16 +44,16 @@ const report = await checkData('pairs.jsonl', {eval: 'scifact'});
 for (const {kind, count} of report.findings) console.log(kind, count);
 */
 export async function checkData(data: unknown, options: CheckOptions = {}): Promise<CheckReport> {
-	const {loss, model, eval: evaluations = [], signal, onProgress, ...rest} = options;
+	const {loss, model, eval: evaluations = [], hub, signal, onProgress, ...rest} = options;
 	const settings = parseOptions(checkSchema, rest, 'check');
 	expectPrompts(settings, 'check');
 	const findings = new Findings(settings.examples);
 	const prompts = await PromptRules.open(model ?? {prompts: {}}, settings);
 	const {split, map} = settings;
 	const sets = [evaluations].flat();
-	const contamination = await Contamination.open(sets, findings, {split, signal});
+	const contamination = await Contamination.open(sets, findings, {split, hub, signal});
 	const names = map && namesGiven(mapOf(map));
-	const asked = {settings, names, loss, prompts, findings, contamination, signal, onProgress};
+	const asked = {settings, names, loss, prompts, findings, contamination, hub, signal, onProgress};
 	const scanned = await scanSources(sourcesOf(data), asked);
 	try {
 		return await examine(scanned, {...asked, model});

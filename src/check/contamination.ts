@@ -10,6 +10,7 @@ import {closeAll, openSources} from '../data/sources.js';
 import {textHash} from '../data/text-hash.js';
 import {EngineError} from '../errors.js';
 import {openSet} from '../evaluate/sets.js';
+import type {HubOptions} from '../hub/settings.js';
 import {giveTurn} from '../pace.js';
 import {type Findings, placeOf, shown} from './findings.js';
 import {NearTexts, normalised} from './near.js';
@@ -54,12 +55,12 @@ export class Contamination {
 	static async open(
 		sources: readonly string[],
 		findings: Findings,
-		{split, signal}: {split: string; signal?: AbortSignal | undefined},
+		reading: Reading,
 	): Promise<Contamination> {
 		const all = new Contamination(findings);
 		for (const source of sources) {
-			const texts = await textsOf(source, {split, signal});
-			await all.#add(texts, signal);
+			const texts = await textsOf(source, reading);
+			await all.#add(texts, reading.signal);
 		}
 
 		return all;
@@ -131,16 +132,21 @@ function isNew(table: HashTable, key: number, set: number): boolean {
 	return true;
 }
 
-type Reading = {split: string; signal?: AbortSignal | undefined};
+type Reading = {
+	split: string;
+	hub?: HubOptions | undefined;
+	signal?: AbortSignal | undefined;
+};
 
-async function textsOf(source: string, {split, signal}: Reading): Promise<Texts> {
+async function textsOf(source: string, reading: Reading): Promise<Texts> {
 	const path = /^[^/=]+=(.+)$/.exec(source)?.[1] ?? source;
 	const isFolder = await stat(path).then(
 		found => found.isDirectory(),
 		() => false,
 	);
+	const {split, signal} = reading;
 	if (isFolder) return retrievalTexts(source, {split, signal});
-	return recordTexts(source, signal);
+	return recordTexts(source, reading);
 }
 
 async function retrievalTexts(source: string, reading: Reading): Promise<Texts> {
@@ -165,10 +171,10 @@ async function retrievalTexts(source: string, reading: Reading): Promise<Texts> 
 }
 
 /** Queries and positives of records; both texts of scored pairs. */
-async function recordTexts(source: string, signal?: AbortSignal): Promise<Texts> {
+async function recordTexts(source: string, {hub, signal}: Reading): Promise<Texts> {
 	const name = /^([^/=]+)=/.exec(source)?.[1] ?? basename(source);
 	async function* records() {
-		const {files} = await openSources([source], {signal});
+		const {files} = await openSources([source], {hub, signal});
 		try {
 			for (const {format} of files) {
 				for await (const slices of format.slices({signal})) {

@@ -9,6 +9,7 @@ import {type FileIndex, scanFile} from '../data/row-index.js';
 import type {SourceFile} from '../data/source-file.js';
 import {closeAll, type DataSource, openSources} from '../data/sources.js';
 import {EngineError} from '../errors.js';
+import type {HubOptions} from '../hub/settings.js';
 import type {Loss} from '../loss/loss.js';
 import {needsCheck} from '../train/needs.js';
 import type {PromptRules} from '../train/prompts.js';
@@ -27,6 +28,7 @@ export interface ScanRequest {
 	prompts: PromptRules;
 	findings: Findings;
 	contamination: Contamination;
+	hub: HubOptions | undefined;
 	signal: AbortSignal | undefined;
 	onProgress: ((progress: {records: number}) => void) | undefined;
 }
@@ -97,12 +99,12 @@ async function tolerant<T>(findings: Findings, work: () => Promise<T>): Promise<
 
 async function open(
 	sources: readonly DataSource[],
-	{names, findings, signal}: ScanRequest,
+	{names, findings, hub, signal}: ScanRequest,
 ): Promise<SourceFile[]> {
 	const opened: SourceFile[] = [];
 	try {
 		for (const source of sources) {
-			const found = await tolerant(findings, () => openSources([source], {names, signal}));
+			const found = await tolerant(findings, () => openSources([source], {names, hub, signal}));
 			opened.push(...(found?.files ?? []));
 			for (const text of found?.warnings ?? [])
 				findings.add('file-note', () => ({where: '', text}));

@@ -84,7 +84,7 @@ const ofTokens = ['queryMaxLength', 'documentMaxLength', 'queryPrompt', 'documen
 function checkOptions(settings: Omit<Options, 'model' | 'loss'>): CheckOptions {
 	const keys = Object.keys(checkSchema.shape) as (keyof typeof checkSchema.shape)[];
 	const own = Object.fromEntries(keys.map(key => [key, settings[key]]));
-	return {...own, eval: settings.eval};
+	return {...own, eval: settings.eval, hub: {cache: settings.cache, offline: settings.offline}};
 }
 
 async function withProgress<T>(

@@ -6,6 +6,7 @@ import {type Dataset, openDataset} from '../data/dataset.js';
 import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
+import type {HubOptions} from '../hub/settings.js';
 import {applyLoss, type Column, type Loss} from '../loss/loss.js';
 import {cancellable} from '../native.js';
 import {giveTurn} from '../pace.js';
@@ -24,6 +25,8 @@ import type {StepSettings} from './step.js';
 export type HeldOutOptions = Omit<BatchSource, 'rows' | 'teacher'> & {
 	settings: TrainSettings;
 	stepSettings: StepSettings;
+	/** Where data sets of the hub come from. */
+	hub: HubOptions | undefined;
 	signal: AbortSignal | undefined;
 };
 
@@ -61,6 +64,7 @@ export class HeldOut {
 		}
 		const dataset = await openDataset(sourcesOf(data), {
 			...readingOf(settings, stepSettings.loss, options.rules.prompts),
+			hub: options.hub,
 			signal,
 		});
 		try {

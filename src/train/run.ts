@@ -192,7 +192,8 @@ export async function prepareRun(
 			suspects: settings.suspects,
 			attack: trained.attack,
 		};
-		const shared = {model, rules, guide, judgements, settings, stepSettings, signal};
+		const {hub} = request;
+		const shared = {model, rules, guide, judgements, settings, stepSettings, hub, signal};
 		heldOut = await openHeldOut(sources, shared);
 		return {
 			model,
