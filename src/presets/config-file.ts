@@ -22,9 +22,17 @@ export async function readConfigFile(reading: Reading, path: string): Promise<vo
 	for (const [spelled, value] of entries) {
 		const name = reading.nameOf(spelled);
 		if (name === undefined) unread.push(spelled);
-		else takeEntry(reading, name, {value: resolved(value, entries, []), path, spelled});
+		else if (!isVain(reading, name, value)) {
+			takeEntry(reading, name, {value: resolved(spelled, entries), path, spelled});
+		}
 	}
 	if (unread.length > 0) reading.says.push(unreadText(reading, path, unread));
+}
+
+/** A reference to another value, for what has no effect. */
+function isVain({preset}: Reading, name: string, value: Value): boolean {
+	const isReference = typeof value === 'string' && value.includes('${');
+	return isReference && preset.options[name]?.dead !== undefined;
 }
 
 type Entry = {value: Value; path: string; spelled: string};
@@ -46,10 +54,12 @@ function unreadText(reading: Reading, path: string, names: readonly string[]): s
 	return `${path}: nothing reads ${list.join(', ')}`;
 }
 
-/** Whether two names are one with a slip. */
+/** Whether two names of one branch may be one with a slip. */
 function isNear(a: string, b: string): boolean {
-	const [short, long] = a.length < b.length ? [a, b] : [b, a];
-	return long.length - short.length <= 2 && short.length > 3 && a.slice(0, 3) === b.slice(0, 3);
+	const [branch, other] = [a, b].map(name => name.slice(0, name.lastIndexOf('.') + 1));
+	const [one = '', two = ''] = [a, b].map(name => name.slice(name.lastIndexOf('.') + 1));
+	const isLike = one.slice(0, 3) === two.slice(0, 3) && Math.abs(one.length - two.length) <= 2;
+	return branch === other && one.length > 3 && isLike;
 }
 
 function parsed(text: string, path: string): object {
@@ -92,16 +102,25 @@ function isScalar(value: unknown): value is Scalar {
 }
 
 /** A value in which references to others of the file are replaced; those to nothing stay. */
-function resolved(value: Value, entries: Entries, trail: readonly string[]): Value {
+function resolved(at: string, entries: Entries, trail: readonly string[] = []): Value {
+	const value = entries.get(at) ?? null;
 	if (typeof value !== 'string') return value;
-	const whole = /^\$\{([\w.]+)\}$/.exec(value)?.[1];
-	const valueAt = (name: string): Value | undefined => {
+	const valueAt = (reference: string): Value | undefined => {
+		const name = absolute(reference, at);
 		if (trail.includes(name) || !entries.has(name)) return undefined;
-		return resolved(entries.get(name)!, entries, [...trail, name]);
+		return resolved(name, entries, [...trail, at]);
 	};
+	const whole = /^\$\{([\w.]+)\}$/.exec(value)?.[1];
 	if (whole !== undefined) return valueAt(whole) ?? value;
 	return value.replace(/\$\{([\w.]+)\}/g, (written, name: string) => {
-		const at = valueAt(name);
-		return at === undefined ? written : String(at);
+		const found = valueAt(name);
+		return found === undefined ? written : String(found);
 	});
+}
+
+/** `.name` is of the same branch, `..name` of the one around it. */
+function absolute(reference: string, at: string): string {
+	const name = reference.replace(/^\.+/, '');
+	const dots = reference.length - name.length;
+	return dots === 0 ? name : [...at.split('.').slice(0, -dots), name].join('.');
 }

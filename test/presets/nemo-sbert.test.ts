@@ -1,8 +1,14 @@
 // What each key of NeMo's SBERT configuration becomes, is refused for, or says.
 
-import {describe, expect, test} from 'vitest';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterAll, describe, expect, test} from 'vitest';
 import {bert} from '../cli/command-line.js';
 import {lossOn, optionsOf, rateAt, translated} from './translated.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'inbatch-nemo-'));
+afterAll(() => rmSync(folder, {recursive: true, force: true}));
 
 const base = [
 	...[`restore_from_path=${bert}`, 'model.data.data_train=train.json'],
@@ -278,6 +284,51 @@ describe('nemo-sbert', () => {
 	])('refuses %s', async (line, sentence) => {
 		await expect(translated('nemo-sbert', [...line.split(' '), ...base])).rejects.toThrow(sentence);
 	});
+});
+
+/** A configuration as NeMo has them, with values of one's own. */
+const configuration = `
+name: megatron_bert
+restore_from_path: ${bert}
+trainer:
+  devices: 1
+  precision: 32
+  max_steps: 50
+exp_manager:
+  explicit_log_dir: null
+  checkpoint_callback_params:
+    model_parallel_size: \${multiply:\${model.tensor_model_parallel_size}, \${model.pipeline_model_parallel_size}}
+model:
+  micro_batch_size: 8
+  global_batch_size: \${.micro_batch_size}
+  encoder_seq_length: 64
+  max_position_embeddings: \${.encoder_seq_length}
+  hidden_dropout: 0.1
+  data:
+    data_train: train.json
+    seq_length: \${model.encoder_seq_length}
+    masked_lm_prob: 0.15
+    prefetch: 2
+  optim:
+    lr: 1e-5
+    betas:
+      - 0.9
+      - 0.98
+    sched:
+      warmup_steps: 5
+      constant_steps: 0
+`;
+
+test('nemo-sbert reads a configuration, under what the command line says', async () => {
+	writeFileSync(join(folder, 'mine.yaml'), configuration);
+	const words = [`--config-path=${folder}`, '--config-name', 'mine', 'model.optim.lr=1e-4'];
+	const {ours, says} = await translated('nemo-sbert', words);
+	expect(ours).toMatchObject({
+		...{model: bert, batchSize: 8, queryMaxLength: 64, data: ['train.json'], dtype: 'f32'},
+		...{learningRate: 1e-4, warmupSteps: 5, steps: 50, scheduleSteps: 50},
+	});
+	expect(ours).not.toHaveProperty('constantSteps');
+	expect(says).toBe(`${join(folder, 'mine.yaml')}: nothing reads model.data.prefetch`);
 });
 
 describe('the loss of nemo-sbert', () => {
