@@ -28,6 +28,8 @@ export type Course = {
 	dropped: number;
 	/** Rows left out in the whole run because their batch was not full. */
 	cut: number;
+	/** Rows that are too few to fill a batch, and one all the same; else 0. */
+	few: number;
 	/** Passes over the data, the last of which may be a part. */
 	passes: number;
 	/** The pass that a step belongs to, from 0. */
@@ -46,11 +48,14 @@ export async function planCourse(
 	{across = 'texts', signal}: Pick<LossNeeds, 'across'> & {signal?: AbortSignal | undefined} = {},
 ): Promise<Course> {
 	const {epochs = 1, maxSteps = Number.POSITIVE_INFINITY} = settings;
+	const {dropLast, ...rest} = optionsOf(settings, across, signal);
+	const usable = rows.length - rows.short;
+	const few = dropLast && usable < rest.batchSize ? usable : 0;
+	const options = {...rest, dropLast: dropLast && few === 0};
 	const plans = new Map<number, EpochPlan>();
 	// Only the newest plan is kept: it is the only one that a run of one epoch needs.
 	const plan = async (epoch: number) => {
-		const known =
-			plans.get(epoch) ?? (await planEpoch(rows, optionsOf(settings, across, {epoch, signal})));
+		const known = plans.get(epoch) ?? (await planEpoch(rows, {...options, epoch}));
 		plans.clear();
 		plans.set(epoch, known);
 		return known;
@@ -107,13 +112,13 @@ export async function planCourse(
 
 	const ends = sizes.map((_, n) => sizes.slice(0, n + 1).reduce((a, b) => a + b));
 	const passOf = (step: number) => ends.filter(end => end < step).length;
-	return {steps, dropped, cut, passes: sizes.length, passOf, from};
+	return {steps, dropped, cut, few, passes: sizes.length, passOf, from};
 }
 
 function optionsOf(
 	settings: TrainSettings,
 	across: LossNeeds['across'],
-	{epoch, signal}: {epoch: number; signal?: AbortSignal | undefined},
+	signal: AbortSignal | undefined,
 ) {
 	const {seed, order, dropLast, allowDuplicates} = settings;
 	const batchSize = (settings.batchSize * settings.accumulate) / poolsOf(settings);
@@ -121,7 +126,7 @@ function optionsOf(
 	const duplicates = allowDuplicates || across !== 'texts' ? 'allow' : 'refuse';
 	const lone = across === 'nothing' ? 'keep' : 'drop';
 	const mix = {mixing, weight, mixingTemperature, homogeneous};
-	return {epoch, batchSize, seed, order, dropLast, duplicates, lone, signal, ...mix} as const;
+	return {batchSize, seed, order, dropLast, duplicates, lone, signal, ...mix} as const;
 }
 
 /** How many batches a step has that the loss sees apart. */

@@ -166,6 +166,7 @@ export async function prepareRun(
 			onMessage?.(`${course.dropped} rows left out: alone in their batch and without negatives`);
 		}
 		if (course.cut > 0) onMessage?.(`${course.cut} rows left out: their batches were not full`);
+		if (course.few > 0) onMessage?.(`${course.few} rows fill no batch; they are one all the same`);
 		const schedule = scheduleOf({
 			...settings,
 			steps: settings.scheduleSteps ?? course.steps,

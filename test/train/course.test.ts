@@ -53,11 +53,10 @@ describe('a run', () => {
 		expect((await courseOf({batchSize: 10})).rows).toEqual([10, 10, 4]);
 	});
 
-	test('without a full batch is refused', async () => {
-		await expect(courseOf({batchSize: 25, dropLast: true})).rejects.toMatchObject({
-			code: 'TRAIN_BATCH',
-			message: expect.stringContaining('expected 25 rows for one, got 24'),
-		});
+	test('of too few rows for a batch has one of them all the same, and says so', async () => {
+		const {rows, messages} = await courseOf({batchSize: 25, dropLast: true});
+		expect(rows).toEqual([24]);
+		expect(messages).toContain('24 rows fill no batch; they are one all the same');
 	});
 
 	test('cannot have both steps and maxSteps', async () => {

@@ -27,5 +27,8 @@ export const courseOptions = {
 	epochs: z.number().positive().optional().describe('passes over the data (default 1)'),
 	steps: count.optional().describe('optimizer steps, instead of epochs'),
 	maxSteps: count.optional().describe('steps after which the run ends before its epochs do'),
-	dropLast: z.boolean().default(false).describe('leave out batches that are not full'),
+	dropLast: z
+		.boolean()
+		.default(false)
+		.describe('leave out batches that are not full, unless none is'),
 };
