@@ -15,20 +15,28 @@ const root = process.env.INBATCH_SHARED ?? '../shared';
 
 /** The model, rows, and options beside them. */
 const configurations = [
-	['builtin', 256, '--batch-size 32'],
-	['builtin', 384, '--batch-size 192 --optimizer lion'],
+	['builtin', 128, '--batch-size 16'],
+	['builtin', 256, '--batch-size 128 --optimizer lion'],
 	['builtin', 256, '--batch-size 128 --chunk-tokens 2048 --document-max-length 64'],
-	['minilm', 40, '--batch-size 8'],
-	['minilm', 48, '--batch-size 16 --recompute blocks'],
-	['minilm', 48, '--batch-size 24 --chunk-tokens 1024'],
-	['minilm', 96, '--batch-size 32 --document-max-length 64 --optimizer adamw8'],
-	['minilm', 32, '--batch-size 4 --accumulate 2 --accumulation separate --ema 0.99'],
+	['minilm', 12, '--batch-size 4'],
+	['minilm', 24, '--batch-size 12 --recompute blocks --document-max-length 128'],
+	['minilm', 24, '--batch-size 12 --chunk-tokens 512 --document-max-length 128'],
+	['minilm', 32, '--batch-size 16 --document-max-length 64 --optimizer adamw8'],
 	[
 		'minilm',
-		64,
-		'--batch-size 16 --document-max-length 48 --r-drop 4 --dropout 0.1 --optimizer lion',
+		16,
+		'--batch-size 2 --accumulate 2 --accumulation separate --ema 0.99 --document-max-length 128',
 	],
-	['minilm', 32, '--batch-size 16 --chunk-tokens 512 --recompute blocks --optimizer adafactor'],
+	[
+		'minilm',
+		24,
+		'--batch-size 12 --document-max-length 48 --r-drop 4 --dropout 0.1 --optimizer lion',
+	],
+	[
+		'minilm',
+		24,
+		'--batch-size 12 --chunk-tokens 256 --recompute blocks --optimizer adafactor --document-max-length 96',
+	],
 ];
 
 export async function measure({model}) {

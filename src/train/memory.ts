@@ -40,7 +40,7 @@ const gibibyte = 2 ** 30;
 const bytesOfToken = 64;
 
 /** What JavaScript and the writing of checkpoints come to beside what is there when a run begins. */
-const slack = 8 * 2 ** 20;
+const slack = 24 * 2 ** 20;
 
 /** Matrices as large as the embeddings that a loss of one's own is taken for. */
 const matricesOfOwn = 12;

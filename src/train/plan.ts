@@ -68,8 +68,6 @@ export async function planTraining(
 const withoutOutput = {
 	saveBest: false,
 	keepBest: undefined,
-	patience: undefined,
-	metric: undefined,
 	suspects: false,
 	report: false,
 	tensorboard: false,
