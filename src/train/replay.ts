@@ -111,10 +111,17 @@ async function compareWeights(
 	return {tensors, first};
 }
 
-/** Weight files of a model folder and moments of a checkpoint, but none of other checkpoints. */
-async function weightFiles(folder: string): Promise<string[]> {
-	const names = await readdir(folder, {recursive: true});
-	return names.filter(name => name.endsWith('.safetensors') && !/^checkpoints[\\/]/.test(name));
+/** Weight files of a model folder and moments of a checkpoint; other checkpoints and links to them are left out. */
+async function weightFiles(folder: string, within = ''): Promise<string[]> {
+	const files: string[] = [];
+	for (const entry of await readdir(join(folder, within), {withFileTypes: true})) {
+		const name = join(within, entry.name);
+		if (entry.isFile() && name.endsWith('.safetensors')) files.push(name);
+		if (entry.isDirectory() && name !== 'checkpoints') {
+			files.push(...(await weightFiles(folder, name)));
+		}
+	}
+	return files;
 }
 
 type Read = () => Promise<Uint8Array>;

@@ -63,6 +63,14 @@ test('a run that was stopped and resumed has them too, and one that was not is c
 	expect(JSON.parse(whole.stdout)).toMatchObject({same: true, step: 27, steps: 27});
 });
 
+test('checkpoints under other names are no part of what is compared', async () => {
+	await train('named', ['--checkpoint-name', 'checkpoint-{step}', '--model-place', 'tuned']);
+	rmSync(at('named', 'checkpoints'), {recursive: true});
+	const {code, stdout} = await replay('named');
+	const {tensors} = JSON.parse((await replay('whole')).stdout);
+	expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({same: true, tensors})]);
+});
+
 test('other weights are found by the tensor', async () => {
 	const path = join(copyOf('weights'), 'model.safetensors');
 	const bytes = readFileSync(path);
