@@ -76,8 +76,14 @@ interface Asked {
 async function examine(scanned: Scanned, asked: Asked): Promise<CheckReport> {
 	const {settings, findings, contamination, model, prompts, signal} = asked;
 	const {checks, dataset, rule} = scanned;
-	for (const label of checks.labels.single()) {
-		findings.add('rare-label', () => ({where: '', text: label}));
+	const rare = checks.labels.single();
+	// Where most labels are of a single record they are measures rather than classes.
+	if (rare.length * 2 <= checks.records) {
+		findings.addAll(
+			'rare-label',
+			rare.length,
+			rare.map(text => ({where: '', text})),
+		);
 	}
 
 	const repeated = await findRepeats(scanned, {most: settings.examples, findings, signal});

@@ -34,7 +34,7 @@ interface Texts {
 	pairs: AsyncIterable<readonly [string, string]>;
 }
 
-const keyOf = (text: string) => textHash(normalised(text));
+const keyOf = (text: string) => textHash(normalised(text) || text);
 const pairKey = (query: string, document: string) => textHash(`${keyOf(query)} ${keyOf(document)}`);
 
 export class Contamination {

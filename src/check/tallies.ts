@@ -111,10 +111,6 @@ export class Words {
 		else this.#counts.set(word, (known ?? 0) + 1);
 	}
 
-	get size(): number {
-		return this.#counts.size;
-	}
-
 	/** The words of a single time. */
 	single(): string[] {
 		return [...this.#counts].filter(([, n]) => n === 1).map(([word]) => word);

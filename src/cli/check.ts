@@ -7,6 +7,7 @@ import {checkSchema} from '../check/options.js';
 import type {CheckReport} from '../check/report.js';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
+import {kebabCase} from '../options.js';
 import {expectPrompts} from '../train/options/prompts.js';
 import {lossSchema} from '../train/options.js';
 import {checkTable} from './check-table.js';
@@ -50,7 +51,7 @@ export const check = defineCommand({
 		if (settings.loss !== undefined) lossOf({...settings, loss: settings.loss});
 		const {eval: evaluations} = settings;
 		const needs = {
-			model: [settings.model, ...[...ofTokens, ...Object.keys(ofModel)]],
+			model: [settings.model, ...ofTokens, ...Object.keys(ofModel)],
 			loss: [settings.loss, 'lossOption'],
 			eval: [evaluations[0], 'split'],
 		};
@@ -112,7 +113,6 @@ function failure({errors, warnings, findings}: CheckReport): EngineError {
 }
 
 function conflict(key: string, name: string): EngineError {
-	const flag = key.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
-	const message = `--${flag}: expected --${name} beside it, got none`;
+	const message = `--${kebabCase(key)}: expected --${name} beside it, got none`;
 	return new EngineError('OPTION_CONFLICT', message);
 }
