@@ -39,8 +39,8 @@ const gibibyte = 2 ** 30;
 /** Floats of a text in JavaScript and of its ids, for each token. */
 const bytesOfToken = 64;
 
-/** What JavaScript and the writing of checkpoints come to beside what is there when a run begins. */
-const slack = 24 * 2 ** 20;
+/** What JavaScript comes to beside what is there when a run begins. */
+const slack = 16 * 2 ** 20;
 
 /** Matrices as large as the embeddings that a loss of one's own is taken for. */
 const matricesOfOwn = 12;
@@ -52,7 +52,7 @@ export async function expectFits(
 ): Promise<ExpectedMemory> {
 	const {settings, loss, course, signal} = request;
 	const {held} = parameterMemory(source.model, settings, course.steps);
-	const node = Math.max(0, process.memoryUsage.rss() - held) + slack;
+	const node = Math.max(0, process.memoryUsage.rss() - held) + slack + largestTensor(source);
 	const first = await course.from(1).next();
 	if (first.done) throw new EngineError('INTERNAL', 'course: expected a first step, got none');
 	const prepared = await prepareStep(source, first.value, {loss, signal});
@@ -60,6 +60,12 @@ export async function expectFits(
 	const limit = memoryLimit(settings);
 	if (expected.peak <= limit) return expected;
 	throw new EngineError('OUT_OF_MEMORY', refusal(expected, limit, settings, prepared));
+}
+
+/** Bytes of the largest parameter: checkpoints are written from copies of one at a time. */
+function largestTensor({model}: BatchSource): number {
+	const sizes = model.core.parameters().map(({rows, columns}) => 4 * rows * columns);
+	return sizes.reduce((most, size) => Math.max(most, size), 0);
 }
 
 /** What a run takes whose largest step this is, in a process that takes `node` without it. */
