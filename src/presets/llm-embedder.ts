@@ -11,7 +11,7 @@ import {
 	trainsOn,
 } from './llm-embedder-tasks.js';
 import {llmEmbedderUnused} from './llm-embedder-unused.js';
-import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
+import {maps, type Ours, type Preset, read, type Table} from './table.js';
 import {trainingArguments} from './training-arguments.js';
 import type {Values} from './values.js';
 
@@ -19,20 +19,20 @@ const modelOptions: Table = {
 	query_encoder: maps('text', values => ({model: values.text('query_encoder')}), {
 		default: 'BAAI/bge-base-en',
 	}),
-	key_encoder: dead('text', 'tie_encoders makes the query encoder that of keys too', {
-		default: 'BAAI/bge-base-en',
-	}),
-	tie_encoders: refused('boolean', 'two encoders are not trained here', {default: true}),
+	key_encoder: maps('text', keyEncoder, {default: 'BAAI/bge-base-en'}),
+	tie_encoders: read('boolean', {default: true}),
 	model_cache_dir: maps('text', values => ({cache: values.text('model_cache_dir')})),
 	pooling_method: {
 		kind: 'list',
 		default: ['cls'],
-		to: values => ({pooling: values.list('pooling_method')[0]}),
+		to: values => ({
+			pooling: values.list('pooling_method').find(method => method !== 'dense'),
+			...(values.list('pooling_method').includes('dense') && {densePooler: true}),
+		}),
 		refused(values) {
-			const methods = values.list('pooling_method');
+			const methods = values.list('pooling_method').filter(method => method !== 'dense');
 			const isKnown = methods.length === 1 && ['cls', 'mean'].includes(methods[0]!);
-			if (isKnown) return undefined;
-			return 'the poolings here are cls and mean; a decoder step or an extra dense is not trained';
+			return isKnown ? undefined : 'the poolings here are cls and mean, with dense or without';
 		},
 	},
 	dense_metric: {
@@ -57,6 +57,22 @@ const modelOptions: Table = {
 	}),
 	cpu: maps('boolean', values => (values.is('cpu') ? {device: 'cpu'} : {}), {default: false}),
 };
+
+/** One encoder for both, or another for keys. */
+function keyEncoder(values: Values, say: (text: string) => void): Ours {
+	const key = values.text('key_encoder')!;
+	if (values.is('tie_encoders')) {
+		if (values.isGiven('key_encoder') && key !== values.text('query_encoder')) {
+			const name = values.place('key_encoder');
+			say(`${name}: without effect, tie_encoders makes the query encoder that of keys too`);
+		}
+
+		return {};
+	}
+
+	const isSame = key === values.text('query_encoder');
+	return {towers: 'separate', ...(!isSame && {documentModel: key})};
+}
 
 const isCosine = (values: Values) => values.text('dense_metric') === 'cos';
 

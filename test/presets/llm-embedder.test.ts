@@ -75,6 +75,9 @@ test.each([
 	['--cos_temperature 0.05', {temperature: 0.05}],
 	['--dense_metric ip', {normalize: false, similarity: 'dot', temperature: 1}],
 	['--pooling_method mean', {pooling: 'mean'}],
+	['--pooling_method cls dense', {densePooler: true}],
+	['--tie_encoders False --key_encoder M', {towers: 'separate'}],
+	['--tie_encoders False --key_encoder K', {towers: 'separate', documentModel: 'K'}],
 	['--key_max_length 128 --query_max_length 32', {documentMaxLength: 128, queryMaxLength: 32}],
 	['--truncation_side left', {truncationSide: 'left'}],
 	['--version e5', {promptVersion: 'e5'}],
@@ -167,9 +170,7 @@ test('A choice by scores that are not there is said', async () => {
 
 test.each([
 	['--pooling_method decoder', /cls and mean/],
-	['--pooling_method cls dense', /cls and mean/],
 	['--dense_metric l2', /cos and ip/],
-	['--tie_encoders False', /two encoders/],
 	['--select_positive teacher-pos', /of the positives alone/],
 	['--version gte', /the versions are/],
 	['--inbatch_same_dataset yes', /the ways are/],
