@@ -83,7 +83,7 @@ void visit_tile(const Sweep& sweep, const Slab& slab, const TilePlace& place, co
   const auto& [block, lanes, by_lane] = place;
   const int64_t width = sweep.block.width, at = lanes.begin - slab.span.begin;
   ContrastTile tile = tile_of(sweep, block, lanes);
-  tile.scores = bench.scores;
+  tile.dots = tile.scores = bench.scores;
   tile.stride = kLanes;
   tile.candidates = bench.marks.candidates;
   tile.weighted = bench.marks.weighted;

@@ -1,7 +1,7 @@
 // Several widths of a contrastive softmax in one pass. Contract: ops/contrast.h.
 //
 // A product of leading columns is a part of the chain of the whole product: it is computed up to
-// each width in turn, and the softmax of that width made of a copy. In backward each width leaves a
+// each width in turn, and the softmax of that width made beside it. In backward each width leaves a
 // tile of coefficients. Columns between two widths belong to all wider ones, so their gradient is
 // one product with the sum of these, from the widest down. What lies along the vectors is summed up
 // beside, since it can no longer be told apart in the finished sum.
@@ -30,19 +30,15 @@ inline void visit_widths(const Sweep& sweep, const float* keys, const TilePlace&
     const Span added = columns_added(sweep.op, nested);
     ContrastTile tile = tile_of(sweep, block, lanes, nested);
     tile.stride = kLanes;
-    const bool is_last = nested + 1 == sweep.op.width_count();
+    tile.dots = bench.scores;
     tile.scores = sweep.dblock ? bench.nested + nested * size : bench.nested;
-    if (is_last && !sweep.dblock) tile.scores = bench.scores;
+    if (sweep.dblock) tile.nested = sweep.along + nested * side.count + block.begin;
     tile.candidates = bench.marks.candidates;
     tile.weighted = bench.marks.weighted;
     kernels().product({side.x + block.begin * side.width + added.begin, side.width, false,
                        keys + added.begin * kPanel, kPanel * side.width, bench.scores, kLanes,
                        tile.rows, tile.lanes, added.count, nested > 0});
-    if (tile.scores != bench.scores) std::copy_n(bench.scores, size, tile.scores);
     sweep.kernel(tile);
-    if (!sweep.dblock) continue;
-    kernels().contrast_nest({tile.scores, bench.scores, kLanes, tile.rows, tile.lanes,
-                             tile.row_factor, sweep.along + nested * side.count + block.begin});
   }
 }
 

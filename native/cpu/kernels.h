@@ -164,7 +164,8 @@ struct LionStep {
 // Dot products of `rows` vectors with `lanes` others, made into softmax terms (ops/contrast.h).
 // lanes is a multiple of 16; what lies beyond the last vector is no candidate.
 struct ContrastTile {
-  float* scores;
+  const float* dots;  // products, rows `stride` apart
+  float* scores;      // what is made of them; may be the same memory
   int64_t stride, rows, lanes;
   const uint16_t* candidates;  // (rows, lanes / 16), a bit for each lane
   const float *row_factor, *lane_factor;
@@ -175,20 +176,13 @@ struct ContrastTile {
   bool by_lane = false;
   const float *lse = nullptr, *dlse = nullptr, *shift = nullptr;
   float* along = nullptr;
+  // backward of one of several widths: what is left is times the row's factor too; the sum of that
+  // times its product per row, added to
+  float* nested = nullptr;
   // scores that are more than products: limits and the share that weighted ones gain
   bool bends = false;
   float lowest = 0, highest = 0, gain = 0;
   const uint16_t* weighted = nullptr;  // as candidates, or null
-};
-
-// What a tile of nested widths makes of what the backward of one of them left: rows times their
-// factors, in place, and the sums of that times the dot products, per row, added to.
-struct ContrastNest {
-  float* scores;
-  const float* dots;
-  int64_t stride, rows, lanes;
-  const float* row_factor;
-  float* along;
 };
 
 // Candidates of a tile that are removed for a score above a limit, by row or by lane.
@@ -255,7 +249,6 @@ struct Kernels {
   void (*contrast_equal)(const float* keys, int64_t words, const float* wanted, int64_t count,
                          uint16_t* hits);
   void (*contrast_strike)(const ContrastStrike&);
-  void (*contrast_nest)(const ContrastNest&);
   void (*add_rows)(const float* x, float* y, int64_t size);  // y += x; size a multiple of 16
   // Places in x (rows, columns), rows `stride` apart, of what is greater than the limit of its row,
   // and how many there are. Rows are read up to a multiple of 16.

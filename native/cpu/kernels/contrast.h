@@ -18,15 +18,16 @@ inline Lanes hardened(const ContrastTile& p, Lanes x, int64_t at) {
   return add(x, chosen(mul(x, all(p.gain)), p.weighted[at], zero()));
 }
 
-// Makes scores of dot products in place; returns their largest among candidates.
+// Makes scores of dot products; returns their largest among candidates.
 template <bool Bends>
 inline float scale_row(const ContrastTile& p, int64_t row, float* s, const uint16_t* candidates) {
+  const float* dots = p.dots + row * p.stride;
   const Lanes factor = all(p.row_factor[row]);
   Lanes most = all(kLowest), total = zero();
   int32_t count = 0;
   for (int64_t j = 0; j < p.lanes; j += 16) {
     const uint32_t bits = candidates[j / 16];
-    Lanes x = mul(mul(load(s + j), load(p.lane_factor + j)), factor);
+    Lanes x = mul(mul(load(dots + j), load(p.lane_factor + j)), factor);
     if (Bends) x = hardened(p, clamped(p, x), (row * p.lanes + j) / 16);
     store(s + j, x);
     most = larger(most, chosen(x, bits, all(kLowest)));
@@ -64,10 +65,11 @@ void contrast_forward(const ContrastTile& p) {
 // softmax of its own.
 template <bool ByLane, bool Bends>
 inline void gradient_row(const ContrastTile& p, int64_t row) {
+  const float* dots = p.dots + row * p.stride;
   float* s = p.scores + row * p.stride;
   const uint16_t* candidates = p.candidates + row * p.lanes / 16;
   const Lanes factor = all(p.row_factor[row]);
-  Lanes lse, dlse, shift, along = zero();
+  Lanes lse, dlse, shift, along = zero(), nested = zero();
   if (!ByLane) {
     lse = all(p.lse[row]);
     dlse = all(p.dlse[row]);
@@ -75,7 +77,7 @@ inline void gradient_row(const ContrastTile& p, int64_t row) {
   }
   for (int64_t j = 0; j < p.lanes; j += 16) {
     const uint32_t bits = candidates[j / 16];
-    const Lanes lane = load(p.lane_factor + j), dot = load(s + j);
+    const Lanes lane = load(p.lane_factor + j), dot = load(dots + j);
     if (ByLane) {
       lse = load(p.lse + j);
       dlse = load(p.dlse + j);
@@ -90,9 +92,15 @@ inline void gradient_row(const ContrastTile& p, int64_t row) {
     Lanes g = chosen(fma(dlse, e, shift), bits, zero());
     along = fma(g, chosen(c, bits, zero()), along);
     if (Bends) g = chosen(g, ~(greater(x, c) | greater(c, x)), zero());
-    store(s + j, mul(g, lane));
+    g = mul(g, lane);
+    if (p.nested) {
+      g = mul(g, factor);
+      nested = fma(g, dot, nested);
+    }
+    store(s + j, g);
   }
   if (p.along) p.along[row] += fold(along);
+  if (p.nested) p.nested[row] += fold(nested);
 }
 
 void contrast_backward(const ContrastTile& p) {
@@ -147,21 +155,6 @@ void contrast_strike(const ContrastStrike& p) {
       p.candidates[word] = uint16_t(p.candidates[word] & ~gone);
       note_removed(p, row, j, gone);
     }
-  }
-}
-
-void contrast_nest(const ContrastNest& p) {
-  for (int64_t row = 0; row < p.rows; ++row) {
-    const float* dots = p.dots + row * p.stride;
-    float* s = p.scores + row * p.stride;
-    const Lanes factor = all(p.row_factor[row]);
-    Lanes along = zero();
-    for (int64_t j = 0; j < p.lanes; j += 16) {
-      const Lanes g = mul(load(s + j), factor);
-      along = fma(g, load(dots + j), along);
-      store(s + j, g);
-    }
-    p.along[row] += fold(along);
   }
 }
 

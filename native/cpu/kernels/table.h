@@ -40,7 +40,6 @@ inline Kernels table_of(const char* name) {
   table.contrast_backward = contrast_backward;
   table.contrast_equal = contrast_equal;
   table.contrast_strike = contrast_strike;
-  table.contrast_nest = contrast_nest;
   table.add_rows = add_rows;
   table.find_greater = find_greater;
   table.best_of_rows = best_of_rows;
