@@ -182,21 +182,18 @@ const outputOptions: Table = {
 	num_max_checkpoints: maps('number', values => ({keep: values.number('num_max_checkpoints')}), {
 		default: 5,
 	}),
-	log_with: maps(
-		'text',
-		(values, say) => {
-			if (values.text('log_with') === 'wandb') {
-				say('log_with wandb: nothing is sent; wandb sync reads the event files of --tensorboard');
-			}
-
-			return {};
-		},
-		{default: 'wandb'},
-	),
+	log_with: maps('text', tracker, {default: 'wandb'}),
 	log_interval: maps('number', values => ({loggingSteps: values.number('log_interval')}), {
 		default: 10,
 	}),
 };
+
+/** Event files, which both of their trackers read. */
+function tracker(values: Values, say: (text: string) => void): Ours {
+	const name = values.text('log_with');
+	if (name === 'wandb') say('log_with wandb: nothing is sent; `wandb sync` reads tensorboard/');
+	return name === 'wandb' || name === 'tensorboard' ? {tensorboard: true} : {};
+}
 
 export const ragRetrieval: Preset = {
 	name: 'rag-retrieval',

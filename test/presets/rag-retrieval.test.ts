@@ -30,7 +30,7 @@ const standard = {
 	...{queryPrompt: '', documentPrompt: '', queryMaxLength: 128, documentMaxLength: 512},
 	...{epochs: 2, batchSize: 32, learningRate: 5e-5, schedule: 'cosine', warmupRatio: 0.05},
 	...{optimizer: 'adamw', weightDecay: 0.01, clip: 0, seed: 666, keep: 5, loggingSteps: 10},
-	...{output: 'out', modelPlace: 'model'},
+	...{output: 'out', modelPlace: 'model', tensorboard: true},
 	checkpointName: 'runs/checkpoints/checkpoint_{epoch}',
 };
 const drawn = {negatives: 15, negativeChoice: 'random', resample: 'once', onShortage: 'tile'};
