@@ -68,7 +68,8 @@ inline ModelSpec rich_spec() {
   spec.embedding.positions = 0;
   spec.relative_bias = RelativeBiasSpec{8, 16};
   spec.final_norm = rms;
-  spec.head.pooling = {Pooling::Max, Pooling::MeanSqrtLen, Pooling::WeightedMean, Pooling::Last};
+  spec.head.pooling = {Pooling::Max, Pooling::MeanSqrtLen, Pooling::WeightedMean, Pooling::Last,
+                       Pooling::Gem};
   DenseSpec dense;
   dense.width = 9;
   dense.norm = NormSpec{};

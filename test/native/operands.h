@@ -218,6 +218,7 @@ inline void fill(PoolForward& op, Draw& draw) {
   op.skip = draw.optional(draw.integers(1, draw.texts, 3));
   op.y = draw.floats(draw.texts, draw.extents.width + 3);
   if (op.kind == Pooling::Max) op.argmax = draw.integers(draw.texts, draw.extents.width, 1);
+  if (op.kind == Pooling::Gem) op.power = draw.positive(1, 1);
 }
 inline void fill(PoolBackward& op, Draw& draw) {
   op.at = 2;
@@ -226,7 +227,33 @@ inline void fill(PoolBackward& op, Draw& draw) {
   op.skip = draw.optional(draw.integers(1, draw.texts, 3));
   const int64_t width = draw.extents.width;
   if (op.kind == Pooling::Max) op.argmax = draw.rows_of_texts(width);
+  if (op.kind == Pooling::Gem) {
+    op.x = draw.floats(draw.tokens, width);
+    op.power = draw.positive(1, 1);
+    op.dpower = draw.optional(draw.floats(1, 1));
+  }
   op.dx = op.add ? draw.floats(draw.tokens, width) : draw.blank(draw.tokens, width);
+}
+inline void fill(LayerMeanForward& op, Draw& draw) {
+  const int64_t width = draw.extents.width;
+  op.layer = 1;
+  op.x = draw.floats(draw.tokens, width);
+  op.weights = draw.positive(1, 3);
+  op.y = op.add ? draw.floats(draw.tokens, width) : draw.blank(draw.tokens, width);
+}
+inline void fill(LayerMeanBackward& op, Draw& draw) {
+  const int64_t width = draw.extents.width;
+  op.layer = 1;
+  op.x = draw.floats(draw.tokens, width);
+  op.weights = draw.positive(1, 3);
+  op.dy = draw.floats(draw.tokens, width);
+  op.dx = op.add ? draw.floats(draw.tokens, width) : draw.blank(draw.tokens, width);
+  op.dots = draw.floats(draw.tokens, 3);
+}
+inline void fill(LayerMeanWeights& op, Draw& draw) {
+  op.dots = draw.floats(draw.tokens, 3);
+  op.weights = draw.positive(1, 3);
+  op.dweights = draw.floats(1, 3);
 }
 inline void fill(NormalizeForward& op, Draw& draw) {
   op.x = draw.floats(draw.tokens, draw.extents.width);
