@@ -72,11 +72,12 @@ test.each(cases)('%s', async (_, {loss: name, options, ...one}) => {
 	);
 });
 
-test('every loss but the in-batch family has stored values', () => {
+test('every loss but the in-batch families has stored values', () => {
 	const known = new Set(stored.cases.map(one => one.loss));
 	expect(Object.keys(losses).filter(name => !known.has(name as LossName))).toEqual([
 		'infonce',
 		'simcse',
 		'ntxent',
+		'lateinteraction',
 	]);
 });

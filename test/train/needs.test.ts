@@ -51,7 +51,12 @@ describe('refused', () => {
 		['marginmse', {}, triplet, '"teacher_scores" of the positives and negatives, .* got none'],
 		['marginmse', {}, {...triplet, scores: [1]}, '"teacher_scores" .* none, or not of all'],
 		['marginmse', {teacher: 'margins'}, {...two, score: 1}, 'one "negative", .* got 2; use --n'],
-		['klonscores', {}, {...two, teacher_scores: [1, 2]}, '3 numbers in "teacher_scores", .*, got 2'],
+		[
+			'klonscores',
+			{},
+			{...two, teacher_scores: [1, 2]},
+			'3 numbers in "teacher_scores", .*, got 2',
+		],
 		['klonscores', {group: 'batch'}, pair, 'a "score" that is a number'],
 	] as const)('by %s %j: %j', (name, options, record, message) => {
 		const ask = () => asked(make(name, options), [record]);
