@@ -1,5 +1,6 @@
 // Loads, uses and disposes the embedded model 120 times; prints how far the resident size grew over the last
-// 100, and the size of its weights, in bytes. Needs --expose-gc: garbage of JavaScript is no growth of ours.
+// 100, and the size of its weights, in bytes. Needs --expose-gc: garbage of JavaScript is no growth of ours,
+// nor is its nursery (--max-semi-space-size).
 
 import {setTimeout as sleep} from 'node:timers/promises';
 import {EmbeddingModel} from '../../dist/index.js';

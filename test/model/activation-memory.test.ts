@@ -20,8 +20,8 @@ test.each(cases)('of $name is what it keeps, recomputed: $recompute', async ({pa
 	const dense = [{width: 10, bias: true, activation: 'tanh'} as const];
 	const spec = {...found.spec, head: {pooling: ['mean', 'max'] as const, dense, normalize: true}};
 	const device = newDevice(1);
-	const place = {name: 'cpu', kernels: '', threads: 0, native: device};
-	const {core} = await loadWeights({...found, spec}, place);
+	const place = {name: 'cpu', kernels: '', dtype: 'f32', threads: 0, native: device} as const;
+	const {core} = await loadWeights([{...found, spec}], place);
 	await core.prepareTraining([]);
 	const model = {spec, device, core, weights: new Map()};
 	const batch = await goldenBatch(path);

@@ -51,8 +51,8 @@ export async function loadFamily(
 	const found = await readModelFolder(path, {pooling: 'mean'});
 	const head = {pooling: pooling ? [pooling] : [], dense: [], normalize: false};
 	const spec = {...found.spec, head};
-	const place = {name: 'cpu', kernels: '', threads: 0, native: device};
-	const {core, stored} = await loadWeights({...found, spec}, place);
+	const place = {name: 'cpu', kernels: '', dtype: 'f32', threads: 0, native: device} as const;
+	const {core, stored} = await loadWeights([{...found, spec}], place);
 	onTestFinished(() => core.dispose());
 	await core.prepareTraining([]);
 	const model = {spec, device, core, weights: new Map<string, Matrix>()};
