@@ -25,6 +25,7 @@ export async function measure({model: path, threads, seconds, python}) {
 	]) {
 		const batch = {
 			rows: pairs,
+			positiveOffsets: Int32Array.from({length: pairs + 1}, (_, row) => row),
 			negativeOffsets: new Int32Array(pairs + 1),
 			texts: 2 * pairs,
 			tokens: packed.ids.length,
