@@ -1,6 +1,7 @@
 // The preset of Intel's extension for transformers: `finetune.py` of embedding_finetune.
 
-import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
+import {modelArguments} from './model-arguments.js';
+import {dead, maps, type Ours, type Preset, read, type Table} from './table.js';
 import {sayLiteralBackslash} from './texts.js';
 import {trainingArguments} from './training-arguments.js';
 import type {Values} from './values.js';
@@ -8,17 +9,7 @@ import type {Values} from './values.js';
 const poolings = ['cls', 'mean'];
 
 const modelOptions: Table = {
-	model_name_or_path: maps('text', values => ({model: values.text('model_name_or_path')})),
-	config_name: refused('text', 'the configuration is that of the model folder'),
-	tokenizer_name: {
-		kind: 'text',
-		refused(values) {
-			const name = values.text('tokenizer_name');
-			const isOwn = name === undefined || name === values.text('model_name_or_path');
-			return isOwn ? undefined : 'the tokenizer is that of the model folder';
-		},
-	},
-	cache_dir: maps('text', values => ({cache: values.text('cache_dir')})),
+	...modelArguments,
 	sentence_pooling_method: {
 		kind: 'text',
 		default: 'cls',

@@ -1,6 +1,7 @@
 // The preset of open-retrievals: `-m retrievals.pipelines.embed`.
 
 import {existsSync} from 'node:fs';
+import {modelArguments} from './model-arguments.js';
 import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
 import {sayLiteralBackslash} from './texts.js';
 import {trainingArguments, trainsOnlyIfTold} from './training-arguments.js';
@@ -17,17 +18,7 @@ const poolings: Readonly<Record<string, string>> = {
 };
 
 const modelOptions: Table = {
-	model_name_or_path: maps('text', values => ({model: values.text('model_name_or_path')})),
-	config_name: refused('text', 'the configuration is that of the model folder'),
-	tokenizer_name: {
-		kind: 'text',
-		refused(values) {
-			const name = values.text('tokenizer_name');
-			const isOwn = name === undefined || name === values.text('model_name_or_path');
-			return isOwn ? undefined : 'the tokenizer is that of the model folder';
-		},
-	},
-	cache_dir: maps('text', values => ({cache: values.text('cache_dir')})),
+	...modelArguments,
 	lora_path: dead('text', 'it is read by --do_encode only'),
 	pooling_method: {
 		kind: 'text',
