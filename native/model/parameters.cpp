@@ -60,6 +60,11 @@ int64_t elements_of(const Wanted& wanted) {
   return rounded((wanted.rows * wanted.cols * width_of(wanted.type) + 3) / 4);
 }
 
+void expect_restorable(const Parameter& p) {
+  if (p.plain || !p.in_bytes()) return;
+  throw Error("DTYPE_UNSUPPORTED", p.name + ": expected weights in f32, got int8");
+}
+
 }  // namespace
 
 void Flat::allocate(int64_t elements) {
@@ -240,15 +245,6 @@ void Parameters::refresh(const Stream& stream, Parameter& p) const {
   run(stream, LinearPack{false, p.value, p.packed});
   if (!p.packed_transposed.empty()) run(stream, LinearPack{true, p.value, p.packed_transposed});
 }
-
-namespace {
-
-void expect_restorable(const Parameter& p) {
-  if (p.plain || !p.in_bytes()) return;
-  throw Error("DTYPE_UNSUPPORTED", p.name + ": expected weights in f32, got int8");
-}
-
-}  // namespace
 
 void Parameters::restore(const Stream& stream, Parameter& p) const {
   expect_restorable(p);
