@@ -1,6 +1,6 @@
 // Runs the built command as a user does, in a folder of its own.
 
-import {spawn} from 'node:child_process';
+import {type ChildProcess, spawn} from 'node:child_process';
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -11,7 +11,12 @@ const root = join(import.meta.dirname, '..', '..');
 export const bert = join(root, 'test', 'fixtures', 'families', 'bert');
 export const main = join(root, 'dist', 'cli', 'main.js');
 
-export type Ended = {code: number | null; stdout: string; stderr: string};
+export type Ended = {
+	code: number | null;
+	signal: NodeJS.Signals | null;
+	stdout: string;
+	stderr: string;
+};
 
 export type Settings = {
 	input?: string;
@@ -22,6 +27,8 @@ export type Settings = {
 	interrupt?: {signal: NodeJS.Signals; at: string};
 	/** Reads this much of stdout, then closes it. */
 	closeAfter?: number;
+	/** Sees the process when it has begun. */
+	onStart?: (child: ChildProcess) => void;
 };
 
 /** A folder that is removed after the tests of the file. */
@@ -32,10 +39,11 @@ export function temporaryFolder(): string {
 }
 
 export function inbatch(args: readonly string[], settings: Settings = {}): Promise<Ended> {
-	const {input = '', keepOpen = false, env = {}, interrupt, closeAfter} = settings;
+	const {input = '', keepOpen = false, env = {}, interrupt, closeAfter, onStart} = settings;
 	const child = spawn(process.execPath, [main, ...args], {env: {PATH: process.env.PATH, ...env}});
+	onStart?.(child);
 	let isInterrupted = false;
-	const ended: Ended = {code: null, stdout: '', stderr: ''};
+	const ended: Ended = {code: null, signal: null, stdout: '', stderr: ''};
 	child.stdout.setEncoding('utf8').on('data', (text: string) => {
 		ended.stdout += text;
 		if (closeAfter !== undefined && ended.stdout.length >= closeAfter) child.stdout.destroy();
@@ -50,6 +58,6 @@ export function inbatch(args: readonly string[], settings: Settings = {}): Promi
 	child.stdin.write(input);
 	if (!keepOpen) child.stdin.end();
 	return new Promise(resolve => {
-		child.on('close', code => resolve({...ended, code}));
+		child.on('close', (code, signal) => resolve({...ended, code, signal}));
 	});
 }
