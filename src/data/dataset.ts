@@ -3,7 +3,6 @@
 
 import {EngineError} from '../errors.js';
 import {readInto} from '../files/open.js';
-import {readPieces} from '../files/pieces.js';
 import type {HubOptions} from '../hub/settings.js';
 import {giveTurn} from '../pace.js';
 import {BadLines} from './bad-lines.js';
@@ -14,6 +13,7 @@ import {type Names, namesGiven} from './fields.js';
 import type {FilterOptions} from './filters.js';
 import {identityOf, keep, readKept} from './kept-index.js';
 import {expectSets, type PerSet, readingOfSet} from './per-set.js';
+import {placesAt} from './places.js';
 import {type ParseRule, parseRecord, type TrainingRecord} from './record.js';
 import {type FileIndex, type RecordRule, type RowIndex, type Scan, scanFile} from './row-index.js';
 import type {SourceFile} from './source-file.js';
@@ -38,6 +38,8 @@ interface Part {
 	source: SourceFile;
 	first: number;
 	index: RowIndex;
+	/** Those that were left out are counted too. */
+	records: number;
 	sha256: string;
 	crowded: Crowded;
 	/** How its records are read, where that is not as those of all. */
@@ -65,6 +67,8 @@ export interface DatasetOptions extends Omit<RecordRule, 'names' | 'filters'>, F
 	keepIndexFrom?: number | undefined;
 	/** Where data sets of the hub come from. Default: as its variables say. */
 	hub?: HubOptions | undefined;
+	/** What sources without a name of their own are called. Default: as their path. */
+	name?: string | undefined;
 	signal?: AbortSignal | undefined;
 }
 
@@ -81,13 +85,13 @@ await dataset.close();
 */
 export async function openDataset(
 	sources: readonly DataSource[],
-	{signal, map, hub, keepIndexFrom = defaultKeepIndexFrom, ...others}: DatasetOptions = {},
+	{signal, map, hub, name, keepIndexFrom = defaultKeepIndexFrom, ...others}: DatasetOptions = {},
 ): Promise<Dataset> {
 	const names = map && namesGiven(map);
 	const {teacherMin, teacherMargin, filterLength, perSet, ...rest} = others;
 	const filtering = {teacherMin, teacherMargin, filterLength};
 	const common = {...rest, ...(names && {names})};
-	const {files: opened, warnings} = await openSources(sources, {names, hub, signal});
+	const {files: opened, warnings} = await openSources(sources, {names, name, hub, signal});
 	const parts: Part[] = [];
 	try {
 		const bad = new BadLines();
@@ -101,8 +105,8 @@ export async function openDataset(
 			warnings.push(...found.warnings);
 			missing.push(found.missing);
 			if (rule.filters) lacking.push(found.lacksScores);
-			const {index, sha256, crowded} = found;
-			parts.push({source, first, index, sha256, crowded, rule});
+			const {index, records, sha256, crowded} = found;
+			parts.push({source, first, index, records, sha256, crowded, rule});
 		}
 
 		bad.throwIfAny();
@@ -189,8 +193,9 @@ export class Dataset {
 	readonly files: readonly DataFile[];
 	/** What was left out or looks wrong, each said once. */
 	readonly warnings: readonly string[];
-	/** The number of records. */
+	/** The number of records, and with those that were left out. */
 	readonly length: number;
+	readonly all: number;
 	/** The data sets: files of one name are one. */
 	readonly sets: readonly DataSet[];
 	/** How crowded the texts of all files together are. */
@@ -198,6 +203,8 @@ export class Dataset {
 	/** A teacher's vectors, where settings named them: a row for each record. */
 	readonly teacher: VectorsFile | undefined;
 	readonly #parts: readonly Part[];
+	/** How many records the files before each have, those left out included. */
+	readonly #earlier: ReadonlyMap<Part, number>;
 	readonly #rule: ParseRule;
 	/** The data sets by their names. */
 	readonly #setNumbers: ReadonlyMap<string, number>;
@@ -214,6 +221,14 @@ export class Dataset {
 		this.warnings = warnings;
 		this.teacher = teacherOf(parts.map(({source}) => source));
 		this.length = parts.reduce((sum, {index}) => sum + index.length, 0);
+		let all = 0;
+		this.#earlier = new Map(
+			parts.map(part => {
+				all += part.records;
+				return [part, all - part.records] as const;
+			}),
+		);
+		this.all = all;
 		this.sets = setsOf(parts);
 		this.crowded = {
 			texts: Math.max(0, ...parts.map(({crowded}) => crowded.texts)),
@@ -237,6 +252,12 @@ export class Dataset {
 		const {index, first} = this.#partOf(record);
 		const begin = index.hashStarts.at(record - first);
 		return texts.map(text => index.hashes.at(begin + text));
+	}
+
+	/** The place of a record among all of the data, those left out included. */
+	numberOf(record: number): number {
+		const part = this.#partOf(record);
+		return this.#earlier.get(part)! + part.index.numbers.at(record - part.first);
 	}
 
 	/** The number of the data set that a record is of. */
@@ -364,52 +385,4 @@ async function textOf({source, index, first}: Part, record: number): Promise<str
 	const bytes = Buffer.allocUnsafeSlow(index.lengths.at(record - first));
 	await readInto(source.handle, bytes, index.offsets.at(record - first));
 	return bytes.toString('utf8');
-}
-
-/** Where the records stand that begin at these bytes of a file, which rise. */
-async function placesAt(source: SourceFile, offsets: readonly number[]): Promise<string[]> {
-	const {format, path} = source;
-	if (format.kind !== 'json-array') {
-		return (await linesAt(source, offsets)).map(line => `${path}:${line}`);
-	}
-
-	const places: string[] = [];
-	for await (const slices of offsets.length === 0 ? [] : format.slices()) {
-		for (const {offset, where} of slices) {
-			while (offset === offsets[places.length]) places.push(where);
-		}
-
-		if (places.length === offsets.length) break;
-	}
-
-	return places;
-}
-
-/** The numbers of the lines that hold these bytes of a file, which rise. */
-async function linesAt({handle, path}: SourceFile, offsets: readonly number[]): Promise<number[]> {
-	const lines: number[] = [];
-	let line = 1;
-	let at = 0;
-	if (offsets.length === 0) return lines;
-	for await (const piece of readPieces(handle, {name: path})) {
-		let from = 0;
-		for (const offset of offsets.slice(lines.length)) {
-			if (offset >= at + piece.length) break;
-			line += newlinesIn(piece.subarray(from, offset - at));
-			from = offset - at;
-			lines.push(line);
-		}
-
-		if (lines.length === offsets.length) return lines;
-		line += newlinesIn(piece.subarray(from));
-		at += piece.length;
-	}
-
-	return lines;
-}
-
-function newlinesIn(bytes: Buffer): number {
-	let count = 0;
-	for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count++;
-	return count;
 }

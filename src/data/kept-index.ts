@@ -41,6 +41,7 @@ const headerSchema = z.object({
 	ends: z.string(),
 	reading: z.string(),
 	check: z.string().optional(),
+	records: count,
 	sha256: z.string().regex(/^[0-9a-f]{64}$/),
 	warnings: z.array(z.string()),
 	missing: z.array(z.string()),
@@ -48,11 +49,11 @@ const headerSchema = z.object({
 	lacksScores: z.boolean(),
 	columns: z.object({
 		...{offsets: column, lengths: column, positives: column},
-		...{hashStarts: column, hashes: column},
+		...{hashStarts: column, hashes: column, numbers: column},
 	} satisfies Record<keyof Columns, typeof column>),
 });
 
-const magic = 'inbatch index 3\n';
+const magic = 'inbatch index 4\n';
 const endBytes = 2 ** 16;
 const longestHeader = 2 ** 20;
 const pieceBytes = 2 ** 19;
@@ -173,7 +174,8 @@ async function read(handle: FileHandle, identity: IndexIdentity): Promise<FileIn
 		parseJson(head.toString('utf8', magic.length, end), 'index'),
 	);
 	if (!header.success || !isOf(header.data, identity)) return;
-	const {sha256, warnings, missing, crowded, lacksScores, columns: facts} = header.data;
+	const {columns: facts, sha256, ...known} = header.data;
+	const {records, warnings, missing, crowded, lacksScores} = known;
 	// A record and a text take a byte at least.
 	if (Object.values(facts).some(({length}) => length > identity.bytes)) throw torn();
 	let begin = end + 1;
@@ -189,8 +191,8 @@ async function read(handle: FileHandle, identity: IndexIdentity): Promise<FileIn
 	if (begin + digestBytes !== size) throw torn();
 	await expectWhole(handle, {begin: end + 1, end: begin});
 	const index = RowIndex.of(columns as Columns, handle);
-	await expectSound(index, identity.bytes);
-	return {index, sha256, warnings, missing, crowded, lacksScores};
+	await expectSound(index, identity.bytes, records);
+	return {index, records, sha256, warnings, missing, crowded, lacksScores};
 }
 
 function isOf(header: z.output<typeof headerSchema>, wanted: IndexIdentity): boolean {
@@ -218,16 +220,19 @@ async function expectWhole(
 }
 
 /** Refuses an index whose records are not in order within the file. */
-async function expectSound(index: RowIndex, bytes: number): Promise<void> {
-	const {offsets, lengths, positives, hashStarts, hashes, length} = index;
-	const isEven = [lengths, positives, hashStarts].every(column => column.length === length);
+async function expectSound(index: RowIndex, bytes: number, records: number): Promise<void> {
+	const {offsets, lengths, positives, hashStarts, hashes, numbers, length} = index;
+	const columns = [lengths, positives, hashStarts, numbers];
+	const isEven = columns.every(column => column.length === length);
 	if (length === 0 || !isEven || hashStarts.at(0) !== 0) throw torn();
-	for (let record = 0, end = 0; record < length; record++) {
+	for (let record = 0, end = 0, number = -1; record < length; record++) {
 		if (record % 4096 === 0) await giveTurn();
 		const texts = index.texts(record);
 		const isSound =
 			offsets.at(record) >= end && positives.at(record) < texts && texts <= hashes.length;
-		if (!isSound) throw torn();
+		const isLater = numbers.at(record) > number && numbers.at(record) < records;
+		if (!isSound || !isLater) throw torn();
+		number = numbers.at(record);
 		end = offsets.at(record) + lengths.at(record);
 		if (end > bytes) throw torn();
 	}

@@ -8,6 +8,8 @@ import type {Names} from './fields.js';
 export interface Opening {
 	warnings: string[];
 	names?: Names | undefined;
+	/** What sources without a name of their own are called. Default: as their path. */
+	name?: string | undefined;
 	/** Where data sets of the hub come from. */
 	hub?: HubOptions | undefined;
 	signal?: AbortSignal | undefined;

@@ -29,6 +29,8 @@ export const columnTypes = {
 	positives: Uint32Array,
 	hashStarts: Float64Array,
 	hashes: Float64Array,
+	/** Its place among all records of the file, those left out included. */
+	numbers: Uint32Array,
 } as const;
 
 export const columnNames = Object.keys(columnTypes) as (keyof typeof columnTypes)[];
@@ -41,6 +43,7 @@ export class RowIndex implements Columns {
 	readonly positives: Column;
 	readonly hashStarts: Column;
 	readonly hashes: Column;
+	readonly numbers: Column;
 
 	readonly #handles: readonly FileHandle[];
 
@@ -50,6 +53,7 @@ export class RowIndex implements Columns {
 		this.positives = columns.positives;
 		this.hashStarts = columns.hashStarts;
 		this.hashes = columns.hashes;
+		this.numbers = columns.numbers;
 		this.#handles = handles;
 	}
 
@@ -84,8 +88,10 @@ export class RowIndex implements Columns {
 		return this.offsets.length;
 	}
 
-	/** Takes a record; gives the hashes of its texts. */
-	push({offset, length}: Slice, {query, positives, negatives}: TrainingRecord): number[] {
+	/** Takes a record of that place in its file; gives the hashes of its texts. */
+	push({offset, length}: Slice, record: TrainingRecord, number: number): number[] {
+		const {query, positives, negatives} = record;
+		this.numbers.push(number);
 		this.offsets.push(offset);
 		this.lengths.push(length);
 		this.positives.push(positives.length);
@@ -127,6 +133,8 @@ const mostIds = 2 ** 20;
 /** What one file holds. */
 export interface FileIndex {
 	index: RowIndex;
+	/** How many records it has, those left out included. */
+	records: number;
 	sha256: string;
 	/** What is worth saying of the file. */
 	warnings: string[];
@@ -171,11 +179,12 @@ async function fill(
 	}
 
 	const warnings = [...facts.warnings(file.path), ...(filtering?.warnings(file.path) ?? [])];
-	const {missing} = facts;
+	const {missing, records} = facts;
 	const lacksScores = filtering?.lacksScores ?? false;
 	const {texts, repeats} = crowding;
 	const crowded = {texts, repeats};
-	return {index, sha256: hash.digest('hex'), warnings, missing, crowded, lacksScores};
+	const sha256 = hash.digest('hex');
+	return {index, records, sha256, warnings, missing, crowded, lacksScores};
 }
 
 /** What a reading fills. */
@@ -200,7 +209,7 @@ function readSlice(
 		facts.push(record, {unknown: unknownFields, layout, where: slice.where});
 		if (filtering?.keeps(record) === false) return;
 		expect?.(record, slice.where, name);
-		crowding.add(index.push(slice, record));
+		crowding.add(index.push(slice, record, facts.records - 1));
 	});
 }
 

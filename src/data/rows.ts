@@ -133,6 +133,11 @@ export class Rows {
 		return this.#starts === undefined ? row : this.#starts.find(row).record;
 	}
 
+	/** The place of that record among all of the data, those left out included. */
+	number(row: number): number {
+		return this.#dataset.numberOf(this.record(row));
+	}
+
 	/** What a row takes in an epoch; nothing for a row that is left out for want of negatives. */
 	choose(row: number, epoch: number): Choice | undefined {
 		return this.#take(row, epoch)?.choice;

@@ -49,9 +49,10 @@ export function sourcesOf(data: unknown): DataSource[] {
 /** Opens every file of every source. The caller closes them; after a failure none is open. */
 export async function openSources(
 	sources: readonly DataSource[],
-	{names, hub, signal}: Partial<Pick<Opening, 'names' | 'hub' | 'signal'>> = {},
+	given: Partial<Omit<Opening, 'warnings'>> = {},
 ): Promise<OpenSources> {
-	const open: Openings = {files: [], warnings: [], names, hub, signal};
+	const open: Openings = {files: [], warnings: [], ...given};
+	const {signal} = given;
 	try {
 		let spooled = 0;
 		for (const source of sources) {
@@ -85,14 +86,18 @@ async function openRecords(
 	open: Openings,
 ): Promise<void> {
 	const handle = await spool(records, name, open.signal);
-	const file = await sourceFile({name, path: name}, handle, jsonLinesFormat(handle, name));
+	const file = await sourceFile(
+		{name: open.name ?? name, path: name},
+		handle,
+		jsonLinesFormat(handle, name),
+	);
 	open.files.push({...file, isSpooled: true});
 	if (file.bytes > 0) return;
 	throw new EngineError('DATA_EMPTY', `${name}: expected at least one record, got none`);
 }
 
 async function openPath(source: string, open: Openings): Promise<void> {
-	const {name, path} = await splitName(source);
+	const {name, path} = await splitName(source, open.name);
 	if (isDataSetId(path)) return openDownloaded(name, path, open);
 	const info = await stat(path).catch((error: unknown) => readFailure(path, error));
 	if (!(info instanceof Stats)) return openPattern(name, path, {open, failure: info});
@@ -169,14 +174,14 @@ function leftOut(path: string): string {
 }
 
 /** `name=path`, unless a file is really called so. */
-async function splitName(source: string): Promise<{name: string; path: string}> {
+async function splitName(source: string, unnamed = source): Promise<{name: string; path: string}> {
 	const [, name, path] = /^([\w.-]+)=(.+)$/.exec(source) ?? [];
-	if (name === undefined || path === undefined) return {name: source, path: source};
+	if (name === undefined || path === undefined) return {name: unnamed, path: source};
 	const isPath = await stat(source).then(
 		() => true,
 		() => false,
 	);
-	return isPath ? {name: source, path: source} : {name, path};
+	return isPath ? {name: unnamed, path: source} : {name, path};
 }
 
 /**

@@ -5,7 +5,6 @@ import {Tape} from '../autograd/tape.js';
 import {type Dataset, openDataset} from '../data/dataset.js';
 import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
-import {EngineError} from '../errors.js';
 import type {HubOptions} from '../hub/settings.js';
 import {applyLoss, type Column, type Loss} from '../loss/loss.js';
 import {cancellable} from '../native.js';
@@ -14,12 +13,14 @@ import {rowsOfTexts} from './batch.js';
 import {columnsOf, firstRows, type Hardest, hardestOf} from './columns.js';
 import {type Course, planCourse} from './epochs.js';
 import type {EvaluationSource} from './evaluations.js';
+import {expectHeldOutTeachers, heldOutTeacher} from './held-out-teacher.js';
 import {expectSets} from './needs.js';
 import type {TrainSettings} from './options.js';
 import {type BatchSource, type Prepared, prepareStep} from './prepare.js';
 import {readingOf} from './reading.js';
 import {factsOn} from './row-facts.js';
 import type {StepSettings} from './step.js';
+import type {TeacherVectors} from './teacher-vectors.js';
 
 /** What held-out rows share with the run. */
 export type HeldOutOptions = Omit<BatchSource, 'rows' | 'teacher'> & {
@@ -27,6 +28,8 @@ export type HeldOutOptions = Omit<BatchSource, 'rows' | 'teacher'> & {
 	stepSettings: StepSettings;
 	/** Where data sets of the hub come from. */
 	hub: HubOptions | undefined;
+	/** Columns of a teacher's vectors, where the loss learns from them. */
+	teacherWidth: number | undefined;
 	signal: AbortSignal | undefined;
 };
 
@@ -39,37 +42,41 @@ export type HeldOutResult = {
 
 export class HeldOut {
 	readonly dataset: Dataset;
+	/** A teacher's vectors of the rows, where the loss learns from them. */
+	readonly teacher: TeacherVectors | undefined;
 	readonly #course: Course;
 	readonly #source: BatchSource;
 	readonly #options: HeldOutOptions;
 
-	private constructor(dataset: Dataset, rows: Rows, course: Course, options: HeldOutOptions) {
+	private constructor({dataset, rows, teacher, course}: Opened, options: HeldOutOptions) {
 		const {model, rules, guide, judgements} = options;
 		this.dataset = dataset;
+		this.teacher = teacher;
 		this.#course = course;
 		this.#options = options;
-		this.#source = {model, rules, guide, judgements, rows, teacher: undefined};
+		this.#source = {model, rules, guide, judgements, rows, teacher};
 	}
 
 	/** Reads and checks the rows, and plans their batches: the same ones at every evaluation. */
-	static async open(data: unknown, asked: HeldOutOptions): Promise<HeldOut> {
+	static async open(name: string, data: unknown, asked: HeldOutOptions): Promise<HeldOut> {
 		const {settings, signal} = asked;
 		const {loss} = asked.stepSettings;
 		const stepSettings = {...asked.stepSettings, loss: loss.heldOut ?? loss};
 		const options = {...asked, stepSettings};
-		const {needs = {}} = stepSettings.loss;
-		if (needs.teacher) {
-			const message = `eval-loss: expected a loss without a teacher's vectors, got ${stepSettings.loss.name}`;
-			throw new EngineError('OPTION_CONFLICT', message);
-		}
+		const {loss: measured} = stepSettings;
+		const {needs = {}} = measured;
 		const dataset = await openDataset(sourcesOf(data), {
-			...readingOf(settings, stepSettings.loss, options.rules.prompts),
+			...readingOf(settings, measured, options.rules.prompts),
 			hub: options.hub,
+			name,
 			signal,
 		});
+		let teacher: TeacherVectors | undefined;
 		try {
 			const names = dataset.files.map(file => file.name);
-			expectSets(stepSettings.loss, names, {isHeldOut: true});
+			expectSets(measured, names, {isHeldOut: true});
+			const width = options.teacherWidth;
+			teacher = await heldOutTeacher(name, dataset, {settings, loss: measured, width, signal});
 			const accumulate = settings.accumulation === 'separate' ? 1 : settings.accumulate;
 			const all = {...settings, accumulate, maxRows: undefined};
 			const rows = await Rows.select(dataset, all, {signal});
@@ -78,8 +85,9 @@ export class HeldOut {
 			const open = {steps: undefined, maxSteps: undefined, mixing: undefined};
 			const once = {...all, ...whole, ...open};
 			const course = await planCourse(rows, once, {...needs, signal});
-			return new HeldOut(dataset, rows, course, options);
+			return new HeldOut({dataset, rows, teacher, course}, options);
 		} catch (error) {
+			await teacher?.close();
 			await dataset.close();
 			throw error;
 		}
@@ -109,9 +117,17 @@ export class HeldOut {
 	}
 
 	async close(): Promise<void> {
+		await this.teacher?.close();
 		await this.dataset.close();
 	}
 }
+
+type Opened = {
+	dataset: Dataset;
+	rows: Rows;
+	teacher: TeacherVectors | undefined;
+	course: Course;
+};
 
 async function lossOf(
 	{model, loss, parameters, seed}: StepSettings,
@@ -172,11 +188,11 @@ export async function openHeldOut(
 	options: HeldOutOptions,
 ): Promise<Map<string, HeldOut>> {
 	const opened = new Map<string, HeldOut>();
+	const heldOut = sources.flatMap(source => (source.kind === 'loss' ? [source] : []));
+	const names = heldOut.map(({name}) => name);
+	expectHeldOutTeachers(options.settings, names, options.stepSettings.loss);
 	try {
-		for (const source of sources) {
-			if (source.kind !== 'loss') continue;
-			opened.set(source.name, await HeldOut.open(source.data, options));
-		}
+		for (const {name, data} of heldOut) opened.set(name, await HeldOut.open(name, data, options));
 		return opened;
 	} catch (error) {
 		for (const each of opened.values()) await each.close();

@@ -24,20 +24,16 @@ export function identityOf(
 ): Record<string, unknown> {
 	const {maxLength, fingerprint, folder} = model;
 	const {pooling, normalize} = folder.spec.head;
-	const {memoryLimit: _, ...lasting} = settings;
+	// Files are told by what they hold.
+	const {memoryLimit: _, evalTeacherVectors: __, ...lasting} = settings;
 	const identity = {
 		model: fingerprint,
 		...lasting,
 		loss: lossRecord,
 		eval: evaluate,
-		evalLoss: [...heldOut].map(
-			([
-				name,
-				{
-					dataset: {files},
-				},
-			]) => [name, files.map(hashOf)],
-		),
+		evalLoss: [...heldOut].map(([name, {dataset, teacher}]) => {
+			return [name, dataset.files.map(hashOf), ...(teacher ? [teacher.sha256] : [])];
+		}),
 		evaluators: Object.keys(evaluators),
 		maxLength,
 		truncationSide: folder.truncationSide,

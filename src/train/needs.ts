@@ -54,7 +54,8 @@ export function expectSets(
 	}
 	const left = names.find(name => !known.includes(name));
 	if (left === undefined || otherSets) return;
-	const message = `loss-for: expected a loss for each of ${given}, got none for ${left}`;
+	const hint = isHeldOut ? '; name held-out rows as the data set whose loss they have' : '';
+	const message = `loss-for: expected a loss for each of ${given}, got none for ${left}${hint}`;
 	throw new EngineError('OPTION_MISSING', message);
 }
 

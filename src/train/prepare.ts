@@ -64,7 +64,7 @@ async function factsFrom(
 	{texts, loss: {needs}, signal}: Seen,
 ): Promise<RowFacts> {
 	const places = texts.map(
-		({teacherRow}, n) => teacherRow ?? rows.record(numbers[n % numbers.length]!),
+		({teacherRow}, n) => teacherRow ?? rows.number(numbers[n % numbers.length]!),
 	);
 	const sets = texts.map(({set}) => rows.sets[set]!.name);
 	return {

@@ -195,7 +195,7 @@ export async function prepareRun(
 		};
 		const {hub} = request;
 		const shared = {model, rules, guide, judgements, settings, stepSettings, hub, signal};
-		heldOut = await openHeldOut(sources, shared);
+		heldOut = await openHeldOut(sources, {...shared, teacherWidth: teacher?.width});
 		return {
 			model,
 			settings,

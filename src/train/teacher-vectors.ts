@@ -122,7 +122,7 @@ function refuse(path: string, expected: string, got: string): never {
 export async function teacherOf(
 	{name, needs}: Loss,
 	{teacherVectors, teacherWidth}: TrainSettings,
-	{length: records, teacher}: Dataset,
+	{all: records, teacher}: Dataset,
 	signal?: AbortSignal,
 ): Promise<TeacherVectors | undefined> {
 	const path = teacherVectors ?? teacher?.path;

@@ -49,6 +49,12 @@ export const teacherOptions = {
 		.optional()
 		.describe("file of a teacher's vectors, a row for each record: NumPy, or float32 end to end"),
 	teacherWidth: count.optional().describe('columns of a file of vectors without a header'),
+	evalTeacherVectors: z.array(z.string().min(1)).optional().meta({
+		description: 'the same for the held-out rows of --eval-loss, by their name',
+		expected: 'files, or name=file',
+		placeholder: '[NAME=]FILE',
+		variadic: true,
+	}),
 	guide: z
 		.string()
 		.optional()

@@ -65,9 +65,6 @@ interface Mixed {
 	maxRows?: number | undefined;
 	maxRowsChoice?: string | undefined;
 	order?: string | undefined;
-	teacherVectors?: string | undefined;
-	teacherMin?: number | undefined;
-	teacherMargin?: number | undefined;
 	filterLength?: string | undefined;
 	setOption?: readonly string[] | undefined;
 }
@@ -100,9 +97,4 @@ export function expectMixing(settings: Mixed, where: string): void {
 	if (maxRowsChoice !== undefined && maxRows === undefined) refuse('maxRows', 'maxRowsChoice');
 	if (settings.setOption !== undefined) perSetOf(settings.setOption);
 	if (settings.filterLength !== undefined) rangeOf(settings.filterLength);
-	const filters = ['teacherMin', 'teacherMargin', 'filterLength'] as const;
-	const filter = filters.find(name => settings[name] !== undefined);
-	if (filter !== undefined && settings.teacherVectors !== undefined) {
-		refuse('no teacherVectors, whose rows are all records,', filter, 'them');
-	}
 }
