@@ -32,7 +32,8 @@ export function gapNeeds({negatives}: GapSettings): LossNeeds {
 	if (negatives === 'all') {
 		return {};
 	}
-	return {negatives: 'some', across: negatives === 'own' ? 'nothing' : 'texts'};
+	if (negatives === 'own') return {negatives: 'some', across: 'nothing'};
+	return {negatives: 'some', across: 'texts', meets: ['ownHard', 'otherHard']};
 }
 
 export function gapsOf(

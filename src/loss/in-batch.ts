@@ -7,15 +7,16 @@ import type {Variable} from '../autograd/tape.js';
 import {EngineError} from '../errors.js';
 import {knownDocuments} from './documents-known.js';
 import {limitOf, reportMasked, rulesOf} from './false-negatives.js';
+import {type Direction, leastTemperature, meetsOthers, type Settings} from './infonce-options.js';
+import {joined} from './inputs.js';
 import {
 	type Candidates,
-	type Direction,
-	leastTemperature,
-	meetsOthers,
-	type Settings,
-} from './infonce-options.js';
-import {joined} from './inputs.js';
-import {type Column, type ColumnsKnown, expectColumns, type LossInputs, ownersOf} from './loss.js';
+	type Column,
+	type ColumnsKnown,
+	expectColumns,
+	type LossInputs,
+	ownersOf,
+} from './loss.js';
 import {
 	type BatchSizes,
 	type NegativesMet,

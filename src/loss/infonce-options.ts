@@ -3,16 +3,14 @@
 import {EngineError} from '../errors.js';
 import {type Margin, type MaskRule, maskRules} from './false-negatives.js';
 import {similarities} from './inputs.js';
-import type {Nesting} from './loss.js';
+import {type Candidates, candidateKinds, type Nesting} from './loss.js';
 import {expectBoolean, expectNone, expectNumber, expectOneOf, expectSome} from './options.js';
 
-export const candidateKinds = ['inBatchPositives', 'ownHard', 'otherHard'] as const;
 const allDirections = ['qd', 'dq', 'qq', 'dd'] as const;
 const partitions = ['separate', 'joint'] as const;
 const positiveTargets = ['mean', 'logSum'] as const;
 const weighable = ['inBatch', 'hard', 'all'] as const;
 
-export type Candidates = (typeof candidateKinds)[number];
 export type Direction = (typeof allDirections)[number];
 
 export type InfoNceOptions = {

@@ -12,7 +12,8 @@ import {
 } from './infonce-options.js';
 import {defineLoss, type Loss, type LossFunction, type LossNeeds, type Nesting} from './loss.js';
 
-export type {Candidates, Direction, InfoNceOptions} from './infonce-options.js';
+export type {Direction, InfoNceOptions} from './infonce-options.js';
+export type {Candidates} from './loss.js';
 
 /**
 Mean over queries of log Σ eˢ − (1 − ε) s⁺ − ε mean(s), where s runs over the candidates of a query,
@@ -34,7 +35,8 @@ export function infoNce(options: InfoNceOptions = {}): Loss {
 	const {directions, partition} = settings;
 	const groups = partition === 'joint' ? [directions] : directions.map(each => [each]);
 	const needsOwn = !meetsOthers(settings) && !settings.candidates.includes('otherHard');
-	return inBatch('infonce', settings, groups, needsOwn ? {negatives: 'some'} : {});
+	const needs = needsOwn ? ({negatives: 'some', across: 'nothing'} as const) : {};
+	return inBatch('infonce', settings, groups, needs);
 }
 
 /**
@@ -61,6 +63,7 @@ export function inBatch(
 		options: recordOf(settings, taken),
 		needs: {
 			...needs,
+			...(!taken.includes('candidates') && {meets: settings.candidates}),
 			...(isSeveral && {positives: 'several' as const}),
 			...(needsKnown(settings) && {known: true}),
 			...(byTeacher && {

@@ -135,6 +135,17 @@ export function joined(parts: readonly Int32Array[]): Int32Array {
 	return whole;
 }
 
+/** The offsets of parts whose rows lie below one another. */
+export function behindOneAnother(parts: readonly Int32Array[]): Int32Array {
+	let begin = 0;
+	const moved = parts.map(part => {
+		const whole = part.slice(1).map(offset => offset + begin);
+		begin += part.at(-1)!;
+		return whole;
+	});
+	return joined([Int32Array.of(0), ...moved]);
+}
+
 export function refuse(where: string, expected: string, got: string): never {
 	throw new EngineError('LOSS_INVALID', `${where}: expected ${expected}, got ${got}`);
 }

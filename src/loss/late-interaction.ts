@@ -4,10 +4,11 @@
 import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {EngineError} from '../errors.js';
-import {type Candidates, candidateKinds} from './infonce-options.js';
-import {joined, refuse} from './inputs.js';
+import {behindOneAnother, joined, refuse} from './inputs.js';
 import {
+	type Candidates,
 	type Column,
+	candidateKinds,
 	defineLoss,
 	expectColumns,
 	type Loss,
@@ -160,24 +161,14 @@ function expectTokens({tokens}: Column): Int32Array {
 	return tokens ?? refuse(name, 'rows of tokens, with where each text begins', 'one row a text');
 }
 
-/** The offsets of parts whose rows lie below one another. */
-function behindOneAnother(parts: readonly Int32Array[]): Int32Array {
-	let begin = 0;
-	const moved = parts.map(part => {
-		const whole = part.slice(1).map(offset => offset + begin);
-		begin += part.at(-1)!;
-		return whole;
-	});
-	return joined([Int32Array.of(0), ...moved]);
-}
-
 function needsOf({form, candidates}: Settings): LossNeeds {
 	if (form === 'distill') {
 		const scores = {of: 'candidates'} as const;
 		return {tokens: true, negatives: 'some', scores, across: 'nothing'};
 	}
 	const needsOwn = candidates.every(each => each === 'ownHard');
-	return {tokens: true, ...(needsOwn && {negatives: 'some', across: 'nothing'})};
+	const alone = needsOwn && ({negatives: 'some', across: 'nothing'} as const);
+	return {tokens: true, meets: candidates, ...alone};
 }
 
 function expectUsed(options: LateInteractionOptions, {form}: Settings): void {

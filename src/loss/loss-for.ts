@@ -70,7 +70,10 @@ function forHeldOut(losses: Readonly<Record<string, Loss>>, otherwise: Loss | un
 }
 
 /** The rows of each set, in the order in which the sets come. */
-function rowsOfSets({sets}: LossInputs, count: number): Map<string, Int32Array> {
+export function rowsOfSets(
+	{sets}: Pick<LossInputs, 'sets'>,
+	count: number,
+): Map<string, Int32Array> {
 	if (sets?.length !== count) {
 		const got = sets ? `${sets.length}` : 'none';
 		const message = `lossfor: expected the data set of each of ${count} rows, got ${got}`;

@@ -105,6 +105,10 @@ export type NumbersNeeded = {
 	readonly among?: readonly number[];
 };
 
+/** The documents of a batch beside a query's own positive. */
+export const candidateKinds = ['inBatchPositives', 'ownHard', 'otherHard'] as const;
+export type Candidates = (typeof candidateKinds)[number];
+
 /** What a loss needs of every row of the data, which is checked before training. */
 export type LossNeeds = {
 	/** A query with its positive, or a text alone. Default pair. */
@@ -149,6 +153,8 @@ export type LossNeeds = {
 	their numbers, or nothing, so that a row may be alone. Default texts.
 	*/
 	readonly across?: 'texts' | 'rows' | 'nothing';
+	/** The documents that a query is compared with. Default by what it sees: all, the own negatives, none. */
+	readonly meets?: readonly Candidates[];
 };
 
 /**

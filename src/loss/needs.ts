@@ -1,12 +1,24 @@
 // What losses that are made of others need of the data: the needs of their parts, united.
 
-import type {Loss, LossNeeds, NumbersNeeded} from './loss.js';
+import {
+	type Candidates,
+	candidateKinds,
+	type Loss,
+	type LossNeeds,
+	type NumbersNeeded,
+} from './loss.js';
 import {nameOf, refuse} from './parts.js';
 
 /** What a loss needs of the rows of a data set. */
 export function needsOfSet(needs: LossNeeds, set: string): LossNeeds {
 	if (needs.sets === undefined) return needs;
 	return Object.hasOwn(needs.sets, set) ? needs.sets[set]! : (needs.otherSets ?? needs);
+}
+
+/** The documents that a query is compared with beside its own positive. */
+export function metBy({meets, across}: LossNeeds = {}): readonly Candidates[] {
+	if (across === 'rows') return [];
+	return meets ?? (across === 'nothing' ? ['ownHard'] : candidateKinds);
 }
 
 /** What all of these losses need of the same rows; refused where no row could serve them all. */
@@ -25,6 +37,8 @@ export function unitedNeeds(where: string, losses: readonly Loss[]): LossNeeds {
 /** The part of it that must be alike for all rows of a batch, whichever loss sees which. */
 export function sharedNeeds(where: string, losses: readonly Loss[]): LossNeeds {
 	const all = losses.map(({needs = {}}) => needs);
+	const bySet = losses.find(({needs}) => needs?.sets);
+	if (bySet) refuse(where, 'losses that are the same for all data sets', nameOf(bySet));
 	const has = (key: 'teacher' | 'known' | 'guide') => all.some(needs => needs[key]);
 	const isSeveral = all.every(({positives}) => positives === 'several');
 	const row = same(where, losses, 'row');
@@ -42,6 +56,7 @@ export function sharedNeeds(where: string, losses: readonly Loss[]): LossNeeds {
 		...(has('guide') && {guide: true}),
 		width: Math.max(...all.map(({width = 1}) => width)),
 		across: widestOf(all),
+		meets: candidateKinds.filter(each => all.some(needs => metBy(needs).includes(each))),
 	};
 }
 

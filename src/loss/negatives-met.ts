@@ -1,7 +1,8 @@
 // How many negatives a query of the in-batch family meets, by where they come from.
 
 import type {LossOperations} from '../autograd/operations.js';
-import type {Candidates, Direction} from './infonce-options.js';
+import type {Direction} from './infonce-options.js';
+import type {Candidates} from './loss.js';
 
 /** Texts of a batch: its queries, their positives, all hard negatives, documents of earlier steps. */
 export type BatchSizes = {queries: number; positives: number; hard: number; earlier: number};

@@ -25,6 +25,13 @@ export function recordOf(name: string, loss: Loss): Record<string, unknown> {
 	return {name, ...loss.options};
 }
 
+/** An option of the loss, or of the first loss that it is made of and that has it. */
+export function optionOf({options = {}}: Pick<Loss, 'options'>, name: string): unknown {
+	if (options[name] !== undefined || options['of'] === undefined) return options[name];
+	const parts = [options['of']].flat() as NonNullable<Loss['options']>[];
+	return parts.map(part => optionOf({options: part}, name)).find(value => value !== undefined);
+}
+
 export function nameOf({name}: Loss): string {
 	return name || 'custom';
 }

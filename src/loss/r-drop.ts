@@ -6,9 +6,10 @@ import type {Variable} from '../autograd/tape.js';
 import {EngineError} from '../errors.js';
 import {leastTemperature} from './infonce-options.js';
 import {rowScores, type Similarity} from './inputs.js';
-import {defineLoss, type Loss, type LossInputs, ownersOf} from './loss.js';
+import {type Candidates, defineLoss, type Loss, type LossInputs, ownersOf} from './loss.js';
+import {metBy} from './needs.js';
 import {numberOption, settled, wordOption} from './options.js';
-import {expectLoss, nameOf, recordOf, refuse} from './parts.js';
+import {expectLoss, nameOf, optionOf, recordOf, refuse} from './parts.js';
 import {quiet} from './reports.js';
 import {someRows, span} from './some-rows.js';
 
@@ -53,6 +54,7 @@ export function rDrop(loss: Loss, options: RDropOptions = {}): Loss {
 	const settings = settled('rdrop', schema, options);
 	const {parameters, needs} = loss;
 	if (needs?.passes === 2) refuse('rdrop', 'a loss of one pass', nameOf(loss));
+	if (needs?.sets) refuse('rdrop', 'the loss of one data set, within lossFor', nameOf(loss));
 	if (needs?.tokens) refuse('rdrop', 'a loss of one vector for a text', nameOf(loss));
 	if (loss.queue) refuse('rdrop', 'a loss without a queue', `one of ${loss.queue}`);
 	const kind = kindOf(loss, settings.divergence);
@@ -118,13 +120,6 @@ function similarityOf(loss: Loss): Similarity {
 	return optionOf(loss, 'similarity') === 'dot' ? 'dot' : 'cosine';
 }
 
-/** An option of the loss, or of the first loss that it is made of and that has it. */
-function optionOf({options = {}}: Pick<Loss, 'options'>, name: string): unknown {
-	if (options[name] !== undefined || options['of'] === undefined) return options[name];
-	const parts = [options['of']].flat() as NonNullable<Loss['options']>[];
-	return parts.map(part => optionOf({options: part}, name)).find(value => value !== undefined);
-}
-
 /** What a query's softmax is taken of. */
 function logitsOf(ops: LossOperations, loss: Loss, inputs: LossInputs): Variable {
 	if (loss.logits) return loss.logits(ops, inputs);
@@ -139,14 +134,20 @@ function logitsOf(ops: LossOperations, loss: Loss, inputs: LossInputs): Variable
 function tempered(ops: LossOperations, loss: Loss, {parameters}: LossInputs, x: Variable) {
 	const learned = Object.keys(parameters).find(name => /^(.*\.)?temperature$/.test(name));
 	if (learned) return ops.divide(x, ops.clamp(parameters[learned]!, leastTemperature));
-	const temperature = optionOf(loss, 'temperature');
-	return ops.scale(x, 1 / (typeof temperature === 'number' ? temperature : 0.05));
+	return ops.scale(x, 1 / temperatureOf(loss));
 }
 
-/** Far below any score where the candidates of the loss leave a document out for a query. */
-function unmetBy(loss: Loss, {columns}: LossInputs): Float32Array | undefined {
-	const candidates = optionOf(loss, 'candidates');
-	if (!Array.isArray(candidates) || candidates.length === 3) return undefined;
+/** What the loss divides scores by, in all. */
+function temperatureOf(loss: Loss): number {
+	const given = ['temperature', 'studentTemperature'].map(name => optionOf(loss, name));
+	const numbers = given.filter(value => typeof value === 'number');
+	return numbers.length === 0 ? 0.05 : numbers.reduce((product, value) => product * value, 1);
+}
+
+/** Far below any score where the loss lets a query not meet a document. */
+function unmetBy({needs}: Loss, {columns}: LossInputs): Float32Array | undefined {
+	const candidates = metBy(needs);
+	if (candidates.length === 3) return undefined;
 	const [query, ...documents] = columns;
 	const owners = documents.map(ownersOf);
 	const width = owners.reduce((sum, {length}) => sum + length, 0);
@@ -165,6 +166,6 @@ function unmetBy(loss: Loss, {columns}: LossInputs): Float32Array | undefined {
 	return unmet;
 }
 
-function hardMet(candidates: readonly unknown[]): [own: boolean, other: boolean] {
+function hardMet(candidates: readonly Candidates[]): [own: boolean, other: boolean] {
 	return [candidates.includes('ownHard'), candidates.includes('otherHard')];
 }

@@ -3,7 +3,7 @@
 import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {EngineError} from '../errors.js';
-import {gapsOf, meanOver} from './gaps.js';
+import {gapNeeds, gapsOf, meanOver} from './gaps.js';
 import {expectTriplets} from './inputs.js';
 import {type Column, defineLoss, type Loss} from './loss.js';
 import {numberOption, settled, wordOption} from './options.js';
@@ -46,12 +46,12 @@ export function triplet(options: TripletOptions = {}): Loss {
 	const settings = settled('triplet', schema, options);
 	expectTemperatureUsed(options);
 	const {margin, temperature} = settings;
-	const needs = {negatives: 'some', across: form === 'logSigmoid' ? 'texts' : 'nothing'} as const;
+	const negatives = form === 'logSigmoid' ? 'hard' : 'own';
+	const needs = gapNeeds({similarity: 'cosine', negatives});
 	return defineLoss('triplet', {options: settings, needs}, (ops, {columns}) => {
 		if (form === 'euclidean') {
 			return euclidean(ops, columns, margin);
 		}
-		const negatives = form === 'cosine' ? 'own' : 'hard';
 		const gaps = gapsOf(ops, 'triplet', columns, {similarity: 'cosine', negatives});
 		const value =
 			form === 'cosine'

@@ -1,9 +1,8 @@
-// The embeddings of a batch as the columns that a loss sees, and what can be seen of a batch in them:
-// how near queries are to their own positives, their own negatives and the positives of others.
+// The embeddings of a batch as the columns that a loss sees, and how near queries are in them to their own
+// positives, their own negatives and the positives of others.
 
 import {operationsOf} from '../autograd/operations.js';
 import type {Tape, Variable} from '../autograd/tape.js';
-import {joined} from '../loss/inputs.js';
 import {type Column, columnOf, ownersOf, textsOf} from '../loss/loss.js';
 import type {Tensor} from '../native.js';
 import {rowsOfTexts, type TrainingBatch} from './batch.js';
@@ -76,60 +75,4 @@ function meanOfOthers(tape: Tape, a: Variable, b: Variable, own: Variable): Vari
 	const [left, right] = [a, b].map(x => ops.products(ones, ops.transpose(x)));
 	const all = ops.rowDots(left!, right!);
 	return ops.scale(ops.subtract(all, ops.sum(own)), 1 / (a.rows * (a.rows - 1)));
-}
-
-/** For each query the nearest text that is not its own positive, and how near its own one is. */
-export type Hardest = {
-	/** The number of the document, positives before negatives, or −1; and its score. */
-	pairs: Float32Array;
-	/** The score of each positive, in their order. */
-	own: Float32Array;
-};
-
-export type HardestOptions = {
-	/** Whether texts of other rows count, or a row's own negatives alone. */
-	others: boolean;
-	/** Whether scores are cosines; otherwise they are dot products. */
-	cosine: boolean;
-};
-
-/** Below every score. */
-const lowest = -3e38;
-
-/** Nothing where there are no documents, or texts have a row for each token. */
-export async function hardestOf(
-	tape: Tape,
-	columns: readonly Column[],
-	{others, cosine}: HardestOptions,
-): Promise<Hardest | undefined> {
-	const [query, positive, negative] = columns.map(({tensor}) => tape.constant(tensor));
-	if (!positive || columns[0]!.tokens) return undefined;
-	const ops = operationsOf(tape);
-	const owners = columns.slice(1).map(ownersOf);
-	const count = query!.rows;
-	const met = {temperature: ops.constant([1], 1, 1), cosine};
-	const documents = negative ? ops.concatRows([positive, negative]) : positive;
-	// What a limit removes is reported with its largest score: here that is everything.
-	const {suspects} = ops.contrast(query!, documents, {
-		...met,
-		owner: joined(owners),
-		positives: positive.rows,
-		own: false,
-		others,
-		ownHard: true,
-		otherHard: others,
-		rules: {limit: ops.constant(new Float32Array(count).fill(lowest), count, 1)},
-	});
-	// By the same arithmetic, so that equal texts have equal scores.
-	const {mean: own} = ops.contrast(ops.gatherRows(query!, owners[0]!), positive, {
-		...met,
-		owner: Int32Array.from({length: positive.rows}, (_, n) => n),
-		positives: positive.rows,
-		own: true,
-		others: false,
-		ownHard: false,
-		otherHard: false,
-	});
-	const [pairs, scores] = await Promise.all([tape.read(suspects!), tape.read(own)]);
-	return {pairs, own: scores};
 }

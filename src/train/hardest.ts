@@ -3,7 +3,7 @@
 
 import type {RowTexts} from '../data/rows.js';
 import type {TrainingBatch} from './batch.js';
-import type {Hardest} from './columns.js';
+import type {Hardest} from './rivals.js';
 import {documentsOf} from './suspects.js';
 
 export type HardPair = {

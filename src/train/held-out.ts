@@ -6,11 +6,12 @@ import {type Dataset, openDataset} from '../data/dataset.js';
 import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
 import type {HubOptions} from '../hub/settings.js';
-import {applyLoss, type Column, type Loss} from '../loss/loss.js';
+import {applyLoss} from '../loss/loss.js';
 import {cancellable} from '../native.js';
 import {giveTurn} from '../pace.js';
+import {hitsIn} from './accuracy.js';
 import {rowsOfTexts} from './batch.js';
-import {columnsOf, firstRows, type Hardest, hardestOf} from './columns.js';
+import {columnsOf, firstRows} from './columns.js';
 import {type Course, planCourse} from './epochs.js';
 import type {EvaluationSource} from './evaluations.js';
 import {expectHeldOutTeachers, heldOutTeacher} from './held-out-teacher.js';
@@ -150,36 +151,13 @@ async function lossOf(
 			const value = applyLoss(tape, loss, {columns, ...given, parameters: parameters.on(tape)});
 			const [number] = await tape.read(value);
 			const count = batch.rows / passes;
-			const hardest = await rivalsOf(tape, loss, firstRows(tape, columns, count));
-			const offsets = batch.positiveOffsets.subarray(0, count + 1);
-			return {loss: number!, hits: hardest ? hitsOf(hardest, offsets) : []};
+			const sets = facts.sets?.slice(0, count);
+			const seen = {columns: firstRows(tape, columns, count), ...(sets && {sets})};
+			return {loss: number!, hits: await hitsIn(tape, loss, seen)};
 		});
 	} finally {
 		tape.dispose();
 	}
-}
-
-/** What queries meet beside their own positives; nothing where a loss compares no texts with one another. */
-async function rivalsOf(
-	tape: Tape,
-	{needs, options}: Loss,
-	columns: readonly Column[],
-): Promise<Hardest | undefined> {
-	const across = needs?.across ?? 'texts';
-	if (across === 'rows') return undefined;
-	const cosine = options?.['similarity'] !== 'dot';
-	return hardestOf(tape, columns, {others: across === 'texts', cosine});
-}
-
-/** 1 where one of a query's own positives scores above all else that it meets; a query that meets nothing has none. */
-function hitsOf({pairs, own}: Hardest, offsets: Int32Array): number[] {
-	const hits: number[] = [];
-	for (let row = 0; row + 1 < offsets.length; row++) {
-		if (pairs[2 * row]! < 0) continue;
-		const scores = own.subarray(offsets[row], offsets[row + 1]);
-		hits.push(scores.some(score => score > pairs[2 * row + 1]!) ? 1 : 0);
-	}
-	return hits;
 }
 
 /** The held-out rows of every source that has some, by its name. */

@@ -3,7 +3,7 @@
 import type {DatasetOptions} from '../data/dataset.js';
 import {mapOf} from '../data/fields.js';
 import {perSetOf} from '../data/per-set.js';
-import type {Loss} from '../loss/loss.js';
+import type {Loss, LossNeeds} from '../loss/loss.js';
 import {needsCheck, type RecordCheck} from './needs.js';
 import type {TrainSettings} from './options.js';
 import type {PromptRules} from './prompts.js';
@@ -16,7 +16,7 @@ export function readingOf(
 	loss: Loss,
 	prompts: Pick<PromptRules, 'check' | 'table'>,
 ): Pick<DatasetOptions, Reading> {
-	const {needs = {}, name} = loss;
+	const {needs = {}} = loss;
 	const {map, positives, negatives, negativeChoice, onShortage} = settings;
 	const isOrdered = negativeChoice === 'teacherTop' || negativeChoice === 'teacherBottom';
 	return {
@@ -25,8 +25,14 @@ export function readingOf(
 		byTeacher: positives === 'teacher',
 		...(isOrdered && {negativeOrder: negativeChoice}),
 		expect: allOf([needsCheck(loss, settings), prompts.check]),
-		expectKey: JSON.stringify([name, needs, negatives, onShortage, prompts.table?.contents]),
+		expectKey: JSON.stringify([askedBy(needs), negatives, onShortage, prompts.table?.contents]),
 	};
+}
+
+/** The part of a loss's needs that records are checked for. */
+function askedBy({negatives, label, scores, sets, otherSets}: LossNeeds): unknown {
+	const bySet = sets && Object.entries(sets).map(([set, needs]) => [set, askedBy(needs)]);
+	return [negatives, label, scores, bySet, otherSets && askedBy(otherSets)];
 }
 
 type Filtering = 'teacherMin' | 'teacherMargin' | 'filterLength' | 'perSet';

@@ -8,6 +8,7 @@
 
 import {Tape, type Variable} from '../autograd/tape.js';
 import {applyLoss, type Column, type Loss, type SuspectPairs} from '../loss/loss.js';
+import {metBy} from '../loss/needs.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
 import {
@@ -22,16 +23,10 @@ import {giveTurn} from '../pace.js';
 import {type Attack, underAttack} from './adversarial.js';
 import {type Chunk, rowsOfTexts, type TrainingBatch} from './batch.js';
 import {type Broken, brokenPart} from './broken.js';
-import {
-	columnsOf,
-	firstRows,
-	type Hardest,
-	hardestOf,
-	type Nearness,
-	nearnessOf,
-} from './columns.js';
+import {columnsOf, firstRows, type Nearness, nearnessOf} from './columns.js';
 import type {Learned, LossParameters} from './loss-parameters.js';
 import {normsOf, type PartNorms} from './norms.js';
+import {type Hardest, hardestOf} from './rivals.js';
 import {factsOn, type RowFacts} from './row-facts.js';
 import type {Found} from './suspects.js';
 
@@ -266,8 +261,8 @@ class Step {
 	}
 
 	#hardest(columns: readonly Column[]): Promise<Hardest | undefined> {
-		const others = (this.#settings.loss.needs?.across ?? 'texts') === 'texts';
-		return hardestOf(this.#tape, columns, {others, cosine: true});
+		const meets = metBy(this.#settings.loss.needs);
+		return hardestOf(this.#tape, columns, {meets, cosine: true});
 	}
 
 	/** What the loss said of itself under that name, as it was in this step. */

@@ -35,7 +35,8 @@ describe('records that are left out', () => {
 		expect(texts.some(isKept) && !texts.every(isKept)).toBe(true);
 		const filtered = await bitsOf({data, teacherVectors, filterLength});
 		expect(filtered).toEqual(await bitsOf({data: kept, teacherVectors: keptVectors}));
-		expect(filtered).not.toEqual(await bitsOf({data: kept, teacherVectors}));
+		const others = {data: kept, teacherVectors, teacherWidth: width};
+		expect(filtered).not.toEqual(await bitsOf(others));
 	});
 
 	test('count in every file and set of the data', async () => {
