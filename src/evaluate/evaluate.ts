@@ -4,6 +4,7 @@ import {access} from 'node:fs/promises';
 import type {z} from 'zod';
 import {EngineError} from '../errors.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
+import {isUnpooled} from '../model/token-head.js';
 import {parseOptions} from '../options.js';
 import {type EvaluateSettings, evaluateSchema} from './options.js';
 import {compareOutcomes, measure, type SetResult} from './outcome.js';
@@ -90,6 +91,7 @@ export async function evaluateSets(
 	const {signal} = watching;
 	const results: SetResult[] = [];
 	let rankings: Parameters<typeof writeRun>[1] = [];
+	for (const each of compare ? [model, compare] : [model]) expectMeasurable(each, sets);
 	const watch = watchAll(sets, compare ? 2 : 1, watching);
 	for (const set of sets) {
 		const outcome = await measure(model, set, settings, watch(set));
@@ -110,6 +112,15 @@ export async function evaluateSets(
 		await writeRun(run, rankings, {overwrite, signal, ties, depth, beforeCommit});
 	}
 	return results;
+}
+
+/** Refuses pairs for a model of token vectors: their similarities are of one vector a text. */
+function expectMeasurable({folder}: EmbeddingModel, sets: readonly EvaluationSet[]): void {
+	if (!isUnpooled(folder.spec.head) || sets.every(({task}) => task === 'retrieval')) return;
+	const expected = 'expected a model of one vector a text for scored pairs';
+	const hint = 'retrieval sets rank by MaxSim';
+	const message = `${folder.path}: ${expected}, got one of token vectors; ${hint}`;
+	throw new EngineError('MODEL_POOLING', message);
 }
 
 /** Progress over all sets together, each read by so many models. */

@@ -4,12 +4,14 @@
 import {EngineError} from '../errors.js';
 import {textBatches} from '../model/batches.js';
 import type {EmbeddingModel, EncodeOptions} from '../model/embedding-model.js';
-import type {Encoded} from '../model/encode.js';
 import {documentPrompt as savedDocumentPrompt} from '../model/outer-config.js';
+import type {Route} from '../model/router.js';
+import {isUnpooled} from '../model/token-head.js';
 import type {IdentifiedText, RetrievalSet} from './beir.js';
 import type {Ranking} from './metrics.js';
 import type {EvaluateSettings} from './options.js';
 import {evaluateRankings, type RetrievalReport} from './rankings.js';
+import {searchByTokens} from './token-search.js';
 import {TopDocuments} from './top-documents.js';
 
 /** Texts encoded, of how many, and the set that is being evaluated. */
@@ -41,56 +43,90 @@ export async function evaluateRetrieval(
 	const {k, ties, ignoreIdenticalIds} = settings;
 	const {signal} = watching;
 	const kept = runDepth(k);
-	const encode = encoderOf(model, set, settings, watching);
-	const queries = await encode(set.queries, {
-		promptText: queryPromptOf(model, settings),
-		...model.side('query'),
-	});
-	const documents = {truncated: 0};
-	const best = await TopDocuments.open(model.computing.native, queries, {
+	const search = isUnpooled(model.folder.spec.head) ? tokenSearch : vectorSearch;
+	const {best, ...truncated} = await search(model, set, {
+		settings,
+		watching,
 		count: Math.min(set.documentIds.length, kept + (ignoreIdenticalIds ? 1 : 0)),
-		signal,
 	});
+	const rankings = rankingsOf(set, best, {kept, ignoreIdenticalIds});
+	const report = await evaluateRankings(rankings, set.judgements, {k, ties, signal});
+	return {...report, rankings, ...truncated};
+}
+
+type Search = {
+	settings: EvaluateSettings;
+	watching: Watching;
+	/** Documents kept per query. */
+	count: number;
+};
+
+type Found = {
+	best: {of(query: number): [document: number, score: number][]};
+	truncatedQueries: number;
+	truncatedDocuments: number;
+};
+
+async function vectorSearch(
+	model: EmbeddingModel,
+	set: RetrievalSet,
+	{settings, watching, count}: Search,
+): Promise<Found> {
+	const normalize = isCosine(model);
+	const {signal} = watching;
+	const encode = encoderOf(model, set, {settings, watching}, (texts, options) =>
+		model.encode(texts, {...options, normalize}),
+	);
+	const queries = await encode(set.queries, 'query');
+	const best = await TopDocuments.open(model.computing.native, queries, {count, signal});
+	let truncatedDocuments = 0;
 	try {
-		const promptText = documentPromptOf(model, settings);
 		for await (const slice of textBatches(set.documents)) {
-			const {data, truncated} = await encode(slice, {promptText, ...model.side('document')});
+			const {data, truncated} = await encode(slice, 'document');
 			await best.add(data);
-			documents.truncated += truncated;
+			truncatedDocuments += truncated;
 		}
 		await best.finish();
 	} finally {
 		best.dispose();
 	}
-	const rankings = rankingsOf(set, best, {kept, ignoreIdenticalIds});
-	return {
-		...(await evaluateRankings(rankings, set.judgements, {k, ties, signal})),
-		rankings,
-		truncatedQueries: queries.truncated,
-		truncatedDocuments: documents.truncated,
-	};
+	return {best, truncatedQueries: queries.truncated, truncatedDocuments};
 }
 
-type Encode = (texts: readonly IdentifiedText[], options: EncodeOptions) => Promise<Encoded>;
+/** Of a model of token vectors, which has no other similarity than MaxSim. */
+function tokenSearch(
+	model: EmbeddingModel,
+	set: RetrievalSet,
+	{settings, watching, count}: Search,
+): Promise<Found> {
+	const encode = encoderOf(model, set, {settings, watching}, (texts, options) =>
+		model.encodeTokens(texts, options),
+	);
+	return searchByTokens(model, set, {count, encode, signal: watching.signal});
+}
 
-function encoderOf(
+type Encode<T> = (texts: readonly IdentifiedText[], side: Route) => Promise<T>;
+
+/** Encodes texts of one side after another, and tells how far it is. */
+function encoderOf<T>(
 	model: EmbeddingModel,
 	{name, queries, documentIds}: RetrievalSet,
-	{dimensions, batchTokens}: EvaluateSettings,
-	{signal, onProgress}: Watching,
-): Encode {
-	const normalize = isCosine(model);
+	{settings, watching: {signal, onProgress}}: Omit<Search, 'count'>,
+	encode: (texts: readonly string[], options: EncodeOptions) => Promise<T>,
+): Encode<T> {
+	const {dimensions, batchTokens} = settings;
+	const prompts = {
+		query: queryPromptOf(model, settings),
+		document: documentPromptOf(model, settings),
+	};
 	const total = queries.length + documentIds.length;
 	let before = 0;
-	return async (texts, options) => {
-		const encoded = await model.encode(
+	return async (texts, side) => {
+		const encoded = await encode(
 			texts.map(({text}) => text),
 			{
-				...options,
-				dimensions,
-				batchTokens,
-				normalize,
-				signal,
+				...{promptText: prompts[side], ...model.side(side)},
+				...{dimensions, batchTokens, signal},
 				onProgress(progress) {
 					const done = before + Math.round((progress.done / progress.total) * texts.length);
 					onProgress?.({name, done, total});
@@ -124,7 +160,7 @@ function documentPromptOf({prompts}: EmbeddingModel, {documentPrompt}: EvaluateS
 
 function rankingsOf(
 	{queries, documentIds}: RetrievalSet,
-	best: TopDocuments,
+	best: Found['best'],
 	{kept, ignoreIdenticalIds}: {kept: number; ignoreIdenticalIds: boolean},
 ): RetrievalOutcome['rankings'] {
 	return {

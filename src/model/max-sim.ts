@@ -34,32 +34,76 @@ export async function maxSim(
 	if (left.width !== right.width) {
 		refuse('OPTION_RANGE', `documents: expected rows of ${left.width} columns`, `${right.width}`);
 	}
-	const {native: device} = openDevice(options);
-	const tensors: Tensor[] = [];
-	const own = (tensor: Tensor) => {
-		tensors.push(tensor);
-		return tensor;
-	};
+	const queries = await MaxSimQueries.open(openDevice(options).native, query, signal);
 	try {
-		const scores = own(device.tensor(left.texts, right.texts, 'f32'));
-		const owner = Int32Array.from({length: right.texts}, () => -1);
-		const integers = async (values: Int32Array) =>
-			written(device, own(device.tensor(1, values.length, 'i32')), values, signal);
-		const matrix = async ({data, rows, width}: Texts) =>
-			written(device, own(device.tensor(rows, width, 'f32')), data, signal);
-		device.run('maxSimForward', {
-			queries: await matrix(left),
-			queryOffsets: await integers(left.offsets),
-			documents: await matrix(right),
-			documentOffsets: await integers(right.offsets),
-			owner: await integers(owner),
-			scores,
-		});
-		const values = new Float32Array(left.texts * right.texts);
-		await cancellable(signal, canceller => device.read(scores, values, canceller));
-		return values;
+		return await queries.scores(documents, signal);
 	} finally {
-		for (const tensor of tensors) tensor.dispose();
+		queries.dispose();
+	}
+}
+
+/** Queries on a device, to be scored against any number of lots of documents. */
+export class MaxSimQueries {
+	readonly count: number;
+	readonly #device: NativeDevice;
+	readonly #rows: Tensor;
+	readonly #offsets: Tensor;
+
+	private constructor(device: NativeDevice, {rows, width, offsets, texts}: Texts) {
+		this.count = texts;
+		this.#device = device;
+		this.#rows = device.tensor(rows, width, 'f32');
+		this.#offsets = device.tensor(1, offsets.length, 'i32');
+	}
+
+	static async open(
+		device: NativeDevice,
+		query: TokenRows,
+		signal?: AbortSignal,
+	): Promise<MaxSimQueries> {
+		const texts = asTexts(query, 'query');
+		const queries = new MaxSimQueries(device, texts);
+		try {
+			await write(device, queries.#rows, {values: texts.data, signal});
+			await write(device, queries.#offsets, {values: texts.offsets, signal});
+			return queries;
+		} catch (error) {
+			queries.dispose();
+			throw error;
+		}
+	}
+
+	/** The score of every query with each of these documents: queries × documents. */
+	async scores(documents: TokenRows, signal?: AbortSignal): Promise<Float32Array> {
+		const {data, rows, width, offsets, texts} = asTexts(documents, 'documents');
+		const device = this.#device;
+		const owner = new Int32Array(texts).fill(-1);
+		const tensors = [
+			device.tensor(rows, width, 'f32'),
+			device.tensor(1, offsets.length, 'i32'),
+			device.tensor(1, texts, 'i32'),
+			device.tensor(this.count, texts, 'f32'),
+		] as const;
+		const [matrix, begins, owners, scores] = tensors;
+		try {
+			await write(device, matrix, {values: data, signal});
+			await write(device, begins, {values: offsets, signal});
+			await write(device, owners, {values: owner, signal});
+			device.run('maxSimForward', {
+				...{queries: this.#rows, queryOffsets: this.#offsets},
+				...{documents: matrix, documentOffsets: begins, owner: owners, scores},
+			});
+			const values = new Float32Array(this.count * texts);
+			await cancellable(signal, canceller => device.read(scores, values, canceller));
+			return values;
+		} finally {
+			for (const tensor of tensors) tensor.dispose();
+		}
+	}
+
+	dispose(): void {
+		this.#rows.dispose();
+		this.#offsets.dispose();
 	}
 }
 
@@ -68,17 +112,15 @@ type Texts = {data: Float32Array; rows: number; width: number; offsets: Int32Arr
 /** Elements that are copied to the device in one go. */
 const pieceSize = 1 << 18;
 
-async function written<Values extends Float32Array | Int32Array>(
+type Written = {values: Float32Array | Int32Array; signal: AbortSignal | undefined};
+
+async function write(
 	device: NativeDevice,
 	tensor: Tensor,
-	values: Values,
-	signal: AbortSignal | undefined,
-): Promise<Tensor> {
+	{values, signal}: Written,
+): Promise<void> {
 	const {rows, columns} = tensor;
-	if (rows === 1) {
-		device.write(tensor, values);
-		return tensor;
-	}
+	if (rows === 1) return device.write(tensor, values);
 	const step = Math.max(1, Math.floor(pieceSize / Math.max(1, columns)));
 	for (let row = 0; row < rows; row += step) {
 		const part = tensor.slice(row, Math.min(step, rows - row));
@@ -86,7 +128,6 @@ async function written<Values extends Float32Array | Int32Array>(
 		part.dispose();
 		await giveTurn(signal);
 	}
-	return tensor;
 }
 
 function asTexts(value: TokenRows, name: string): Texts {

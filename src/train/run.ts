@@ -116,9 +116,8 @@ export async function prepareRun(
 ): Promise<Run> {
 	const {signal, loss, onMessage} = request;
 	for (const warning of model.folder.saveWarnings) onMessage?.(warning);
-	const {evaluate} = request.evaluations;
-	expectRowsFor(loss, model, {evaluations: evaluate, excludePrompt: settings.excludePrompt});
 	const sources = await evaluationSources(request.evaluations);
+	expectRowsFor(loss, model, {sources, excludePrompt: settings.excludePrompt});
 	const deciding = decidingMetric(settings, sources);
 	const log = await openLog(settings, folder);
 	expectBest(settings, {sources, deciding, hasOutput: folder !== undefined});

@@ -5,12 +5,13 @@ import type {Loss} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {expectTokens, isUnpooled} from '../model/token-head.js';
 import {tokenWarning} from '../model/token-modules.js';
+import type {EvaluationSource} from './evaluations.js';
 
 /** Refuses a loss and a model, or evaluations, of which one has a vector a text and the other of each token. */
 export function expectRowsFor(
 	{name, needs}: Loss,
 	{folder}: EmbeddingModel,
-	{evaluations, excludePrompt}: {evaluations: readonly unknown[]; excludePrompt: boolean},
+	{sources, excludePrompt}: {sources: readonly EvaluationSource[]; excludePrompt: boolean},
 ): void {
 	if (!needs?.tokens) {
 		if (!isUnpooled(folder.spec.head)) return;
@@ -23,10 +24,12 @@ export function expectRowsFor(
 		const message = `exclude-prompt: expected it with a pooling, got the loss ${name}, which has none`;
 		throw new EngineError('OPTION_CONFLICT', message);
 	}
-	if (evaluations.length === 0) return;
-	const expected = `expected none with the loss ${name}`;
-	const why = 'evaluations compare one vector a text, which its model has not';
-	throw new EngineError('OPTION_CONFLICT', `eval: ${expected}, got some; ${why}`);
+	const pairs = sources.find(({kind}) => kind === 'sts');
+	if (!pairs) return;
+	const expected = `expected retrieval sets with the loss ${name}`;
+	const why = 'they compare one vector a text, which its model has not';
+	const message = `eval: ${expected}, got the scored pairs ${pairs.name}; ${why}`;
+	throw new EngineError('OPTION_CONFLICT', message);
 }
 
 /** Takes the pooling from a model that is to hand up token vectors, and says what that means. */

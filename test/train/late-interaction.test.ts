@@ -1,13 +1,24 @@
 // Training of late interaction: it learns, what it writes is a model of token vectors, and a run that
 // was stopped ends in the same bits.
 
-import {readFileSync} from 'node:fs';
+import {mkdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {expect, test} from 'vitest';
-import {lateInteraction, maxSim} from '../../dist/index.js';
+import {describe, expect, test} from 'vitest';
+import {type EmbeddingModel, lateInteraction, maxSim} from '../../dist/index.js';
+import type {HardPair} from '../../dist/train/hardest.js';
 import {train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
-import {filesIn, hashOf, loadTiny, metricsIn, quick, rowsOf, stoppingAt} from './tiny.js';
+import {
+	filesIn,
+	hashOf,
+	lines,
+	loadTiny,
+	metricsIn,
+	quick,
+	type Row,
+	rowsOf,
+	stoppingAt,
+} from './tiny.js';
 
 const {folder, put} = temporaryFolder();
 const loss = lateInteraction({temperature: 0.5});
@@ -64,11 +75,78 @@ test('a model of token vectors is trained on, but by no loss of one vector a tex
 	});
 });
 
-test('held-out rows are measured by the loss', async () => {
-	const evalLoss = {held: rowsOf(8)};
-	const {evaluation} = await train(await loadTiny(), {...quick, loss, steps: 2, evalLoss});
-	expect(evaluation.before['held']).toEqual({loss: expect.any(Number)});
-	expect(evaluation.after['held']!['loss']).not.toBe(evaluation.before['held']!['loss']);
+/** The MaxSim of each query with all documents, positives before negatives, over its tokens. */
+async function scoresOf(model: EmbeddingModel, rows: readonly Row[]) {
+	const queries = await model.encodeTokens(rows.map(({query}) => query));
+	const texts = [...rows.map(({positive}) => positive), ...rows.flatMap(row => row.negatives)];
+	const scores = await maxSim(queries, await model.encodeTokens(texts));
+	const tokens = rows.map((_, n) => queries.offsets[n + 1]! - queries.offsets[n]!);
+	const of = (row: number) => [...scores.subarray(row * texts.length, (row + 1) * texts.length)];
+	return rows.map((_, row) => of(row).map(score => score / tokens[row]!));
+}
+
+describe('while it is trained', () => {
+	const rows = rowsOf(8);
+	const options = {...quick, data: rows, dropout: 0, order: 'file'} as const;
+
+	test.each([
+		['all documents', undefined, () => true],
+		['positives alone', ['inBatchPositives'], (_: number, n: number) => n < 8],
+		['own negatives', ['ownHard'], (row: number, n: number) => n === 8 + (row - 1) / 2],
+	] as const)('held-out rows find their own among %s', async (_, candidates, isMet) => {
+		const model = await loadTiny();
+		const data = candidates?.[0] === 'ownHard' ? rows.filter((_, n) => n % 2 === 1) : rows;
+		const met = (await scoresOf(model, rows)).flatMap((scores, row) => {
+			const others = scores.filter((_, n) => n !== row && isMet(row, n));
+			return others.length > 0 ? [Number(scores[row]! > Math.max(...others))] : [];
+		});
+		const loss = lateInteraction({...(candidates && {candidates: [...candidates]})});
+		const asked = {...options, data, loss, steps: 1, evalLoss: {held: data}};
+		const {evaluation} = await train(model, asked);
+		const share = met.reduce((sum, hit) => sum + hit, 0) / met.length;
+		expect(evaluation.before['held']!['accuracy']).toBeCloseTo(share, 10);
+		expect(evaluation.after['held']!['loss']).not.toBe(evaluation.before['held']!['loss']);
+	});
+
+	test('its hardest negatives stand in the report', async () => {
+		const model = await loadTiny();
+		const expected = (await scoresOf(model, rows))
+			.map((scores, row) => ({
+				positive: scores[row]!,
+				negative: Math.max(...scores.filter((_, n) => n !== row)),
+			}))
+			.sort((a, b) => b.negative - b.positive - (a.negative - a.positive));
+		await train(model, {...options, loss, steps: 1, output: at('watched')});
+		const state = join(at('watched'), 'checkpoints/step-1/trainer/state.json');
+		const kept = JSON.parse(readFileSync(state, 'utf8')) as {state: {hardest: HardPair[]}};
+		const {hardest} = kept.state;
+		expect(hardest).toHaveLength(8);
+		for (const [n, {score, positiveScore, negative, query}] of hardest.entries()) {
+			expect(score).toBeCloseTo(expected[n]!.negative, 5);
+			expect(positiveScore).toBeCloseTo(expected[n]!.positive, 5);
+			expect(rows.find(row => row.query === query)!.positive).not.toBe(negative);
+		}
+		expect(readFileSync(join(at('watched'), 'report.html'), 'utf8')).toContain(
+			hardest[0]!.negative,
+		);
+	});
+
+	test('retrieval sets are ranked by MaxSim', async () => {
+		mkdirSync(join(folder, 'set/qrels'), {recursive: true});
+		const queries = rows.map(({query}, n) => ({_id: `q${n}`, text: query}));
+		put('set/queries.jsonl', lines(queries));
+		const corpus = rows.map(({positive}, n) => ({_id: `d${n}`, title: '', text: positive}));
+		put('set/corpus.jsonl', lines(corpus));
+		const judged = rows.map((_, n) => `q${n}\td${n}\t1`).join('\n');
+		put('set/qrels/test.tsv', `query-id\tcorpus-id\tscore\n${judged}\n`);
+		const model = await loadTiny();
+		const found = (await scoresOf(model, rows)).filter((scores, row) =>
+			scores.slice(0, rows.length).every((score, n) => n === row || score < scores[row]!),
+		);
+		const asked = {...options, loss, steps: 1, eval: `set=${at('set')}`};
+		const {evaluation} = await train(model, asked);
+		expect(evaluation.before['set']!['hit@1']).toBeCloseTo(found.length / rows.length, 10);
+	});
 });
 
 test('evaluations of one vector a text are refused before anything is written', async () => {
