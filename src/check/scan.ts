@@ -1,6 +1,7 @@
 // The one reading of all data: every line a record or a fault, every record looked at, and an index
 // of where texts stand, as training has it.
 
+import {byTeacherOf} from '../data/choose.js';
 import {Dataset} from '../data/dataset.js';
 import type {Names} from '../data/fields.js';
 import {layoutOf} from '../data/layouts/index.js';
@@ -55,7 +56,7 @@ export async function scanSources(
 	try {
 		const {settings, names, loss} = request;
 		const kind = loss?.needs?.row ?? (await kindOf(opened, names));
-		const rule = {kind, names, byTeacher: settings.positives === 'teacher'};
+		const rule = {kind, names, byTeacher: byTeacherOf(settings.positives)};
 		const bad = new BrokenLines(request.findings);
 		const checks = new RecordChecks(request.findings);
 		const {see, near} = observer(checks, request);

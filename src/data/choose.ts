@@ -3,13 +3,14 @@
 
 import {EngineError} from '../errors.js';
 import {below, type Random, randomOf, sample} from './random.js';
+import type {ByTeacher} from './record.js';
 
 export interface ChoiceOptions {
 	/**
 	The first positive, one at random, each in a row of its own, all in one row, or the one that its teacher scores
-	highest, which is the only one that such a record has (`ParseRule.byTeacher`).
+	highest, of all texts or of the positives, which is the only one that such a record has (`ParseRule.byTeacher`).
 	*/
-	positives?: 'first' | 'random' | 'each' | 'all' | 'teacher' | undefined;
+	positives?: 'first' | 'random' | 'each' | 'all' | 'teacher' | 'teacherPositive' | undefined;
 	/** Hard negatives of a row. */
 	negatives?: number | 'all' | undefined;
 	/** By their teacher is by their place: such records have them in that order (`ParseRule`). */
@@ -36,6 +37,11 @@ export interface Choice {
 export interface Supply {
 	positives: number;
 	negatives: number;
+}
+
+/** How records are read for a choice of positives. */
+export function byTeacherOf(positives: ChoiceOptions['positives']): ByTeacher {
+	return positives === 'teacherPositive' ? 'positives' : positives === 'teacher';
 }
 
 /** The rule with every default filled in. */

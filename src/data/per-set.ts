@@ -3,7 +3,7 @@
 
 import {EngineError} from '../errors.js';
 import {kebabCase, nearest} from '../options.js';
-import type {ChoiceOptions} from './choose.js';
+import {byTeacherOf, type ChoiceOptions} from './choose.js';
 import {type FilterOptions, filtersOf} from './filters.js';
 import type {LimitOptions} from './limits.js';
 import type {RecordRule} from './row-index.js';
@@ -16,7 +16,7 @@ export type SetRule = Pick<ChoiceOptions, 'positives' | 'negativeChoice'> &
 export type PerSet = ReadonlyMap<string, SetRule>;
 
 const words = {
-	positives: ['first', 'random', 'teacher'],
+	positives: ['first', 'random', 'teacher', 'teacherPositive'],
 	negativeChoice: ['first', 'random', 'teacherTop', 'teacherBottom'],
 	maxRowsChoice: ['first', 'last', 'random'],
 } as const;
@@ -112,7 +112,7 @@ export function readingOfSet(
 	});
 	return {
 		...rest,
-		byTeacher: positives === undefined ? byTeacher : positives === 'teacher',
+		byTeacher: positives === undefined ? byTeacher : byTeacherOf(positives),
 		negativeOrder: isOrdered ? negativeChoice : order,
 		...(filters && {filters}),
 	};

@@ -44,12 +44,14 @@ export interface ParseRule {
 	kind?: RowKind | undefined;
 	/** The names that the user gave to fields. */
 	names?: Names | undefined;
-	/** Whether the scores of a teacher choose the positive among all texts. Default false. */
-	byTeacher?: boolean | undefined;
+	/** Whether the scores of a teacher choose the positive. Default false. */
+	byTeacher?: ByTeacher | undefined;
 	/** Whether negatives stand by their teacher's scores, the highest or the lowest first. */
 	negativeOrder?: NegativeOrder | undefined;
 }
 
+/** The positive with the highest score of all texts, or of the positives alone. */
+export type ByTeacher = boolean | 'positives';
 export type NegativeOrder = 'teacherTop' | 'teacherBottom';
 
 /** Fields that say something of the positives and negatives. */
@@ -70,7 +72,7 @@ export function parseRecord(
 	const query = readQuery(fields, kind);
 	const record: TrainingRecord = {
 		query,
-		positives: kind === 'text' ? [] : readPositives(fields, byTeacher),
+		positives: kind === 'text' ? [] : readPositives(fields, byTeacher === true),
 		negatives: readNegatives(fields),
 	};
 	assign(record, 'prompt', readString(fields, 'prompt'));
@@ -83,7 +85,7 @@ export function parseRecord(
 	assign(record, 'score', readScores(fields, 'score', 1)?.[0]);
 	assign(record, 'label', readLabel(fields));
 	assignContext(record, fields);
-	const chosen = byTeacher ? chosenByTeacher(record, where) : record;
+	const chosen = byTeacher === false ? record : chosenByTeacher(record, where, byTeacher);
 	return {
 		record: negativeOrder === undefined ? chosen : ordered(chosen, negativeOrder, where),
 		unknownFields: [...new Set(fields.unknown)],
@@ -128,8 +130,12 @@ function assignTeacherScores(record: TrainingRecord, fields: Fields): void {
 	record.negativeScores = scores.slice(positives.length);
 }
 
-/** The record whose positive is the text that its teacher scores highest, the first of equals. */
-function chosenByTeacher(record: TrainingRecord, where: string): TrainingRecord {
+/** The record whose positive is the text of these that its teacher scores highest, the first of equals. */
+function chosenByTeacher(
+	record: TrainingRecord,
+	where: string,
+	among: true | 'positives',
+): TrainingRecord {
 	const {positives, negatives, positiveScores = [], negativeScores = []} = record;
 	const scores = [...positiveScores, ...negativeScores];
 	const texts = [...positives, ...negatives];
@@ -137,7 +143,8 @@ function chosenByTeacher(record: TrainingRecord, where: string): TrainingRecord 
 		refuse(where, '"teacher_scores" of all texts, by which to choose', `${scores.length} scores`);
 	}
 
-	const best = scores.indexOf(scores.reduce((most, score) => Math.max(most, score)));
+	const open = among === true ? scores : positiveScores;
+	const best = scores.indexOf(open.reduce((most, score) => Math.max(most, score)));
 	const others = <T>(list: readonly T[]) => list.filter((_, index) => index !== best);
 	if (best < positives.length) return onlyPositive(record, best);
 	const ids = record.positives.length === (record.positiveIds ?? []).length;
@@ -206,12 +213,12 @@ function readQuery(fields: Fields, kind: RowKind): string {
 	return readText(query.value, `"${query.name}"`, where);
 }
 
-function readPositives(fields: Fields, byTeacher: boolean): string[] {
+function readPositives(fields: Fields, canBeNone: boolean): string[] {
 	const {where, found} = fields;
 	const positives = found.positives;
 	if (positives === undefined) refuse(where, 'a "positive"', listOf(fields));
 	const texts = readTexts(positives.value, positives.name, where);
-	if (texts.length > 0 || byTeacher) return texts;
+	if (texts.length > 0 || canBeNone) return texts;
 	if (found.teacherScores === undefined) {
 		refuse(where, `"${positives.name}" to hold a text`, 'an empty array');
 	}

@@ -1,8 +1,8 @@
 // The preset of Intel's extension for transformers: `finetune.py` of embedding_finetune.
 
 import {modelArguments} from './model-arguments.js';
-import {dead, maps, type Ours, type Preset, read, type Table} from './table.js';
-import {sayLiteralBackslash} from './texts.js';
+import {asking, dead, maps, type Ours, type Preset, read, renamed, type Table} from './table.js';
+import {prompt} from './texts.js';
 import {trainingArguments} from './training-arguments.js';
 import type {Values} from './values.js';
 
@@ -20,11 +20,7 @@ const modelOptions: Table = {
 		},
 	},
 	normalized: maps('boolean', values => ({normalize: values.is('normalized')}), {default: true}),
-	fix_position_embedding: maps(
-		'boolean',
-		values => (values.is('fix_position_embedding') ? {freeze: ['positions']} : {}),
-		{default: false},
-	),
+	fix_position_embedding: asking({freeze: ['positions']}),
 };
 
 const everything = 100_000_000;
@@ -47,20 +43,10 @@ const dataOptions: Table = {
 		values => ({negatives: values.number('train_group_size')! - 1}),
 		{default: 8},
 	),
-	query_max_len: maps('number', values => ({queryMaxLength: values.number('query_max_len')}), {
-		default: 32,
-	}),
-	passage_max_len: maps(
-		'number',
-		values => ({documentMaxLength: values.number('passage_max_len')}),
-		{default: 128},
-	),
-	query_instruction_for_retrieval: maps('text', (values, say) => ({
-		queryPrompt: sayLiteralBackslash(values, 'query_instruction_for_retrieval', say),
-	})),
-	passage_instruction_for_retrieval: maps('text', (values, say) => ({
-		documentPrompt: sayLiteralBackslash(values, 'passage_instruction_for_retrieval', say),
-	})),
+	query_max_len: renamed('number', 'queryMaxLength', {default: 32}),
+	passage_max_len: renamed('number', 'documentMaxLength', {default: 128}),
+	query_instruction_for_retrieval: prompt('query_instruction_for_retrieval', 'queryPrompt'),
+	passage_instruction_for_retrieval: prompt('passage_instruction_for_retrieval', 'documentPrompt'),
 };
 
 /** A random positive and random negatives each time a row is read; too few are repeated. */

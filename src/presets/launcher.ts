@@ -42,7 +42,14 @@ export function readLauncher(words: readonly string[]): Launched {
 	return clip === undefined ? found : {...found, clip};
 }
 
-function isLaunched([first = '']: readonly string[]): boolean {
+function isLaunched([first = '', script]: readonly string[]): boolean {
+	if (/^(ba|z)?sh$/.test(baseName(first))) {
+		const expected = 'expected the command of a training program';
+		const hint = 'put the training command that the script holds there';
+		const message = `--preset: ${expected}, got the script ${script ?? 'of a shell'}; ${hint}`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	}
+
 	return launchers.has(baseName(first)) || first.endsWith('.py');
 }
 
@@ -68,8 +75,8 @@ function processesOf(words: readonly string[], {visible, settings, says}: Around
 	}
 	const all = countOf(flag('num_processes')) ?? countOf(textOf(settings.num_processes));
 	if (all !== undefined) return all;
-	const isDeepspeed = words.some(word => baseName(word) === 'deepspeed');
-	return nodes * (isDeepspeed ? Math.max(1, visible) : 1);
+	const takesAll = words.some(word => ['deepspeed', 'accelerate'].includes(baseName(word)));
+	return nodes * (takesAll ? Math.max(1, visible) : 1);
 }
 
 /** `--nproc_per_node gpu`: as many as there are visible devices. */
@@ -91,7 +98,7 @@ function settingsIn(path: string | undefined, says: string[]): AccelerateSetting
 		return (parse(readFileSync(path, 'utf8')) as AccelerateSettings | null) ?? {};
 	} catch {
 		says.push(
-			`${path}: cannot be read here, so one process is taken; --num_processes N says how many`,
+			`${path}: cannot be read here, so each visible device is a process; --num_processes N says how many`,
 		);
 		return {};
 	}

@@ -3,13 +3,14 @@
 
 import {setsOf} from './llm-embedder-sets.js';
 import {configOf, tasksOf} from './llm-embedder-tasks.js';
-import {maps, type Ours, read, type Table} from './table.js';
+import {maps, type Ours, read, renamed, type Table} from './table.js';
 import type {Values} from './values.js';
 
 const positives: Readonly<Record<string, string>> = {
 	first: 'first',
 	random: 'random',
 	teacher: 'teacher',
+	'teacher-pos': 'teacherPositive',
 };
 
 const negatives: Readonly<Record<string, string>> = {
@@ -32,8 +33,7 @@ export const llmEmbedderData: Table = {
 		to: positiveOf,
 		refused(values) {
 			if (positives[values.text('select_positive') ?? '']) return undefined;
-			const hint = 'of the positives alone none is chosen by its score';
-			return `the choices here are ${Object.keys(positives).join(', ')}; ${hint}`;
+			return `the choices are ${Object.keys(positives).join(', ')}`;
 		},
 	},
 	select_negative: {
@@ -47,7 +47,7 @@ export const llmEmbedderData: Table = {
 	},
 	max_sample_num: maps('number', most),
 	teacher_scores_margin: maps('number', margin),
-	teacher_scores_min: maps('number', values => ({teacherMin: values.number('teacher_scores_min')})),
+	teacher_scores_min: renamed('number', 'teacherMin'),
 	inbatch_same_dataset: {
 		kind: 'text',
 		to: mixing,
@@ -74,11 +74,18 @@ function group(values: Values): Ours {
 	return {negatives: values.number('train_group_size')! - 1};
 }
 
-/** Chosen where there are any to take. */
-function negativeChoiceOf(values: Values): Ours {
-	const config = configOf(values);
-	const choice = negatives[config.select_negative ?? values.text('select_negative') ?? 'random'];
-	return values.number('train_group_size')! > 1 ? {negativeChoice: choice} : {};
+/** Chosen where there are any to take; without a teacher's scores at random, as there. */
+function negativeChoiceOf(values: Values, say: (text: string) => void): Ours {
+	if (values.number('train_group_size')! === 1) return {};
+	const asked = configOf(values).select_negative ?? values.text('select_negative') ?? 'random';
+	if (!lacksScores(values, asked)) return {negativeChoice: negatives[asked]};
+	say(`select_negative ${asked}: the first record has no teacher_scores, so they are random`);
+	return {negativeChoice: 'random'};
+}
+
+/** Whether a choice is by the scores of a teacher that are not there. */
+function lacksScores({around: {first}}: Values, asked: string): boolean {
+	return asked.startsWith('teacher') && first !== undefined && first.positiveScores === undefined;
 }
 
 /** Without a teacher's scores its choice is the first, as there. */
@@ -91,12 +98,8 @@ function positiveOf(values: Values, say: (text: string) => void): Ours {
 	}
 
 	const asked = configOf(values).select_positive ?? values.text('select_positive') ?? 'first';
-	const {first} = values.around;
-	if (asked !== 'teacher' || first === undefined || first.positiveScores !== undefined) {
-		return {positives: positives[asked]};
-	}
-
-	say('select_positive teacher: the first record has no teacher_scores, so the first is taken');
+	if (!lacksScores(values, asked)) return {positives: positives[asked]};
+	say(`select_positive ${asked}: the first record has no teacher_scores, so the first is taken`);
 	return {positives: 'first'};
 }
 

@@ -11,17 +11,15 @@ import {
 	trainsOn,
 } from './llm-embedder-tasks.js';
 import {llmEmbedderUnused} from './llm-embedder-unused.js';
-import {maps, type Ours, type Preset, read, type Table} from './table.js';
+import {asking, dead, maps, type Ours, type Preset, read, renamed, type Table} from './table.js';
 import {trainingArguments} from './training-arguments.js';
 import type {Values} from './values.js';
 
 const modelOptions: Table = {
-	query_encoder: maps('text', values => ({model: values.text('query_encoder')}), {
-		default: 'BAAI/bge-base-en',
-	}),
+	query_encoder: renamed('text', 'model', {default: 'BAAI/bge-base-en'}),
 	key_encoder: maps('text', keyEncoder, {default: 'BAAI/bge-base-en'}),
 	tie_encoders: read('boolean', {default: true}),
-	model_cache_dir: maps('text', values => ({cache: values.text('model_cache_dir')})),
+	model_cache_dir: renamed('text', 'cache'),
 	pooling_method: {
 		kind: 'list',
 		default: ['cls'],
@@ -31,6 +29,10 @@ const modelOptions: Table = {
 		}),
 		refused(values) {
 			const methods = values.list('pooling_method').filter(method => method !== 'dense');
+			if (methods.includes('decoder')) {
+				return 'it is the first step of the decoder of T5, whose encoder alone is trained here';
+			}
+
 			const isKnown = methods.length === 1 && ['cls', 'mean'].includes(methods[0]!);
 			return isKnown ? undefined : 'the poolings here are cls and mean, with dense or without';
 		},
@@ -38,24 +40,17 @@ const modelOptions: Table = {
 	dense_metric: {
 		kind: 'text',
 		default: 'cos',
-		to: values => ({normalize: isCosine(values)}),
+		to: metric,
 		refused(values) {
-			const metric = values.text('dense_metric') ?? '';
-			return ['cos', 'ip'].includes(metric) ? undefined : 'the metrics here are cos and ip';
+			const metrics = ['cos', 'ip', 'l2'];
+			const isKnown = metrics.includes(values.text('dense_metric') ?? '');
+			return isKnown ? undefined : `the metrics are ${metrics.join(', ')}`;
 		},
 	},
-	query_max_length: maps(
-		'number',
-		values => ({queryMaxLength: values.number('query_max_length')}),
-		{default: 256},
-	),
-	key_max_length: maps('number', values => ({documentMaxLength: values.number('key_max_length')}), {
-		default: 256,
-	}),
-	truncation_side: maps('text', values => ({truncationSide: values.text('truncation_side')}), {
-		default: 'right',
-	}),
-	cpu: maps('boolean', values => (values.is('cpu') ? {device: 'cpu'} : {}), {default: false}),
+	query_max_length: renamed('number', 'queryMaxLength', {default: 256}),
+	key_max_length: renamed('number', 'documentMaxLength', {default: 256}),
+	truncation_side: renamed('text', 'truncationSide', {default: 'right'}),
+	cpu: asking({device: 'cpu'}),
 };
 
 /** One encoder for both, or another for keys. */
@@ -72,6 +67,15 @@ function keyEncoder(values: Values, say: (text: string) => void): Ours {
 
 	const isSame = key === values.text('query_encoder');
 	return {towers: 'separate', ...(!isSame && {documentModel: key})};
+}
+
+/** Their training has inner products for l2 too, which is the metric of their index alone. */
+function metric(values: Values, say: (text: string) => void): Ours {
+	if (values.text('dense_metric') === 'l2') {
+		say('dense_metric l2: trains by inner products, as there; the distance is for their index');
+	}
+
+	return {normalize: isCosine(values)};
 }
 
 const isCosine = (values: Values) => values.text('dense_metric') === 'cos';
@@ -191,6 +195,7 @@ export const llmEmbedder: Preset = {
 			negativesCross: crosses,
 		}),
 		...standards(),
+		do_train: dead('boolean', 'the program trains in any case', {default: false}),
 		...llmEmbedderUnused,
 	},
 	negativesIn: values => ({

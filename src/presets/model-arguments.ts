@@ -1,9 +1,9 @@
 // What programs built on transformers call the model and its parts.
 
-import {maps, refused, type Table} from './table.js';
+import {refused, renamed, type Table} from './table.js';
 
 export const modelArguments: Table = {
-	model_name_or_path: maps('text', values => ({model: values.text('model_name_or_path')})),
+	model_name_or_path: renamed('text', 'model'),
 	config_name: refused('text', 'the configuration is that of the model folder'),
 	tokenizer_name: {
 		kind: 'text',
@@ -13,5 +13,5 @@ export const modelArguments: Table = {
 			return isOwn ? undefined : 'the tokenizer is that of the model folder';
 		},
 	},
-	cache_dir: maps('text', values => ({cache: values.text('cache_dir')})),
+	cache_dir: renamed('text', 'cache'),
 };

@@ -1,7 +1,7 @@
 // NeMo's experiment manager: where a run lies, what it keeps, when it stops early.
 
 import {join} from 'node:path';
-import {maps, type Ours, read, refused, type Table} from './table.js';
+import {asking, maps, type Ours, read, refused, type Table} from './table.js';
 import type {Values} from './values.js';
 
 const at = (name: string) => `exp_manager.${name}`;
@@ -16,11 +16,7 @@ export const nemoExperimentOptions: Table = {
 	[at('explicit_log_dir')]: maps('text', values => ({output: folderOf(values)})),
 	[at('exp_dir')]: read('text'),
 	[at('name')]: read('text', {default: 'megatron_bert', nullable: true}),
-	[at('resume_if_exists')]: maps(
-		'boolean',
-		values => (values.is(at('resume_if_exists')) ? {resume: true} : {}),
-		{default: true},
-	),
+	[at('resume_if_exists')]: asking({resume: true}, {default: true}),
 	[at('create_wandb_logger')]: read('boolean', {default: false}),
 	[at('create_tensorboard_logger')]: maps('boolean', events, {default: true}),
 	[checkpoint('save_top_k')]: maps('number', kept, {default: 10}),

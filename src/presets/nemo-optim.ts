@@ -1,6 +1,6 @@
 // NeMo's optimizer and learning-rate schedule: model.optim.
 
-import {maps, type Ours, read, refused, type Table} from './table.js';
+import {maps, type Ours, read, refused, renamed, type Table} from './table.js';
 import type {Values} from './values.js';
 
 const optimizers: Readonly<Record<string, string>> = {
@@ -24,16 +24,10 @@ export const nemoOptimOptions: Table = {
 			return `the optimizers here are ${Object.keys(optimizers).join(', ')}`;
 		},
 	},
-	[at('lr')]: maps('number', values => ({learningRate: values.number(at('lr'))}), {default: 2e-4}),
-	[at('weight_decay')]: maps(
-		'number',
-		values => ({weightDecay: values.number(at('weight_decay'))}),
-		{
-			default: 0.01,
-		},
-	),
+	[at('lr')]: renamed('number', 'learningRate', {default: 2e-4}),
+	[at('weight_decay')]: renamed('number', 'weightDecay', {default: 0.01}),
 	[at('betas')]: maps('list', betas, {default: [0.9, 0.98]}),
-	[at('eps')]: maps('number', values => ({epsilon: values.number(at('eps'))}), {default: 1e-8}),
+	[at('eps')]: renamed('number', 'epsilon', {default: 1e-8}),
 	[sched('name')]: {
 		kind: 'text',
 		default: 'CosineAnnealing',

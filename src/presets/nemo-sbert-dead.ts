@@ -1,7 +1,7 @@
 // Keys of NeMo's configuration that change nothing here, with the reason that is said.
 
-import {dead, type Option, type Table} from './table.js';
-import type {Kind, Value} from './values.js';
+import {deadOptions, type Table} from './table.js';
+import type {Value} from './values.js';
 
 const architecture = 'the architecture is that of the model folder';
 const tokenizer = 'the tokenizer is that of the model folder';
@@ -12,18 +12,9 @@ const pretraining = 'it belongs to pre-training, and nothing reads it';
 const speed = 'it changes speed and memory only, which are kept otherwise here';
 const logs = 'what is logged where is fixed: metrics.jsonl and the terminal';
 
-type Defaults = Readonly<Record<string, Value>>;
-
-function all(why: string, prefix: string, defaults: Defaults): Table {
-	const entries = Object.entries(defaults).map(([name, value]): [string, Option] => {
-		return [`${prefix}${name}`, dead(kindOf(value), why, {default: value})];
-	});
-	return Object.fromEntries(entries);
-}
-
-function kindOf(value: Value): Kind {
-	return Array.isArray(value) ? 'list' : 'text';
-}
+/** Keys of a branch; none of them is read, so all are texts. */
+const all = (why: string, branch: string, defaults: Readonly<Record<string, Value>>) =>
+	deadOptions(why, 'text', defaults, branch);
 
 export const nemoDeadOptions: Table = {
 	...all('a run is named by its folder', '', {name: 'megatron_bert'}),

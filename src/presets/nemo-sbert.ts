@@ -5,7 +5,18 @@ import {EngineError} from '../errors.js';
 import {isValidated, nemoExperimentOptions, validation} from './nemo-experiment.js';
 import {nemoOptimOptions} from './nemo-optim.js';
 import {nemoDeadOptions} from './nemo-sbert-dead.js';
-import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
+import {
+	dataSource,
+	dead,
+	maps,
+	type Ours,
+	type Preset,
+	read,
+	refused,
+	renamed,
+	type Table,
+} from './table.js';
+import {sayHalfType} from './texts.js';
 import {batchesOf} from './training-arguments.js';
 import type {Values} from './values.js';
 
@@ -36,11 +47,7 @@ const trainerOptions: Table = {
 		},
 	},
 	'trainer.max_steps': read('number', {default: 100_000, nullable: true}),
-	'trainer.log_every_n_steps': maps(
-		'number',
-		values => ({loggingSteps: values.number('trainer.log_every_n_steps')}),
-		{default: 10},
-	),
+	'trainer.log_every_n_steps': renamed('number', 'loggingSteps', {default: 10}),
 	'trainer.val_check_interval': maps('number', checks, {default: 100}),
 	'trainer.limit_val_batches': read('number', {default: 50, nullable: true}),
 	'trainer.accumulate_grad_batches': refused(
@@ -65,7 +72,7 @@ function onDevice(values: Values): Ours {
 function precision(values: Values, say: (text: string) => void): Ours {
 	const asked = String(values.text('trainer.precision') ?? 16);
 	if (/^32/.test(asked)) return {dtype: 'f32'};
-	say(`trainer.precision ${asked}: the CPU computes in f32, a card in bf16 over f32 weights`);
+	sayHalfType(`trainer.precision ${asked}`, say);
 	return {};
 }
 
@@ -110,7 +117,7 @@ const modelOptions: Table = {
 		const isAsked = values.text('model.activations_checkpoint_granularity') !== undefined;
 		return isAsked ? {recompute: 'blocks'} : {};
 	}),
-	'model.seed': maps('number', values => ({seed: values.number('model.seed')}), {default: 1234}),
+	'model.seed': renamed('number', 'seed', {default: 1234}),
 	'model.softmax_temp': maps('number', contrastive, {default: 0.05}),
 	'model.label_smoothing': read('number', {default: 0}),
 	'model.global_inbatch_negatives': read('boolean', {default: false}),
@@ -173,10 +180,7 @@ function contrastive(values: Values): Ours {
 }
 
 const dataOptions: Table = {
-	'model.data.data_train': maps('text', values => {
-		const path = values.text('model.data.data_train');
-		return {data: path === undefined ? undefined : [path]};
-	}),
+	'model.data.data_train': dataSource(),
 	[validation]: maps('text', heldOut),
 	'model.data.hard_negatives_to_train': maps('number', negatives, {default: 4}),
 	'model.data.negative_sample_strategy': read('text', {default: 'first'}),

@@ -2,8 +2,8 @@
 
 import {existsSync} from 'node:fs';
 import {modelArguments} from './model-arguments.js';
-import {dead, maps, type Ours, type Preset, read, refused, type Table} from './table.js';
-import {sayLiteralBackslash} from './texts.js';
+import {dead, maps, type Ours, type Preset, read, refused, renamed, type Table} from './table.js';
+import {prompt} from './texts.js';
 import {trainingArguments, trainsOnlyIfTold} from './training-arguments.js';
 import type {Values} from './values.js';
 
@@ -55,24 +55,10 @@ const dataOptions: Table = {
 	data_name_or_path: maps('text', dataOf),
 	train_group_size: maps('number', values => ({negatives: negativesOf(values)}), {default: 2}),
 	unfold_each_positive: maps('boolean', positives, {default: false}),
-	query_max_length: maps(
-		'number',
-		values => ({queryMaxLength: values.number('query_max_length')}),
-		{
-			default: 32,
-		},
-	),
-	document_max_length: maps(
-		'number',
-		values => ({documentMaxLength: values.number('document_max_length')}),
-		{default: 128},
-	),
-	query_instruction: maps('text', (values, say) => ({
-		queryPrompt: sayLiteralBackslash(values, 'query_instruction', say),
-	})),
-	document_instruction: maps('text', (values, say) => ({
-		documentPrompt: sayLiteralBackslash(values, 'document_instruction', say),
-	})),
+	query_max_length: renamed('number', 'queryMaxLength', {default: 32}),
+	document_max_length: renamed('number', 'documentMaxLength', {default: 128}),
+	query_instruction: prompt('query_instruction', 'queryPrompt'),
+	document_instruction: prompt('document_instruction', 'documentPrompt'),
 	query_key: maps('text', named('query'), {default: 'query'}),
 	positive_key: maps('text', named('positive'), {default: 'positive'}),
 	negative_key: maps('text', named('negative'), {default: 'negative'}),
@@ -224,9 +210,7 @@ export const openRetrievals: Preset = {
 		...trainingArguments({
 			negativesCross: values => values.is('negatives_cross_device'),
 		}),
-		output_dir: maps('text', values => ({output: values.text('output_dir')}), {
-			default: './checkpoint',
-		}),
+		output_dir: renamed('text', 'output', {default: './checkpoint'}),
 		do_train: trainsOnlyIfTold('open-retrievals'),
 		remove_unused_columns: dead('boolean', 'fields that nothing reads are left', {default: false}),
 	},

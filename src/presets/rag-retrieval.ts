@@ -6,7 +6,19 @@ import {
 	ragRetrievalModelOptions,
 	standardModel,
 } from './rag-retrieval-model.js';
-import {dead, maps, type Ours, type Preset, read, type Table} from './table.js';
+import {
+	asking,
+	dataSource,
+	dead,
+	maps,
+	type Ours,
+	type Preset,
+	read,
+	renamed,
+	type Table,
+} from './table.js';
+import {sayHalfType} from './texts.js';
+import {batchesOf} from './training-arguments.js';
 import type {Values} from './values.js';
 
 const isDistilled = (values: Values) => values.text('train_type') === 'distill';
@@ -27,10 +39,7 @@ const dataOptions: Table = {
 			return ['train', 'distill'].includes(type) ? undefined : 'the types are train and distill';
 		},
 	},
-	train_dataset: maps('text', values => {
-		const path = values.text('train_dataset');
-		return {data: path === undefined ? undefined : [path]};
-	}),
+	train_dataset: dataSource(),
 	train_dataset_vec: maps('text', values =>
 		isDistilled(values) ? {teacherVectors: values.text('train_dataset_vec')} : {},
 	),
@@ -43,9 +52,7 @@ const dataOptions: Table = {
 		default: false,
 	}),
 	neg_nums: maps('number', negativesOf, {default: 15}),
-	query_max_len: maps('number', values => ({queryMaxLength: values.number('query_max_len')}), {
-		default: 128,
-	}),
+	query_max_len: renamed('number', 'queryMaxLength', {default: 128}),
 	passage_max_len: maps(
 		'number',
 		values => (isDistilled(values) ? {} : {documentMaxLength: values.number('passage_max_len')}),
@@ -124,7 +131,7 @@ function nested(values: Values, say: (text: string) => void): Ours {
 }
 
 const courseOptions: Table = {
-	epochs: maps('number', values => ({epochs: values.number('epochs')}), {default: 2}),
+	epochs: renamed('number', 'epochs', {default: 2}),
 	batch_size: {
 		kind: 'number',
 		to: batches,
@@ -140,26 +147,21 @@ const courseOptions: Table = {
 		}),
 		{default: 5e-5},
 	),
-	warmup_proportion: maps('number', values => ({warmupRatio: values.number('warmup_proportion')}), {
-		default: 0.05,
-	}),
-	seed: maps('number', values => ({seed: values.number('seed')}), {default: 666}),
+	warmup_proportion: renamed('number', 'warmupRatio', {default: 0.05}),
+	seed: renamed('number', 'seed', {default: 666}),
 	mixed_precision: maps('text', precision, {default: 'fp16'}),
 };
 
 /** Queries meet the documents of their own batch; the losses of several make an update. */
 function batches(values: Values): Ours {
-	const accumulate = values.number('gradient_accumulation_steps')! * values.around.processes;
-	const batchSize = values.number('batch_size');
-	return accumulate === 1 ? {batchSize} : {batchSize, accumulate, accumulation: 'separate'};
+	const pools = values.number('gradient_accumulation_steps')! * values.around.processes;
+	return batchesOf(values.number('batch_size')!, pools);
 }
 
 function precision(values: Values, say: (text: string) => void): Ours {
 	const asked = values.text('mixed_precision');
-	if (asked !== 'no') {
-		say(`mixed_precision ${asked}: the CPU computes in f32, a card in bf16 over f32 weights`);
-	}
-
+	if (asked === 'no') return {dtype: 'f32'};
+	sayHalfType(`mixed_precision ${asked}`, say);
 	return {};
 }
 
@@ -179,13 +181,9 @@ const outputOptions: Table = {
 		},
 		{default: 1},
 	),
-	num_max_checkpoints: maps('number', values => ({keep: values.number('num_max_checkpoints')}), {
-		default: 5,
-	}),
+	num_max_checkpoints: renamed('number', 'keep', {default: 5}),
 	log_with: maps('text', tracker, {default: 'wandb'}),
-	log_interval: maps('number', values => ({loggingSteps: values.number('log_interval')}), {
-		default: 10,
-	}),
+	log_interval: renamed('number', 'loggingSteps', {default: 10}),
 };
 
 /** Event files, which both of their trackers read. */
@@ -214,11 +212,7 @@ export const ragRetrieval: Preset = {
 		...lossOptions,
 		...courseOptions,
 		...outputOptions,
-		gradient_checkpointing: maps(
-			'boolean',
-			values => (values.is('gradient_checkpointing') ? {recompute: 'blocks'} : {}),
-			{default: false},
-		),
+		gradient_checkpointing: asking({recompute: 'blocks'}),
 		num_workers: dead('number', 'rows are read without loader processes', {default: 0}),
 	},
 	negativesIn: values => ({data: values.text('train_dataset'), map: {}}),

@@ -82,6 +82,24 @@ export function maps(kind: Kind, to: NonNullable<Option['to']>, given: Given = {
 	return {kind, to, ...given};
 }
 
+/** An option that is one of ours under another name. */
+export function renamed(kind: Kind, ours: OurName, given: Given = {}): Option {
+	return maps(kind, values => ({[ours]: values.own() ?? undefined}), given);
+}
+
+/** An option that asks for options of ours when it is true. */
+export function asking(ours: Ours, given: Given = {default: false}): Option {
+	return maps('boolean', values => (values.own() === true ? ours : {}), given);
+}
+
+/** The one file or folder of data. */
+export function dataSource(): Option {
+	return maps('text', values => {
+		const path = values.own() ?? undefined;
+		return {data: path === undefined ? undefined : [String(path)]};
+	});
+}
+
 /** An option that others read. */
 export function read(kind: Kind, given: Given = {}): Option {
 	return {kind, ...given};
@@ -90,6 +108,20 @@ export function read(kind: Kind, given: Given = {}): Option {
 /** An option without effect, there or here. */
 export function dead(kind: Kind, why: string, given: Given = {}): Option {
 	return {kind, dead: why, ...given};
+}
+
+/** Options without effect for one reason, by their defaults. */
+export function deadOptions(
+	why: string,
+	kind: Kind,
+	defaults: Readonly<Record<string, Value>>,
+	prefix = '',
+): Table {
+	const entries = Object.entries(defaults).map(([name, value]): [string, Option] => [
+		`${prefix}${name}`,
+		dead(kind, why, {default: value}),
+	]);
+	return Object.fromEntries(entries);
 }
 
 /** An option that is only accepted at values that ask for nothing: its default, or one of `idle`. */

@@ -1,20 +1,25 @@
-// Texts that come from a shell.
+// Texts that come from a shell, and what is said of more than one system.
 
-import type {Values} from './values.js';
+import {maps, type Option} from './table.js';
 
-/** The prompt that an option gives, as it stands; a backslash and an n in it are said. None is an empty one. */
-export function sayLiteralBackslash(
-	values: Values,
-	name: string,
-	say: (text: string) => void,
-): string {
-	const text = values.text(name) ?? '';
-	if (/\\[nrt]/.test(text)) {
-		const sign = /\\[nrt]/.exec(text)![0];
-		const hint = `write $'…' in the shell for a new line`;
-		say(
-			`${values.place(name)}: holds a literal ${sign}, two characters that the model reads; ${hint}`,
-		);
-	}
-	return text;
+/** A prompt as it stands, none an empty one; a backslash and an n in it are said. */
+export function prompt(name: string, ours: 'queryPrompt' | 'documentPrompt'): Option {
+	const to: Option['to'] = (values, say) => {
+		const text = values.text(name) ?? '';
+		sayLiteralBackslash(text, values.place(name), say);
+		return {[ours]: text};
+	};
+	return maps('text', to, {default: ''});
+}
+
+function sayLiteralBackslash(text: string, place: string, say: (text: string) => void): void {
+	const [sign] = /\\[nrt]/.exec(text) ?? [];
+	if (sign === undefined) return;
+	const hint = `write $'…' in the shell for a new line`;
+	say(`${place}: holds a literal ${sign}, two characters that the model reads; ${hint}`);
+}
+
+/** What a half type becomes: the device decides. */
+export function sayHalfType(place: string, say: (text: string) => void): void {
+	say(`${place}: the CPU computes in f32, a card in bf16 over f32 weights`);
 }

@@ -1,7 +1,6 @@
 // Options of transformers' TrainingArguments that change nothing here, with the reason that is said.
 
-import {dead, type Option, type Table} from './table.js';
-import type {Kind, Value} from './values.js';
+import {dead, deadOptions, type Table} from './table.js';
 
 const speed = 'it changes speed and memory only, which are kept otherwise here';
 const devices =
@@ -11,16 +10,8 @@ const evaluation = 'the program evaluates nothing';
 const hub = 'nothing is sent to the hub';
 const logs = 'what is logged where is fixed: metrics.jsonl and the terminal';
 
-function all(why: string, kind: Kind, defaults: Readonly<Record<string, Value>>): Table {
-	const entries = Object.entries(defaults).map(([name, value]): [string, Option] => [
-		name,
-		dead(kind, why, {default: value}),
-	]);
-	return Object.fromEntries(entries);
-}
-
 export const deadArguments: Table = {
-	...all(speed, 'boolean', {
+	...deadOptions(speed, 'boolean', {
 		tf32: null,
 		torch_compile: false,
 		use_ipex: false,
@@ -32,19 +23,20 @@ export const deadArguments: Table = {
 		skip_memory_metrics: true,
 		use_cache: false,
 	}),
-	...all(speed, 'text', {
+	...deadOptions(speed, 'text', {
 		torch_compile_backend: null,
 		torch_compile_mode: null,
 		gradient_checkpointing_kwargs: null,
+		activation_checkpointing_kwargs: null,
 		half_precision_backend: 'auto',
 		fp16_backend: 'auto',
 		fp16_opt_level: 'O1',
 		liger_kernel_config: null,
 		torchdynamo: null,
 	}),
-	...all(speed, 'number', {torch_empty_cache_steps: null}),
+	...deadOptions(speed, 'number', {torch_empty_cache_steps: null}),
 	deepspeed: dead('text', 'its file is not read: batch, optimizer and rate are those of the flags'),
-	...all(devices, 'text', {
+	...deadOptions(devices, 'text', {
 		fsdp: '',
 		fsdp_config: null,
 		fsdp_transformer_layer_cls_to_wrap: null,
@@ -55,8 +47,8 @@ export const deadArguments: Table = {
 		parallelism_config: null,
 		tpu_num_cores: null,
 	}),
-	...all(devices, 'number', {local_rank: -1, ddp_bucket_cap_mb: null, ddp_timeout: 1800}),
-	...all(devices, 'boolean', {
+	...deadOptions(devices, 'number', {local_rank: -1, ddp_bucket_cap_mb: null, ddp_timeout: 1800}),
+	...deadOptions(devices, 'boolean', {
 		ddp_find_unused_parameters: null,
 		ddp_broadcast_buffers: null,
 		ddp_static_graph: null,
@@ -67,20 +59,22 @@ export const deadArguments: Table = {
 		log_on_each_node: true,
 		use_mps_device: false,
 	}),
-	...all(loader, 'number', {dataloader_num_workers: 0, dataloader_prefetch_factor: null}),
-	...all(loader, 'boolean', {
+	...deadOptions(loader, 'text', {dataloader_multiprocessing_context: null}),
+	...deadOptions(loader, 'number', {dataloader_num_workers: 0, dataloader_prefetch_factor: null}),
+	...deadOptions(loader, 'boolean', {
 		dataloader_pin_memory: true,
 		dataloader_persistent_workers: false,
+		dataloader_in_order: true,
 		remove_unused_columns: true,
 		ignore_data_skip: false,
 	}),
-	...all(evaluation, 'number', {
+	...deadOptions(evaluation, 'number', {
 		per_device_eval_batch_size: 8,
 		eval_steps: null,
 		eval_delay: 0,
 		eval_accumulation_steps: null,
 	}),
-	...all(evaluation, 'boolean', {
+	...deadOptions(evaluation, 'boolean', {
 		prediction_loss_only: false,
 		greater_is_better: null,
 		include_inputs_for_metrics: false,
@@ -88,8 +82,8 @@ export const deadArguments: Table = {
 		batch_eval_metrics: false,
 		eval_use_gather_object: false,
 	}),
-	...all(evaluation, 'list', {include_for_metrics: [], label_names: null}),
-	...all(hub, 'text', {
+	...deadOptions(evaluation, 'list', {include_for_metrics: [], label_names: null}),
+	...deadOptions(hub, 'text', {
 		hub_model_id: null,
 		hub_strategy: 'every_save',
 		hub_token: null,
@@ -98,15 +92,18 @@ export const deadArguments: Table = {
 		push_to_hub_organization: null,
 		push_to_hub_token: null,
 	}),
-	...all(hub, 'boolean', {hub_private_repo: null, hub_always_push: false}),
-	...all(logs, 'text', {
+	...deadOptions(hub, 'boolean', {hub_private_repo: null, hub_always_push: false}),
+	...deadOptions(logs, 'text', {
 		run_name: null,
 		log_level: 'passive',
 		log_level_replica: 'warning',
 		project: null,
+		trackio_space_id: null,
+		trackio_bucket_id: null,
+		trackio_static_space_id: null,
 		debug: '',
 	}),
-	...all(logs, 'boolean', {
+	...deadOptions(logs, 'boolean', {
 		logging_first_step: false,
 		logging_nan_inf_filter: true,
 		disable_tqdm: null,
@@ -131,6 +128,9 @@ export const deadArguments: Table = {
 	data_seed: dead('number', 'the order of the rows comes from seed'),
 	full_determinism: dead('boolean', 'every run gives the same bits', {default: false}),
 	save_safetensors: dead('boolean', 'weights are always written as safetensors', {default: true}),
+	enable_jit_checkpoint: dead('boolean', 'a signal ends a run with a checkpoint in any case', {
+		default: false,
+	}),
 	save_only_model: dead('boolean', 'a checkpoint always holds what --resume needs', {
 		default: false,
 	}),

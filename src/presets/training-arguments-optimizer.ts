@@ -1,7 +1,8 @@
 // The options of transformers' TrainingArguments that say how the parameters change: the optimizer, its
 // precision, and the rate over the steps.
 
-import {maps, type Option, type Ours, read, refused, type Table} from './table.js';
+import {maps, type Option, type Ours, read, refused, renamed, type Table} from './table.js';
+import {sayHalfType} from './texts.js';
 import type {Values} from './values.js';
 
 const optimizers: Readonly<Record<string, string>> = {
@@ -51,18 +52,22 @@ export const optimizerArguments: Table = {
 	},
 	adafactor: read('boolean', {default: false}),
 	optim_args: refused('text', 'arguments of single optimizers are not read'),
-	learning_rate: maps('number', values => ({learningRate: values.number('learning_rate')}), {
-		default: 5e-5,
-	}),
-	weight_decay: maps('number', values => ({weightDecay: values.number('weight_decay')}), {
-		default: 0,
-	}),
+	learning_rate: renamed('number', 'learningRate', {default: 5e-5}),
+	weight_decay: renamed('number', 'weightDecay', {default: 0}),
 	adam_beta1: moment('adam_beta1', 'beta1', 0.9),
 	adam_beta2: moment('adam_beta2', 'beta2', 0.999),
 	adam_epsilon: moment('adam_epsilon', 'epsilon', 1e-8),
-	max_grad_norm: maps('number', values => ({clip: values.number('max_grad_norm')}), {default: 1}),
+	max_grad_norm: renamed('number', 'clip', {default: 1}),
 	neftune_noise_alpha: refused('number', 'noise on embedding tables is not offered'),
-	fp16: maps('boolean', precision, {default: false}),
+	fp16: {
+		kind: 'boolean',
+		default: false,
+		to: precision,
+		refused(values) {
+			const isBoth = values.is('fp16') && values.is('bf16');
+			return isBoth ? 'bf16 is asked for too; one of them is to be False' : undefined;
+		},
+	},
 	bf16: read('boolean', {default: false}),
 };
 
@@ -70,7 +75,7 @@ export const optimizerArguments: Table = {
 function precision(values: Values, say: (text: string) => void): Ours {
 	const asked = ['fp16', 'bf16'].find(name => values.is(name));
 	if (asked === undefined) return {dtype: 'f32'};
-	say(`${values.place(asked)}: the CPU computes in f32, a card in bf16 over f32 weights`);
+	sayHalfType(values.place(asked), say);
 	return {};
 }
 

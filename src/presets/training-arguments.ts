@@ -3,7 +3,7 @@
 // what has no effect in training-arguments-dead.ts.
 
 import {existsSync, readdirSync, statSync} from 'node:fs';
-import {maps, type Option, type Ours, read, refused, type Table} from './table.js';
+import {asking, maps, type Option, type Ours, read, refused, renamed, type Table} from './table.js';
 import {deadArguments} from './training-arguments-dead.js';
 import {optimizerArguments, rateArguments} from './training-arguments-optimizer.js';
 import type {Values} from './values.js';
@@ -70,24 +70,27 @@ function courseArguments({negativesCross}: Habits): Table {
 			values => (values.number('max_steps')! > 0 ? {steps: values.number('max_steps')} : {}),
 			{default: -1},
 		),
-		dataloader_drop_last: maps(
-			'boolean',
-			values => (values.is('dataloader_drop_last') ? {dropLast: true} : {}),
-			{
-				default: false,
+		dataloader_drop_last: asking({dropLast: true}),
+		gradient_checkpointing: asking(
+			{recompute: 'blocks'},
+			{default: false, aliases: ['activation_checkpointing']},
+		),
+		train_sampling_strategy: {
+			kind: 'text',
+			default: 'random',
+			to: values => (values.own() === 'sequential' ? {order: 'file'} : {}),
+			refused(values) {
+				const strategies = ['random', 'sequential', 'group_by_length'];
+				if (strategies.includes(values.text('train_sampling_strategy') ?? 'random')) return;
+				return `the strategies here are ${strategies.join(', ')}`;
 			},
-		),
-		gradient_checkpointing: maps(
-			'boolean',
-			values => (values.is('gradient_checkpointing') ? {recompute: 'blocks'} : {}),
-			{default: false},
-		),
-		seed: maps('number', values => ({seed: values.number('seed')}), {default: 42}),
+		},
+		seed: renamed('number', 'seed', {default: 42}),
 	};
 }
 
 const placeArguments: Table = {
-	output_dir: maps('text', values => ({output: values.text('output_dir')})),
+	output_dir: renamed('text', 'output'),
 	overwrite_output_dir: maps('boolean', overwriting, {default: false}),
 	resume_from_checkpoint: maps('text', (values, say) => {
 		if (!isResumed(values)) return {};
@@ -102,7 +105,7 @@ const placeArguments: Table = {
 	push_to_hub: refused('boolean', 'nothing is sent to the hub; send the output yourself', {
 		default: false,
 	}),
-	no_cuda: maps('boolean', onCpu, {default: false, aliases: ['use_cpu']}),
+	no_cuda: asking({device: 'cpu'}, {default: false, aliases: ['use_cpu']}),
 };
 
 /** All where there is no limit, which 0 and less are too. */
@@ -142,10 +145,6 @@ function saving(values: Values, say: (text: string) => void): Ours {
 	return named;
 }
 
-function onCpu(values: Values): Ours {
-	return values.is('no_cuda') ? {device: 'cpu'} : {};
-}
-
 /** What stands in for services that are sent the numbers of a run. */
 export const eventFiles = 'event files are written, which TensorBoard and `wandb sync` read';
 
@@ -161,15 +160,17 @@ const loggingArguments: Table = {
 		{default: 500},
 	),
 	logging_strategy: read('text', {default: 'steps'}),
-	report_to: maps('list', (values, say) => {
-		const asked = values.list('report_to').filter(name => name !== 'none');
-		if (asked.length === 0) return {};
-		const others = asked.filter(name => name !== 'tensorboard' && name !== 'all');
-		if (others.length > 0) say(`report_to ${others.join(', ')}: nothing is sent; ${eventFiles}`);
-		return {tensorboard: values.text('logging_dir') ?? true};
-	}),
+	report_to: maps('list', tracked, {default: ['none']}),
 	logging_dir: read('text'),
 };
+
+function tracked(values: Values, say: (text: string) => void): Ours {
+	const asked = values.list('report_to').filter(name => name !== 'none');
+	if (asked.length === 0) return {};
+	const others = asked.filter(name => name !== 'tensorboard' && name !== 'all');
+	if (others.length > 0) say(`report_to ${others.join(', ')}: nothing is sent; ${eventFiles}`);
+	return {tensorboard: values.text('logging_dir') ?? true};
+}
 
 const noEvaluation =
 	'the program has no data to evaluate on; --eval, --eval-steps and --save-best do it';

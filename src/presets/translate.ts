@@ -5,6 +5,7 @@ import {EngineError} from '../errors.js';
 import {kebabCase} from '../options.js';
 import {alternatives} from '../train/options.js';
 import {readFlags} from './flags.js';
+import {idlePlaces} from './idle.js';
 import {type Launched, readLauncher} from './launcher.js';
 import {fitLengths} from './lengths.js';
 import {readOverrides} from './overrides.js';
@@ -29,12 +30,36 @@ export async function translate(
 	const say = (text: string) => {
 		if (!says.includes(text)) says.push(text);
 	};
-	preset.check?.(values, say);
-	refuse(preset, values);
 	sayDead(reading, say);
-	const options = optionsOf(preset, values, say);
+	const options = becoming(preset, values, say);
+	for (const place of idlePlaces(reading, given => textOf(preset, values.with(given)))) {
+		say(`${place}: without effect beside the other options`);
+	}
+
 	await fitLengths(options, say);
 	return {options, own: reading.own, says};
+}
+
+/** The options that values become; refuses those that cannot be had. */
+function becoming(
+	preset: Preset,
+	values: Values,
+	say: (text: string) => void,
+): Map<OurName, Translated> {
+	preset.check?.(values, say);
+	refuse(preset, values);
+	return optionsOf(preset, values, say);
+}
+
+/** All that values become and what is said of them, or why they are refused. */
+function textOf(preset: Preset, values: Values): string {
+	const says: string[] = [];
+	try {
+		const options = becoming(preset, values, text => says.push(text));
+		return JSON.stringify([[...options].map(([key, {value}]) => [key, value]), says]);
+	} catch (error) {
+		return String(error);
+	}
 }
 
 /** The values, with what the data say. */

@@ -55,6 +55,11 @@ export class Values {
 		return new Values(this.#standards, this.#given, this.around, own);
 	}
 
+	/** The same surroundings of other options. */
+	with(given: ReadonlyMap<string, GivenValue>): Values {
+		return new Values(this.#standards, given, this.around);
+	}
+
 	/** The value of the option itself. */
 	own(): Value | undefined {
 		return this.#value(this.#own ?? '');

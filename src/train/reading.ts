@@ -1,5 +1,6 @@
 // How options say that records are read.
 
+import {byTeacherOf} from '../data/choose.js';
 import type {DatasetOptions} from '../data/dataset.js';
 import {mapOf} from '../data/fields.js';
 import {perSetOf} from '../data/per-set.js';
@@ -22,7 +23,7 @@ export function readingOf(
 	return {
 		kind: needs.row,
 		map: map && mapOf(map),
-		byTeacher: positives === 'teacher',
+		byTeacher: byTeacherOf(positives),
 		...(isOrdered && {negativeOrder: negativeChoice}),
 		expect: allOf([needsCheck(loss, settings), prompts.check]),
 		expectKey: JSON.stringify([askedBy(needs), negatives, onShortage, prompts.table?.contents]),

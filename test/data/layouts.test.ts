@@ -102,6 +102,14 @@ test('LLM-Embedder: the teacher chooses among the turns of a dialogue, the first
 	});
 });
 
+test('LLM-Embedder: the teacher chooses among the positives alone', () => {
+	const value = {query: 'q', pos: ['p', 'o'], neg: ['n'], teacher_scores: [1, 2, 5]};
+	expect(read(value, {byTeacher: 'positives'}).record).toMatchObject({
+		...{positives: ['o'], positiveScores: [2], negatives: ['n'], negativeScores: [5]},
+	});
+	expect(() => read(dialogue, {byTeacher: 'positives'})).toThrow(/only texts with/);
+});
+
 test('DPR: contexts with titles and ids, hard negatives before the others', () => {
 	const context = (id: number) => ({title: `T${id}`, text: `t${id}`, passage_id: id, score: 1});
 	const value = {

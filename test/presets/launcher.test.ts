@@ -25,6 +25,7 @@ describe('a launcher', () => {
 		[`accelerate launch --config_file ${config} train.py --do_train`, 2],
 		['deepspeed --num_gpus 4 --num_nodes 2 run.py --do_train', 8],
 		['CUDA_VISIBLE_DEVICES=0,1,2 deepspeed run.py --do_train', 3],
+		['CUDA_VISIBLE_DEVICES=0,1 accelerate launch train.py --do_train', 2],
 		['run.py --do_train', 1],
 	])('in %j stands for %i processes and is taken off', (line, processes) => {
 		expect(read(line)).toMatchObject({processes, rest: ['--do_train'], says: []});
@@ -42,7 +43,13 @@ describe('a launcher', () => {
 		expect(readLauncher(words)).toEqual({program: undefined, processes: 1, rest: words, says: []});
 	});
 
-	test('whose file of settings is not there says that one process is taken', () => {
+	test('is not a script of a shell, whose command is asked for', () => {
+		expect(() => read('bash scripts/llm-embedder.sh')).toThrow(
+			/got the script scripts\/llm-embedder.sh; put the training command/,
+		);
+	});
+
+	test('whose file of settings is not there says that devices are counted', () => {
 		const {processes, says} = read('accelerate launch --config_file no.yaml train.py');
 		expect(processes).toBe(1);
 		expect(says).toEqual([expect.stringContaining('no.yaml')]);

@@ -74,6 +74,8 @@ test.each([
 	['--distill_weight 0', {...contrastive, lossOption: undefined}],
 	['--cos_temperature 0.05', {temperature: 0.05}],
 	['--dense_metric ip', {normalize: false, similarity: 'dot', temperature: 1}],
+	['--dense_metric l2', {normalize: false, similarity: 'dot', temperature: 1}],
+	['--bf16 --fp16 False', {}],
 	['--pooling_method mean', {pooling: 'mean'}],
 	['--pooling_method cls dense', {densePooler: true}],
 	['--tie_encoders False --key_encoder M', {towers: 'separate'}],
@@ -88,6 +90,7 @@ test.each([
 	['--train_group_size 4', {negatives: 3}],
 	['--select_positive random', {positives: 'random'}],
 	['--select_positive teacher', {positives: 'teacher'}],
+	['--select_positive teacher-pos', {positives: 'teacherPositive'}],
 	['--select_negative first', {negativeChoice: 'first'}],
 	['--select_negative teacher+', {negativeChoice: 'teacherTop'}],
 	['--select_negative teacher-', {negativeChoice: 'teacherBottom'}],
@@ -158,6 +161,9 @@ test.each([
 	['--key_encoder K', 'tie_encoders makes the query encoder that of keys too'],
 	['--stable_distill --contrastive_weight 0 --teacher_temperature 0.1', 'stable_distill has none'],
 	['', 'fp16: the CPU computes in f32'],
+	['--dense_metric l2', 'trains by inner products, as there'],
+	['--dataset_cache_dir c', '--dataset_cache_dir: without effect beside the other options'],
+	['--do_train', '--do_train: without effect, the program trains in any case'],
 ])('Of %j it is said: %s', async (line, sentence) => {
 	expect((await of(qa, line)).says).toContain(sentence);
 });
@@ -166,12 +172,19 @@ test('A choice by scores that are not there is said', async () => {
 	const {ours, says} = await of(tool, '--select_positive teacher');
 	expect(ours.positives).toBe('first');
 	expect(says).toContain('the first record has no teacher_scores');
+	const negatives = await of(tool, '--select_negative teacher+');
+	expect(negatives.ours.negativeChoice).toBe('random');
+	expect(negatives.says).toContain(
+		'select_negative teacher+: the first record has no teacher_scores',
+	);
 });
 
 test.each([
-	['--pooling_method decoder', /cls and mean/],
-	['--dense_metric l2', /cos and ip/],
-	['--select_positive teacher-pos', /of the positives alone/],
+	['--pooling_method decoder', /the decoder of T5, whose encoder alone is trained here/],
+	['--pooling_method max', /cls and mean/],
+	['--dense_metric l1', /cos, ip, l2/],
+	['--select_positive last', /first, random, teacher, teacher-pos/],
+	['--bf16', /bf16 is asked for too/],
 	['--version gte', /the versions are/],
 	['--inbatch_same_dataset yes', /the ways are/],
 	['--contrastive_weight 0 --distill_weight 0', /got neither/],

@@ -127,6 +127,9 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 	['--max_steps 7', {epochs: null, steps: 7}],
 	['--dataloader_drop_last True', {dropLast: true}],
 	['--gradient_checkpointing', {recompute: 'blocks'}],
+	['--activation_checkpointing', {recompute: 'blocks'}],
+	['--train_sampling_strategy sequential', {order: 'file'}],
+	['--train_sampling_strategy group_by_length', {}],
 	['--seed 1', {seed: 1}],
 	['--optim lion_32bit', {optimizer: 'lion', epsilon: null}],
 	['--optim adamw_bnb_8bit', {optimizer: 'adamw8'}],
@@ -225,9 +228,16 @@ const said: [words: string[], sentence: RegExp][] = [
 	],
 	[['--save_strategy', 'no'], /a checkpoint is kept after each epoch all the same/],
 	[['--save_steps', '0.1'], /a share of the steps/],
+	[['--logging_dir', 'logs'], /--logging_dir: without effect beside the other options/],
+	[
+		['--loss_fn', 'simcse', '--use_inbatch_negative', 'false'],
+		/--use_inbatch_negative: without effect beside the other options/,
+	],
 ];
 
 const refusals: [words: string[], sentence: RegExp][] = [
+	[['--fp16', '--bf16'], /bf16 is asked for too; one of them is to be False/],
+	[['--train_sampling_strategy', 'sorted'], /the strategies here are random, sequential/],
 	[['--do_train', 'false'], /trains only with --do_train/],
 	[['--use_lora', 'True'], /--use_lora: .*adapters are not trained here/],
 	[['--use_quantization_config'], /bases of 4 bits/],

@@ -67,7 +67,7 @@ test.each([
 	['--temperature 0.05', {temperature: 0.05}],
 	['--gradient_accumulation_steps 3', {accumulate: 3, accumulation: 'separate'}],
 	['--num_max_checkpoints 2 --log_interval 1', {keep: 2, loggingSteps: 1}],
-	['--mixed_precision no --log_with tensorboard --save_on_epoch_end 1', {}],
+	['--mixed_precision no --log_with tensorboard --save_on_epoch_end 1', {dtype: 'f32'}],
 	[
 		'--use_mrl --mrl_dims 16,32',
 		{dense: 32, dimensionsNested: [16, 32], dimensionsReduce: 'mean', normalize: false},

@@ -19,9 +19,11 @@ export const rowOptions = {
 		.default('first')
 		.describe('which negatives; teacherTop: those of the highest teacher scores'),
 	positives: z
-		.enum(['first', 'random', 'each', 'all', 'teacher'])
+		.enum(['first', 'random', 'each', 'all', 'teacher', 'teacherPositive'])
 		.default('first')
-		.describe('which positives; teacher: of all texts the one of the highest score'),
+		.describe(
+			'which positives; teacher: the highest score of all texts, teacherPositive: of the positives',
+		),
 	resample: z
 		.enum(['epoch', 'once'])
 		.default('epoch')
