@@ -11,9 +11,9 @@
 
 namespace inbatch::cpu {
 
-// What is done to a finished element before it is stored.
+// What an element begins with and what is done to it before it is stored.
 struct Epilogue {
-  const float* bias = nullptr;       // per column
+  const float* bias = nullptr;       // per column, before the products
   const float* row_scale = nullptr;  // per row, multiplies
   Activation activation = Activation::None;
   float* pre = nullptr;  // where the value before the activation goes, stride c_row

@@ -62,16 +62,15 @@ void run<QuantizedForward>(const Stream& stream, const QuantizedForward& op) {
                             reinterpret_cast<uint8_t*>(bytes.slice(row, count).data),
                             factor.f32() + row);
   });
-  for_each_strip(
-      stream, rows, op.y.cols, depth,
-      [&](int64_t row, int64_t column, int64_t count, int64_t width) {
-        const float* bias = op.bias.empty() ? nullptr : op.bias.f32() + column;
-        kernels().byte_product(
-            {reinterpret_cast<const uint8_t*>(bytes.slice(row, count).data), 4 * words,
-             factor.f32() + row, op.packed.i32() + column / kPanel * op.packed.cols, op.packed.cols,
-             op.scale.f32() + column, op.sums.i32() + column, bias, op.activation,
-             op.y.f32() + row * op.y.cols + column, op.y.cols, count, width, words});
-      });
+  for_each_strip(stream, rows, op.y.cols, depth, [&](const Strip& part) {
+    const int64_t column = part.column;
+    const float* bias = op.bias.empty() ? nullptr : op.bias.f32() + column;
+    kernels().byte_product(
+        {reinterpret_cast<const uint8_t*>(bytes.slice(part.row, part.rows).data), 4 * words,
+         factor.f32() + part.row, op.packed.i32() + column / kPanel * op.packed.cols,
+         op.packed.cols, op.scale.f32() + column, op.sums.i32() + column, bias, op.activation,
+         op.y.f32() + part.row * op.y.cols + column, op.y.cols, part.rows, part.columns, words});
+  });
 }
 
 }  // namespace inbatch::cpu

@@ -24,16 +24,23 @@ inline int64_t strip_of(const Stream& stream, int64_t rows, int64_t columns, int
   return std::min(limit, std::max<int64_t>(32, ceil_div(ceil_div(columns, strips), 32) * 32));
 }
 
-// work(row, column, rows, columns) for all parts of a product of such extents.
+// A part of a product: its first row and column, and how many; whose scratch is free for it.
+struct Strip {
+  int64_t row, column, rows, columns;
+  int worker;
+};
+
+// work(strip) for all parts of a product of such extents.
 template <class Work>
 void for_each_strip(const Stream& stream, int64_t rows, int64_t columns, int64_t depth,
                     const Work& work) {
   if (rows == 0 || columns == 0) return;
   const int64_t blocks = ceil_div(rows, kStripRows);
   const int64_t strip = strip_of(stream, rows, columns, depth);
-  stream.parallel_for(blocks * ceil_div(columns, strip), [&](int64_t item, int) {
+  stream.parallel_for(blocks * ceil_div(columns, strip), [&](int64_t item, int worker) {
     const int64_t row = item % blocks * kStripRows, column = item / blocks * strip;
-    work(row, column, std::min(kStripRows, rows - row), std::min(strip, columns - column));
+    work(Strip{row, column, std::min(kStripRows, rows - row), std::min(strip, columns - column),
+               worker});
   });
 }
 

@@ -61,7 +61,8 @@ struct LinearUnpack {
 //   y        (M, N) overwritten
 //   pre      (M, N) overwritten with x W^T + bias, or empty
 //
-// Each element is one chain of multiply-adds over k in order, so its bits do not depend on M.
+// Each element is one chain of multiply-adds over k in order that begins with its bias, so its bits
+// do not depend on M.
 struct LinearForward {
   Activation activation = Activation::None;
   Tensor x, packed, bias, y, pre;

@@ -177,23 +177,39 @@ struct ByteTiles<V, std::integer_sequence<int, R...>> {
   static constexpr ByteTile of[] = {byte_tile<R + 1, V>...};
 };
 
+// A tile of sums to floats.
+struct FinishedBytes {
+  const ByteProduct& p;
+  const int32_t* sums;  // row stride `stride`
+  int64_t row, column, rows, stride;
+};
+
+template <Activation K>
+struct ActivatedBytes {
+  static void run(const FinishedBytes& f) {
+    const ByteProduct& p = f.p;
+    for (int64_t r = 0; r < f.rows; ++r) {
+      const Lanes factor = all(p.factor[f.row + r]);
+      float* c = p.c + (f.row + r) * p.c_row;
+      const int32_t* sums = f.sums + f.stride * r;
+      for (int64_t j = f.column; j < f.column + f.stride && j < p.columns; j += 16, sums += 16) {
+        const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
+        const Lanes sum = floats_of_difference(sums, p.sums + j);
+        const Lanes bias = p.bias ? load_some(p.bias + j, n) : zero();
+        const Lanes scale = mul(factor, load(p.scale + j));
+        store_some(c + j, curve_of<K>(fma(sum, scale, bias)).value, n);
+      }
+    }
+  }
+};
+
 template <int V>
 inline void byte_tile_at(const ByteProduct& p, int64_t row, int64_t column) {
   alignas(64) int32_t sums[kByteRows * 16 * V];
   const int64_t rows = p.rows - row < kByteRows ? p.rows - row : kByteRows;
   ByteTiles<V, std::make_integer_sequence<int, kByteRows>>::of[rows - 1](
       p, p.a + row * p.a_row, p.b + column / 16 * p.b_panel, sums);
-  for (int64_t r = 0; r < rows; ++r) {
-    const Lanes factor = all(p.factor[row + r]);
-    float* c = p.c + (row + r) * p.c_row + column;
-    for (int64_t j = 0; j < 16 * V && column + j < p.columns; j += 16) {
-      const int64_t n = p.columns - column - j < 16 ? p.columns - column - j : 16;
-      const Lanes sum = floats_of_difference(sums + 16 * V * r + j, p.sums + column + j);
-      const Lanes bias = p.bias ? load_some(p.bias + column + j, n) : zero();
-      const Lanes scale = mul(factor, load(p.scale + column + j));
-      store_some(c + j, activate(p.activation, fma(sum, scale, bias)), n);
-    }
-  }
+  by_activation<ActivatedBytes>(p.activation, FinishedBytes{p, sums, row, column, rows, 16 * V});
 }
 
 // Panels outside, rows inside, as the product of floats has them.

@@ -21,7 +21,15 @@ struct TileArgs {
   float* c;
   int64_t c_row, depth;
   bool accumulate;
+  const float* bias;  // of the panels, or null
 };
+
+// What the chain of an element begins with.
+inline Lanes begin_of(const TileArgs& args, const float* c, int at) {
+  if (!args.bias) return args.accumulate ? load(c + at) : zero();
+  const Lanes bias = load(args.bias + at);
+  return args.accumulate ? add(bias, load(c + at)) : bias;
+}
 
 template <int R, int V, bool Packed>
 __attribute__((noinline)) void tile(const TileArgs& args) {
@@ -29,8 +37,10 @@ __attribute__((noinline)) void tile(const TileArgs& args) {
   float* c = args.c;
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
-    sum[r][0] = args.accumulate ? load(c + r * args.c_row) : zero();
-    if (V == 2) sum[r][V - 1] = args.accumulate ? load(c + r * args.c_row + 16) : zero();
+    __builtin_prefetch(c + r * args.c_row, 1);
+    if (V == 2) __builtin_prefetch(c + r * args.c_row + 16, 1);
+    sum[r][0] = begin_of(args, c + r * args.c_row, 0);
+    if (V == 2) sum[r][V - 1] = begin_of(args, c + r * args.c_row, 16);
   }
   const float *a = args.a, *b0 = args.b0, *b1 = args.b1;
   const int64_t a_row = Packed ? 1 : args.a_row;
@@ -80,37 +90,70 @@ inline void run_tile(int64_t rows, bool packed, const TileArgs& args) {
   (packed ? tiles<V, true>.of[rows - 1] : tiles<V, false>.of[rows - 1])(args);
 }
 
-// Bias, scale, activation and gate on a finished row, while it is in the first cache.
-inline void finish_row(const Epilogue& e, float* c, int64_t row_at, int64_t row, int64_t column,
-                       int64_t columns) {
-  const Lanes scale = all(e.row_scale ? e.scale * e.row_scale[row] : e.scale);
-  for (int64_t j = 0; j < columns; j += 16) {
-    const int64_t n = columns - j < 16 ? columns - j : 16;
-    Lanes x = load_some(c + j, n);
-    if (e.bias) x = add(x, load_some(e.bias + column + j, n));
-    x = mul(x, scale);
-    if (e.pre) store_some(e.pre + row_at + j, x, n);
-    x = activate(e.activation, x);
-    if (e.gate_pre) x = mul(x, slope(e.gate, load_some(e.gate_pre + row_at + j, n)));
-    store_some(c + j, x, n);
-  }
-}
+// A tile that holds its sums, while it is in the first cache.
+struct Finished {
+  const Product& p;
+  float* c;
+  int64_t row, column, rows, columns;
 
-inline bool has_work(const Epilogue& e) {
-  return e.bias || e.row_scale || e.activation != Activation::None || e.pre || e.gate_pre ||
-         e.scale != 1.0f;
+  int64_t at(int64_t r) const { return (row + r) * p.c_row + column; }
+  int64_t some(int64_t j) const { return columns - j < 16 ? columns - j : 16; }
+};
+
+// Scale and activation.
+template <Activation K>
+struct Activated {
+  static void run(const Finished& f) {
+    const Epilogue& e = f.p.epilogue;
+    for (int64_t r = 0; r < f.rows; ++r) {
+      const Lanes scale = all(e.row_scale ? e.scale * e.row_scale[f.row + r] : e.scale);
+      float* c = f.c + r * f.p.c_row;
+      for (int64_t j = 0; j < f.columns; j += 16) {
+        const Lanes x = mul(load_some(c + j, f.some(j)), scale);
+        if (e.pre) store_some(e.pre + f.at(r) + j, x, f.some(j));
+        store_some(c + j, curve_of<K>(x).value, f.some(j));
+      }
+    }
+  }
+};
+
+template <Activation K>
+struct Gated {
+  static void run(const Finished& f) {
+    const Epilogue& e = f.p.epilogue;
+    for (int64_t r = 0; r < f.rows; ++r) {
+      float* c = f.c + r * f.p.c_row;
+      for (int64_t j = 0; j < f.columns; j += 16) {
+        const Lanes slope = curve_of<K>(load_some(e.gate_pre + f.at(r) + j, f.some(j))).slope;
+        store_some(c + j, mul(load_some(c + j, f.some(j)), slope), f.some(j));
+      }
+    }
+  }
+};
+
+inline void finish(const Finished& f) {
+  const Epilogue& e = f.p.epilogue;
+  if (e.row_scale || e.activation != Activation::None || e.pre || e.scale != 1.0f) {
+    by_activation<Activated>(e.activation, f);
+  }
+  if (e.gate_pre) by_activation<Gated>(e.gate, f);
 }
 
 // One tile at (row, column) of the product; ragged columns are computed in a buffer.
 template <int V>
 inline void tile_at(const Product& p, int64_t row, int64_t column) {
-  alignas(64) float buffer[kTileRows * 16 * kTilePanels];
+  alignas(64) float buffer[kTileRows * 16 * kTilePanels], bias_buffer[16 * kTilePanels];
   const int64_t rows = p.rows - row < kTileRows ? p.rows - row : kTileRows;
   const int64_t columns = p.columns - column < 16 * V ? p.columns - column : 16 * V;
   const bool ragged = columns < 16 * V;
   float* c = p.c + row * p.c_row + column;
   const float* a = p.packed ? p.a + row * p.depth : p.a + row * p.a_row;
   const float* b = p.b + column / 16 * p.b_panel;
+  const float* bias = p.epilogue.bias ? p.epilogue.bias + column : nullptr;
+  if (ragged && bias) {
+    for (int64_t j = 0; j < columns; ++j) bias_buffer[j] = bias[j];
+    bias = bias_buffer;
+  }
   if (ragged && p.accumulate) {
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t j = 0; j < columns; ++j) buffer[r * 16 * V + j] = c[r * p.c_row + j];
@@ -118,14 +161,11 @@ inline void tile_at(const Product& p, int64_t row, int64_t column) {
   }
   run_tile<V>(rows, p.packed,
               {a, p.a_row, b, b + p.b_panel, ragged ? buffer : c, ragged ? 16 * V : p.c_row,
-               p.depth, p.accumulate});
+               p.depth, p.accumulate, bias});
   for (int64_t r = 0; ragged && r < rows; ++r) {
     for (int64_t j = 0; j < columns; ++j) c[r * p.c_row + j] = buffer[r * 16 * V + j];
   }
-  if (!has_work(p.epilogue)) return;
-  for (int64_t r = 0; r < rows; ++r) {
-    finish_row(p.epilogue, c + r * p.c_row, (row + r) * p.c_row + column, row + r, column, columns);
-  }
+  finish({p, c, row, column, rows, columns});
 }
 
 // Panels outside, rows inside: a pair of panels stays in the first caches while all rows pass.
