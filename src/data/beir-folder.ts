@@ -1,68 +1,70 @@
-// A folder in the layout of BEIR as training data: each judged query of a split with its
-// documents of a grade above 0 as positives and those of 0 as negatives. Joined once, on the
-// disk.
+// A corpus, queries and judgements, as in folders of BEIR, as training data: each judged query of a
+// split with its documents of a grade above 0 as positives and those of 0 as negatives. Joined once,
+// on the disk.
 
 import type {FileHandle} from 'node:fs/promises';
 import {readdir, stat} from 'node:fs/promises';
-import {join} from 'node:path';
+import {basename, join} from 'node:path';
 import {EngineError} from '../errors.js';
-import {readLines} from '../files/lines.js';
-import {openToRead} from '../files/open.js';
-import {jsonLinesFormat, locatedLine} from '../files/records.js';
+import {locatedLine} from '../files/records.js';
 import {appendTo, openNameless} from '../files/scratch.js';
-import {giveTurn} from '../pace.js';
-import {BadLines} from './bad-lines.js';
+import {type Judged, type Judgement, readJudged} from './judgements.js';
 import {hashOf} from './msmarco.js';
 import type {Joined, Opening} from './opening.js';
+import {openFile} from './source-file.js';
 import {readIdentified, type StoreSource, TextStore} from './text-store.js';
 
-interface Judgement {
-	document: string;
-	grade: number;
-}
-
-interface Judged {
-	where: string;
-	documents: Judgement[];
-}
-
-const corpusName = 'corpus.jsonl';
-const queriesName = 'queries.jsonl';
 const batchLength = 64;
 
-/** The judgements to train on, if this is a folder of BEIR. */
-export async function trainingQrels(folder: string): Promise<string | undefined> {
-	const names = new Set(await readdir(folder));
-	if (!names.has(corpusName) || !names.has(queriesName)) return;
-	const inner = names.has('qrels') ? await namesIn(join(folder, 'qrels')) : [];
+/** Files of a set: those of its documents, of its queries, and judgements to train on. */
+export interface RetrievalSet {
+	corpus: readonly string[];
+	queries: readonly string[];
+	qrels: readonly string[];
+}
+
+/** The files of a folder of BEIR, if it is one. */
+export async function retrievalSet(folder: string): Promise<RetrievalSet | undefined> {
+	const names = await readdir(folder);
+	const of = (name: string) =>
+		names.filter(each => [name, `${name}.gz`].includes(each)).slice(0, 1);
+	const [corpus, queries] = [of('corpus.jsonl'), of('queries.jsonl')];
+	if (corpus.length === 0 || queries.length === 0) return;
+	const inner = names.includes('qrels') ? await namesIn(join(folder, 'qrels')) : [];
 	const splits = [...inner.map(name => join('qrels', name)), ...names].filter(isQrels).sort();
 	if (splits.length === 0) return;
 	const wanted = [join('qrels', 'train.tsv'), 'qrels_train.tsv', 'qrels.tsv'];
 	const found = wanted.find(name => splits.includes(name));
-	if (found !== undefined) return join(folder, found);
+	const placed = (list: readonly string[]) => list.map(name => join(folder, name));
+	if (found !== undefined) {
+		return {corpus: placed(corpus), queries: placed(queries), qrels: placed([found])};
+	}
+
 	const expected = `expected judgements to train on, ${wanted.join(' or ')}`;
 	throw new EngineError('FILE_NOT_FOUND', `${folder}: ${expected}, got ${splits.join(', ')}`);
 }
 
-/** Makes records of a folder. */
-export async function joinBeir(folder: string, qrels: string, opening: Opening): Promise<Joined> {
+/** Makes records of a set. */
+export async function joinRetrieval(
+	{corpus, queries, qrels}: RetrievalSet,
+	opening: Opening,
+): Promise<Joined> {
 	const {signal} = opening;
-	const paths = [join(folder, queriesName), join(folder, corpusName)];
 	const open: StoreSource[] = [];
 	try {
-		for (const path of paths) {
-			const handle = await openToRead(path);
-			const format = jsonLinesFormat(handle, path);
+		for (const path of [...queries, ...corpus]) {
+			const {handle, format} = await openFile({name: path, path}, {...opening, names: undefined});
 			open.push({path, handle, format, read: readIdentified});
 		}
 
-		const [queries, corpus] = await Promise.all([
-			TextStore.open(open.slice(0, 1), signal),
-			TextStore.open(open.slice(1), signal),
+		const stores = await Promise.all([
+			TextStore.open(open.slice(0, queries.length), signal),
+			TextStore.open(open.slice(queries.length), signal),
 		]);
-		const judged = await readJudged(qrels, signal);
-		const file = await write(judged, {queries, corpus, qrels}, opening);
-		return {file, sha256: await hashOf([qrels, ...paths], signal)};
+		const judged = await readJudged(qrels, opening);
+		const label = {qrels: qrels.join(', '), corpus: corpus.map(path => basename(path)).join(', ')};
+		const file = await write(judged, {stores, label}, opening);
+		return {file, sha256: await hashOf([...qrels, ...queries, ...corpus], signal)};
 	} finally {
 		await Promise.all(open.map(({handle}) => handle.close()));
 	}
@@ -76,54 +78,11 @@ async function namesIn(folder: string): Promise<string[]> {
 	return (await stat(folder)).isDirectory() ? readdir(folder) : [];
 }
 
-/** Judgements by query, queries in the order in which the file first names them. */
-async function readJudged(path: string, signal?: AbortSignal): Promise<Map<string, Judged>> {
-	const judged = new Map<string, Judged>();
-	const bad = new BadLines();
-	for await (const lines of readLines(path, {signal})) {
-		for (const {text, number} of lines) {
-			const pause = giveTurn(signal);
-			if (pause !== undefined) await pause;
-			if (text.trim() === '' || (number === 1 && isHeader(text))) continue;
-			const where = `${path}:${number}`;
-			const row = bad.collect(() => rowOf(text, where));
-			if (row === undefined) continue;
-			const {query, ...judgement} = row;
-			if (!judged.has(query)) judged.set(query, {where, documents: []});
-			judged.get(query)!.documents.push(judgement);
-		}
-	}
-
-	bad.throwIfAny();
-	return judged;
-}
-
-function isHeader(line: string): boolean {
-	return !/^-?\d+$/.test(line.split('\t').at(-1)!.trim());
-}
-
-/** A judgement `query document grade`, or as TREC has it, `query 0 document grade`. */
-function rowOf(line: string, where: string): Judgement & {query: string} {
-	const cells = line.trim().split(/\s+/);
-	const [query, document] = cells.length === 4 ? [cells[0], cells[2]] : cells;
-	const grade = Number(cells.at(-1));
-	if (query !== undefined && document !== undefined && [3, 4].includes(cells.length)) {
-		if (Number.isInteger(grade)) return {query, document, grade};
-	}
-
-	const got = JSON.stringify(line.slice(0, 40));
-	const message = `${where}: expected a query, a document and a grade, got ${got}`;
-	throw new EngineError('DATA_ROW', message);
-}
-
-interface Stores {
-	queries: TextStore;
-	corpus: TextStore;
-}
+type Stores = [queries: TextStore, corpus: TextStore];
 
 async function write(
 	judged: ReadonlyMap<string, Judged>,
-	{qrels, ...stores}: Stores & {qrels: string},
+	{stores, label}: {stores: Stores; label: {qrels: string; corpus: string}},
 	{warnings, signal}: Opening,
 ): Promise<FileHandle> {
 	const file = await openNameless();
@@ -138,10 +97,12 @@ async function write(
 
 		const {documents, queries} = left;
 		const isUnusable = 'no text, or no document above grade 0';
-		if (documents > 0)
-			warnings.push(`${qrels}: ${documents} documents left out: not in ${corpusName}`);
+		const {qrels, corpus} = label;
+		if (documents > 0) warnings.push(`${qrels}: ${documents} documents left out: not in ${corpus}`);
 		if (queries > 0) warnings.push(`${qrels}: ${queries} queries left out: ${isUnusable}`);
-		return file;
+		if (queries < all.length) return file;
+		const got = `${queries}, each with ${isUnusable}`;
+		throw new EngineError('DATA_EMPTY', `${qrels}: expected judged queries, got ${got}`);
 	} catch (error) {
 		await file.close();
 		throw error;
@@ -151,7 +112,7 @@ async function write(
 /** Queries with their texts and documents; what is left out is counted. */
 async function linesOf(
 	judged: readonly (readonly [string, Judged])[],
-	{queries, corpus}: Stores,
+	[queries, corpus]: Stores,
 	left: {queries: number; documents: number},
 ): Promise<string[]> {
 	const texts = await queries.read(judged.map(([query]) => query));

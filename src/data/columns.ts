@@ -133,7 +133,7 @@ export class HashTable {
 		const index = (key >>> 0) % shardCount;
 		this.#shards[index] ??= makeShard(firstSlots);
 		let shard = this.#shards[index];
-		if (shard.used * 2 >= shard.keys.length) {
+		if (shard.used * 4 >= shard.keys.length * 3) {
 			shard = this.#renew(shard);
 			this.#shards[index] = shard;
 		}
@@ -141,12 +141,12 @@ export class HashTable {
 		put(shard, key, value);
 	}
 
-	/** A shard of what is needed, with room for as much again. */
+	/** A shard of what is needed, with room for as much again; none is fuller than three quarters. */
 	#renew(old: Shard): Shard {
 		let count = 0;
 		for (let slot = 0; slot < old.keys.length; slot++) if (this.#isKept(old, slot)) count++;
 		let slots = firstSlots;
-		while (slots < count * 4) slots *= 2;
+		while (slots * 3 < count * 8) slots *= 2;
 		const shard = makeShard(slots);
 		for (let slot = 0; slot < old.keys.length; slot++) {
 			if (this.#isKept(old, slot)) put(shard, old.keys[slot]!, old.values[slot]!);

@@ -9,7 +9,7 @@ import {readFailure} from '../files/failures.js';
 import {jsonLinesFormat, type RecordFormat} from '../files/records.js';
 import {isDataSetId, parseDataSetId} from '../hub/id.js';
 import {readHubSettings} from '../hub/settings.js';
-import {joinBeir, trainingQrels} from './beir-folder.js';
+import {joinRetrieval, type RetrievalSet, retrievalSet} from './beir-folder.js';
 import {type DistillSettings, readDistillSettings} from './distill-settings.js';
 import type {Names} from './fields.js';
 import type {Opening} from './opening.js';
@@ -118,8 +118,10 @@ async function openDownloaded(name: string, source: string, open: Openings): Pro
 	const wanted = parseDataSetId(source);
 	const settings = await readHubSettings(open.hub ?? {});
 	const {openDataSet} = await import('../hub/data-set.js');
-	const {paths, warnings} = await openDataSet(wanted, settings, {signal: open.signal});
+	const found = await openDataSet(wanted, settings, {signal: open.signal});
+	const {paths, warnings, retrieval} = found;
 	open.warnings.push(...warnings.map(text => `${source}: ${text}`));
+	if (retrieval !== undefined) return openRetrieval({name, path: source}, retrieval, open);
 	for (const path of paths) {
 		open.files.push({...(await openFile({name, path}, open)), isDownloaded: true});
 	}
@@ -189,8 +191,8 @@ The data files of a folder by name; what holds no records is named in a warning,
 not looked at.
 */
 async function openFolder(name: string, folder: string, open: Openings): Promise<void> {
-	const qrels = await trainingQrels(folder);
-	if (qrels !== undefined) return openBeir({name, path: folder}, qrels, open);
+	const retrieval = await retrievalSet(folder);
+	if (retrieval !== undefined) return openRetrieval({name, path: folder}, retrieval, open);
 	const before = open.files.length;
 	const entries = (await readdir(folder)).filter(entry => !entry.startsWith('.')).sort();
 	for (const entry of entries) {
@@ -204,15 +206,17 @@ async function openFolder(name: string, folder: string, open: Openings): Promise
 	throw new EngineError('DATA_EMPTY', `${folder}: expected files of records, got ${got}`);
 }
 
-async function openBeir(
+async function openRetrieval(
 	labels: {name: string; path: string},
-	qrels: string,
+	set: RetrievalSet,
 	open: Openings,
 ): Promise<void> {
-	open.warnings.push(`${labels.path}: a retrieval set, trained on the judgements of ${qrels}`);
-	const {size} = await stat(qrels);
-	const joined = await joinBeir(labels.path, qrels, open);
-	open.files.push(await joinedSource(labels, size, joined, open));
+	const {qrels} = set;
+	const judgements = qrels.map(path => path.replace(/^.*\/snapshots\/[^/]+\//, '')).join(', ');
+	open.warnings.push(`${labels.path}: a retrieval set, trained on the judgements of ${judgements}`);
+	let bytes = 0;
+	for (const path of qrels) bytes += (await stat(path)).size;
+	open.files.push(await joinedSource(labels, bytes, await joinRetrieval(set, open), open));
 }
 
 async function openIfData(name: string, path: string, open: Openings): Promise<boolean> {

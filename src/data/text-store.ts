@@ -1,7 +1,7 @@
 // Texts by their ids, in a file of any size: memory holds where each stands, never the texts.
 
 import type {FileHandle} from 'node:fs/promises';
-import {EngineError} from '../errors.js';
+import {EngineError, kindOf} from '../errors.js';
 import {readInto} from '../files/open.js';
 import type {RecordFormat} from '../files/records.js';
 import {giveTurn} from '../pace.js';
@@ -95,10 +95,14 @@ export function readTabbed(value: unknown, where: string): StoredText {
 export function readIdentified(value: unknown, where: string): StoredText {
 	const {_id, id = _id, title, text} = (value ?? {}) as Record<string, unknown>;
 	const isId = typeof id === 'string' || Number.isSafeInteger(id);
-	if (isId && typeof text === 'string') {
-		return {id: String(id), text, ...(typeof title === 'string' && title !== '' && {title})};
-	}
+	if (!isId) refuse(where, '"_id" to be a string or a whole number below 2^53', id);
+	if (typeof text !== 'string') refuse(where, '"text" to be a string', text);
+	const isTitle = title === undefined || title === null || typeof title === 'string';
+	if (!isTitle) refuse(where, '"title" to be a string', title);
+	return {id: String(id), text, ...(title ? {title} : {})};
+}
 
-	const message = `${where}: expected an "_id" and a "text", got a row without`;
-	throw new EngineError('FILE_FORMAT', message);
+function refuse(where: string, expected: string, value: unknown): never {
+	const got = value === undefined ? 'none' : kindOf(value);
+	throw new EngineError('DATA_ROW', `${where}: expected ${expected}, got ${got}`);
 }

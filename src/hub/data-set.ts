@@ -1,5 +1,6 @@
-// Files of a data set of the hub in the cache: taken from there, or downloaded. What a commit holds is
-// kept beside its snapshot, so that without the network it is known whether all of it is there.
+// Files of a data set of the hub in the cache: taken from there, or downloaded, its card first. What a
+// commit holds is kept beside its snapshot, so that without the network it is known whether all of it
+// is there.
 
 import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
@@ -7,6 +8,7 @@ import {EngineError} from '../errors.js';
 import {writeFileAtomic} from '../files/output.js';
 import {folderFor, isCommit, isReadOnly, RepositoryCache, sizeOf} from './cache.js';
 import {HubConnection} from './connection.js';
+import {configsOf, type DataConfig} from './data-configs.js';
 import {chooseDataFiles, type DataFiles} from './data-files.js';
 import type {RemoteFile} from './download.js';
 import type {DataSetId} from './id.js';
@@ -18,13 +20,45 @@ import {download, isExcused, type SnapshotOptions} from './snapshot.js';
 export interface DataSnapshot {
 	paths: string[];
 	warnings: string[];
+	/** What they are in a data set of corpus, queries and judgements. */
+	retrieval?: Record<'corpus' | 'queries' | 'qrels', string[]>;
 }
 
-/** The files of a data set, downloaded as far as they are not there. */
+const cardName = 'README.md';
+const longestCard = 2 ** 22;
+
+/**
+The files of a data set, downloaded as far as they are not there. Judgements that it lacks are those of
+the data set `<name>-qrels`.
+*/
 export async function openDataSet(
 	dataSet: DataSetId,
 	settings: HubSettings,
 	options: SnapshotOptions = {},
+): Promise<DataSnapshot> {
+	const found = await openOne(dataSet, settings, options);
+	const {retrieval} = found;
+	if (retrieval === undefined || retrieval.qrels.length > 0) return found;
+	const id = `${dataSet.id}-qrels`;
+	const judged = await openOne({...dataSet, id, revision: 'main'}, settings, options).catch(
+		error => {
+			const isAbsent = error instanceof EngineError && error.code === 'FILE_NOT_FOUND';
+			if (!isAbsent) throw error;
+			const expected = `expected judgements in it, or in the data set ${id}`;
+			throw new EngineError('FILE_NOT_FOUND', `${dataSet.id}: ${expected}, got none`);
+		},
+	);
+	return {
+		paths: [...found.paths, ...judged.paths],
+		warnings: [...found.warnings, ...judged.warnings, `judgements of ${id} are used`],
+		retrieval: {...retrieval, qrels: judged.paths},
+	};
+}
+
+async function openOne(
+	dataSet: DataSetId,
+	settings: HubSettings,
+	options: SnapshotOptions,
 ): Promise<DataSnapshot> {
 	const cache = new RepositoryCache(settings.cache, dataSet);
 	const cached = settings.isOffline || isCommit(dataSet.revision);
@@ -58,12 +92,33 @@ async function inCache(
 	const commit = await cache.commitOf(dataSet.revision);
 	const files = commit === undefined ? undefined : await readListing(cache, commit);
 	if (commit === undefined || files === undefined) return;
-	const chosen = chooseDataFiles([...files.keys()], dataSet);
-	for (const name of chosen.files) {
-		if ((await sizeOf(join(cache.snapshot(commit), name))) !== files.get(name)) return;
-	}
+	const isThere = async (name: string) =>
+		(await sizeOf(join(cache.snapshot(commit), name))) === files.get(name);
+	if (hasCard(files.get(cardName)) && !(await isThere(cardName))) return;
+	const {configs, left} = await readCard(cache, commit, files.get(cardName));
+	const chosen = chooseDataFiles([...files.keys()], dataSet, configs);
+	for (const name of chosen.files) if (!(await isThere(name))) return;
+	return snapshotOf(cache, commit, {...chosen, left: [...left, ...chosen.left]});
+}
 
-	return snapshotOf(cache, commit, chosen);
+/** Whether there is a card, of a size that can be one. */
+function hasCard(size: number | undefined): boolean {
+	return size !== undefined && size <= longestCard;
+}
+
+/** The configurations of the card of a snapshot; of one that cannot be read none, which is said. */
+async function readCard(
+	cache: RepositoryCache,
+	commit: string,
+	size: number | undefined,
+): Promise<{configs: DataConfig[]; left: string[]}> {
+	if (!hasCard(size)) return {configs: [], left: []};
+	const card = await readFile(join(cache.snapshot(commit), cardName), 'utf8');
+	try {
+		return {configs: configsOf(card), left: []};
+	} catch {
+		return {configs: [], left: [`${cardName}: its configurations cannot be read`]};
+	}
 }
 
 async function fromHub(
@@ -76,31 +131,42 @@ async function fromHub(
 	const {commit} = found;
 	const listed = await listRepository(connection, found, signal);
 	const files = new Map(listed.map(file => [file.path, file]));
-	const chosen = chooseDataFiles([...files.keys()], dataSet);
-	const absent: RemoteFile[] = [];
-	for (const name of chosen.files) {
-		const file = files.get(name)!;
-		if ((await sizeOf(join(cache.snapshot(commit), name))) !== file.size) absent.push(file);
-	}
+	const get = async (names: readonly string[]) => {
+		const absent: RemoteFile[] = [];
+		for (const name of names) {
+			const file = files.get(name)!;
+			if ((await sizeOf(join(cache.snapshot(commit), name))) !== file.size) absent.push(file);
+		}
 
-	if (absent.length > 0) {
+		if (absent.length === 0) return;
 		const lock = await cache.lock(signal);
 		const work = {connection, cache, commit, signal, onBytes: () => undefined};
 		await download(absent, work, options).finally(() => lock.release());
-	}
+	};
+	const card = files.get(cardName)?.size;
+	if (hasCard(card)) await get([cardName]);
+	const {configs, left} = await readCard(cache, commit, card);
+	const chosen = chooseDataFiles([...files.keys()], dataSet, configs);
+	await get(chosen.files);
 
 	await remember(cache, {commit, revision: dataSet.revision, listed}).catch(error => {
 		if (!isReadOnly(error)) throw error;
 	});
-	return snapshotOf(cache, commit, chosen);
+	return snapshotOf(cache, commit, {...chosen, left: [...left, ...chosen.left]});
 }
 
 function snapshotOf(
 	cache: RepositoryCache,
 	commit: string,
-	{files, left}: DataFiles,
+	{files, left, retrieval}: DataFiles,
 ): DataSnapshot {
-	return {paths: files.map(name => join(cache.snapshot(commit), name)), warnings: left};
+	const pathsOf = (names: readonly string[]) =>
+		names.map(name => join(cache.snapshot(commit), name));
+	const paths = pathsOf(files);
+	if (retrieval === undefined) return {paths, warnings: left};
+	const {corpus, queries, qrels} = retrieval;
+	const placed = {corpus: pathsOf(corpus), queries: pathsOf(queries), qrels: pathsOf(qrels)};
+	return {paths, warnings: left, retrieval: placed};
 }
 
 /** Keeps the sizes of all files of a commit, and then which commit the revision is. */

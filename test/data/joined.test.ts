@@ -182,8 +182,20 @@ test.each<[string, Record<string, string>, string, RegExp]>([
 	[
 		'A document without a text',
 		{...beir, 'corpus.jsonl': '{"_id":"d1"}\n', 'qrels.tsv': 'a\tb\tc\nq1\td1\t1\n'},
-		'FILE_FORMAT',
-		/corpus.jsonl:1: expected an "_id" and a "text"/,
+		'DATA_ROW',
+		/corpus.jsonl:1: expected "text" to be a string, got none/,
+	],
+	[
+		'A document of a number',
+		{...beir, 'corpus.jsonl': '{"_id":"d1","text":7}\n', 'qrels.tsv': 'a\tb\tc\nq1\td1\t1\n'},
+		'DATA_ROW',
+		/corpus.jsonl:1: expected "text" to be a string, got a number/,
+	],
+	[
+		'A title of a number',
+		{...beir, 'corpus.jsonl': '{"_id":"d1","text":"x","title":7}\n', 'qrels.tsv': 'q1\td1\t1\n'},
+		'DATA_ROW',
+		/corpus.jsonl:1: expected "title" to be a string, got a number/,
 	],
 	[
 		'An empty document',

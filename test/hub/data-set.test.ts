@@ -41,14 +41,14 @@ async function opened(source: string, hub: object) {
 }
 
 describe('a data set of the hub', () => {
-	test('is all its files of the split train, and nothing else is downloaded', async () => {
+	test('is all its files of the split train, and only its card is downloaded beside them', async () => {
 		const server = await serverOf();
 		const hub = {endpoint: server.endpoint, cache: places.cache()};
 		const {queries, dataset} = await opened('hf://datasets/org/tiny', hub);
 		expect(queries).toBe('aq0 aq1 aq2 bq0 bq1');
 		expect(dataset.sets.map(({name}) => name)).toEqual(['hf://datasets/org/tiny']);
 		expect(server.files.map(({path}) => path).toSorted()).toEqual(
-			['data/train-00000-of-00002.jsonl', 'data/train-00001-of-00002.jsonl.gz'].map(
+			['README.md', 'data/train-00000-of-00002.jsonl', 'data/train-00001-of-00002.jsonl.gz'].map(
 				name => `/datasets/org/tiny/resolve/${commits.main}/${name}`,
 			),
 		);

@@ -34,6 +34,8 @@ export class HubServer {
 	readonly seen: Seen[] = [];
 	/** The commit of each branch and tag. */
 	readonly refs = new Map<string, string>(Object.entries(commits));
+	/** The one commit of each further repository, by its id. */
+	readonly others = new Map<string, string>();
 	/** The files of each commit; those of main where there are none. */
 	readonly trees = new Map<string, Tree>();
 	readonly faults = new Map<string, Fault>();
@@ -100,26 +102,27 @@ export class HubServer {
 
 	#route(path: string, url: URL, exchange: Exchange): void {
 		const {response} = exchange;
-		const api = `^/api/${this.kind}s/${this.id}`;
-		const place = this.kind === 'model' ? this.id : `datasets/${this.id}`;
+		const id = [...this.others.keys()].find(other => path.includes(`/${other}/`)) ?? this.id;
+		const api = `^/api/${this.kind}s/${id}`;
+		const place = this.kind === 'model' ? id : `datasets/${id}`;
 		const revision = new RegExp(`${api}/revision/(.+)$`).exec(path)?.[1];
 		const commit = new RegExp(`${api}/tree/(.+)$`).exec(path)?.[1];
 		const file = new RegExp(`^/${place}/resolve/([^/]+)/(.+)$`).exec(path);
-		if (revision !== undefined) this.#revision(revision, response);
+		if (revision !== undefined) this.#revision(id, revision, response);
 		else if (commit !== undefined && this.hasListing) this.#page(commit, url, response);
 		else if (file) this.#resolve(file[1]!, file[2]!, exchange);
 		else refuse(response, 404, {'x-error-code': 'RepoNotFound'});
 	}
 
-	#revision(revision: string, response: ServerResponse): void {
+	#revision(id: string, revision: string, response: ServerResponse): void {
 		const isCommit = [...this.refs.values()].includes(revision);
-		const sha = this.refs.get(revision) ?? (isCommit ? revision : undefined);
+		const sha = this.others.get(id) ?? this.refs.get(revision) ?? (isCommit ? revision : undefined);
 		if (sha === undefined) {
 			refuse(response, 404, {'x-error-code': 'RevisionNotFound'});
 			return;
 		}
 		const siblings = [...this.#tree(sha).keys()].map(rfilename => ({rfilename}));
-		json(response, {_id: '1', id: this.id, sha, siblings, lastModified: '2024-01-01T00:00:00Z'});
+		json(response, {_id: '1', id, sha, siblings, lastModified: '2024-01-01T00:00:00Z'});
 	}
 
 	#page(commit: string, url: URL, response: ServerResponse): void {
