@@ -8,6 +8,7 @@ import type {HubOptions} from '../hub/settings.js';
 import type {Loss} from '../loss/loss.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import {parseOptions} from '../options.js';
+import {expectChoices} from '../train/options/data.js';
 import {expectPrompts} from '../train/options/prompts.js';
 import {PromptRules} from '../train/prompts.js';
 import {assemble} from './assemble.js';
@@ -47,6 +48,7 @@ export async function checkData(data: unknown, options: CheckOptions = {}): Prom
 	const {loss, model, eval: evaluations = [], hub, signal, onProgress, ...rest} = options;
 	const settings = parseOptions(checkSchema, rest, 'check');
 	expectPrompts(settings, 'check');
+	expectChoices(settings, {where: 'check'});
 	const findings = new Findings(settings.examples);
 	const prompts = await PromptRules.open(model ?? {prompts: {}}, settings);
 	const {split, map} = settings;

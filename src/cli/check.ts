@@ -8,6 +8,7 @@ import type {CheckReport} from '../check/report.js';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
 import {kebabCase} from '../options.js';
+import {expectChoices} from '../train/options/data.js';
 import {expectPrompts} from '../train/options/prompts.js';
 import {lossSchema} from '../train/options.js';
 import {checkTable} from './check-table.js';
@@ -47,6 +48,7 @@ export const check = defineCommand({
 	bare: 'data',
 	check(settings, {asked}) {
 		expectPrompts(settings, 'inbatch check');
+		expectChoices(settings, {where: 'inbatch check'});
 		if (settings.map !== undefined) namesGiven(mapOf(settings.map));
 		if (settings.loss !== undefined) lossOf({...settings, loss: settings.loss});
 		const {eval: evaluations} = settings;

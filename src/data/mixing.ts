@@ -124,13 +124,15 @@ export function weightsOf(
 	const entries = Array.isArray(given)
 		? (given as readonly string[]).map(text => {
 				const [, name = text, value = ''] = /^(.+)=([^=]*)$/s.exec(text) ?? [];
-				return [name, value.trim() === '' ? Number.NaN : Number(value)] as const;
+				return [name, value.trim() === '' ? Number.NaN : Number(value), text] as const;
 			})
-		: Object.entries(given as Readonly<Record<string, number>>);
-	const weights = new Map(entries);
-	for (const [name, weight] of weights) {
+		: Object.entries(given as Readonly<Record<string, number>>).map(
+				([name, value]) => [name, value, `${name}=${value}`] as const,
+			);
+	const weights = new Map(entries.map(([name, weight]) => [name, weight]));
+	for (const [, weight, text] of entries) {
 		if (weight > 0 && Number.isFinite(weight)) continue;
-		const message = `weight: expected name=W with W above 0, got ${JSON.stringify(name)} of ${weight}`;
+		const message = `weight: expected name=W with W above 0, got ${JSON.stringify(text)}`;
 		throw new EngineError('OPTION_RANGE', message);
 	}
 

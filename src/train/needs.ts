@@ -20,10 +20,11 @@ export function needsCheck(loss: Loss, rule: Choosing): RecordCheck | undefined 
 	const isLabelled = new Map<LossNeeds, boolean>();
 	return (record, where, set) => {
 		const needs = needsOfSet(all, set);
+		const asking = needs === all ? `the loss ${loss.name}` : `the loss of ${set}`;
 		const negatives = takenNegatives(record, rule);
 		if (negatives === undefined) return;
 		const refuse = (expected: string, got: string): never => {
-			const message = `${where}: expected ${expected}, as the loss ${loss.name} needs, got ${got}`;
+			const message = `${where}: expected ${expected}, as ${asking} needs, got ${got}`;
 			throw new EngineError('DATA_ROW', message);
 		};
 		checkNegatives(needs, negatives, refuse);

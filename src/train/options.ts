@@ -2,12 +2,13 @@
 
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
+import {kebabCase} from '../options.js';
 import {expectAdversarial} from './adversarial.js';
 import {expectAverages} from './averages.js';
 import {expectOptimizer} from './optimizers.js';
 import {adversarialOptions} from './options/adversarial.js';
 import {courseOptions} from './options/course.js';
-import {rowOptions, teacherOptions} from './options/data.js';
+import {expectChoices, rowOptions, teacherOptions} from './options/data.js';
 import {evaluationOptions} from './options/evaluation.js';
 import {expectMixing, filterOptions, mixingOptions} from './options/mixing.js';
 import {averageOptions, optimizerOptions, parameterOptions} from './options/optimizer.js';
@@ -51,6 +52,7 @@ Two options that say the same thing in two ways may not both be given, and those
 or attack not with another.
 */
 export function expectCompatible(settings: TrainSettings, where: string): void {
+	expectChoices(settings, {setOption: settings.setOption, where});
 	expectMixing(settings, where);
 	if (settings.accumulation !== undefined && (settings.accumulate ?? 1) === 1) {
 		const message = `${where}: expected accumulation beside accumulate of 2 or more, got 1`;
@@ -64,7 +66,7 @@ export function expectCompatible(settings: TrainSettings, where: string): void {
 	expectAdversarial(settings);
 	for (const names of alternatives) {
 		if (names.some(name => settings[name] === undefined)) continue;
-		const message = `${where}: expected one of ${names.join(' and ')}, got both`;
+		const message = `${where}: expected one of ${names.map(kebabCase).join(' and ')}, got both`;
 		throw new EngineError('OPTION_CONFLICT', message);
 	}
 }

@@ -311,8 +311,8 @@ function rulesOf(
 	const {queryMaxLength = query.maxLength, chunkTokens} = settings;
 	const {documentMaxLength = document.maxLength} = settings;
 	for (const [name, length, folder] of [
-		['queryMaxLength', queryMaxLength, query],
-		['documentMaxLength', documentMaxLength, document],
+		['query-max-length', queryMaxLength, query],
+		['document-max-length', documentMaxLength, document],
 	] as const) {
 		if (length <= folder.longest) continue;
 		throw new EngineError(

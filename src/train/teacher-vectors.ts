@@ -128,12 +128,16 @@ export async function teacherOf(
 	const path = teacherVectors ?? teacher?.path;
 	const width = teacherWidth ?? (teacherVectors === undefined ? teacher?.width : undefined);
 	if (needs?.teacher && path === undefined) {
-		const message = `teacherVectors: expected a file of vectors for the loss ${name}, got none`;
+		const message = `teacher-vectors: expected a file of vectors for the loss ${name}, got none`;
 		throw new EngineError('OPTION_MISSING', message);
+	}
+	if (path === undefined && teacherWidth !== undefined) {
+		const message = 'teacher-width: expected teacher-vectors beside it, got none';
+		throw new EngineError('OPTION_CONFLICT', message);
 	}
 	if (path === undefined) return undefined;
 	if (needs && !needs.teacher) {
-		const message = `teacherVectors: expected a loss that learns from vectors, got ${name}`;
+		const message = `teacher-vectors: expected a loss that learns from vectors, got ${name}`;
 		throw new EngineError('OPTION_CONFLICT', message);
 	}
 	return TeacherVectors.open(path, {records, width, signal});

@@ -128,7 +128,7 @@ describe('is refused', () => {
 		const loss = lossFor({qa: losses.cosent(), sts: infoNce()});
 		await expect(runOf({loss, data: [qa, sts]})).rejects.toMatchObject({
 			code: 'DATA_ROW',
-			message: expect.stringContaining('expected no "negative", as the loss lossfor needs, got 1'),
+			message: expect.stringContaining('expected no "negative", as the loss of qa needs, got 1'),
 		});
 	});
 });

@@ -125,13 +125,17 @@ describe('options of mixing', () => {
 	test.each([
 		[{weight: ['a=1']}, 'OPTION_CONFLICT', 'expected mixing weighted beside weight, got none'],
 		[{mixing: 'weighted'}, 'OPTION_MISSING', 'expected weight beside mixing weighted, got none'],
-		[{mixing: 'temperature'}, 'OPTION_MISSING', 'expected mixingTemperature beside mixing temp'],
-		[{mixingTemperature: 2}, 'OPTION_CONFLICT', 'expected mixing temperature beside mixingTemp'],
+		[{mixing: 'temperature'}, 'OPTION_MISSING', 'expected mixing-temperature beside mixing temp'],
+		[{mixingTemperature: 2}, 'OPTION_CONFLICT', 'expected mixing temperature beside mixing-temp'],
 		[{homogeneous: 'random'}, 'OPTION_CONFLICT', 'expected mixing homogeneous beside homogeneous'],
 		[{mixing: 'homogeneous', order: 'file'}, 'OPTION_CONFLICT', 'expected order shuffle beside'],
-		[{maxRowsChoice: 'last'}, 'OPTION_CONFLICT', 'expected maxRows beside maxRowsChoice'],
+		[{maxRowsChoice: 'last'}, 'OPTION_CONFLICT', 'expected max-rows beside max-rows-choice'],
 		[{filterLength: 'long'}, 'OPTION_RANGE', 'expected numbers of characters as 10-2000'],
-		[{teacherMin: 1, teacherVectors: 'x.npy'}, 'OPTION_CONFLICT', 'expected no teacherVectors'],
+		[{teacherWidth: 4}, 'OPTION_CONFLICT', 'teacher-width: expected teacher-vectors beside it'],
+		[{negativeChoice: 'random'}, 'OPTION_CONFLICT', 'expected a number of negatives beside neg'],
+		[{onShortage: 'drop'}, 'OPTION_CONFLICT', 'expected a number of negatives beside on-shortage'],
+		[{resample: 'once'}, 'OPTION_CONFLICT', 'expected positives or negative-choice random beside'],
+		[{mixing: 'weighted', weight: ['a=x']}, 'OPTION_RANGE', 'with W above 0, got "a=x"'],
 	] as const)('that nothing would use are refused: %o', async (more, code, message) => {
 		const asked = {...options, ...more} as TrainOptions;
 		await expect(train(await loadTiny(), asked)).rejects.toMatchObject({

@@ -1,6 +1,7 @@
 // Options of train: which rows a step reads, and what they are to the loss.
 
 import {z} from 'zod';
+import {EngineError} from '../../errors.js';
 
 const count = z.number().int().positive();
 
@@ -43,6 +44,29 @@ export const rowOptions = {
 	queryMaxLength: count.optional().describe('longest query in tokens'),
 	documentMaxLength: count.optional().describe('longest document in tokens'),
 };
+
+type Choosing = {
+	[K in 'negatives' | 'negativeChoice' | 'positives' | 'resample' | 'onShortage']?: unknown;
+};
+
+/** Refuses choices that nothing would make: all negatives are neither drawn nor too few. */
+export function expectChoices(
+	{negatives, negativeChoice, positives, resample, onShortage = 'fewer'}: Choosing,
+	{setOption = [], where}: {setOption?: readonly string[] | undefined; where: string},
+): void {
+	const refuse = (expected: string, beside: string, got: string): never => {
+		const message = `${where}: expected ${expected} beside ${beside}, got ${got}`;
+		throw new EngineError('OPTION_CONFLICT', message);
+	};
+	const isDrawn = negativeChoice === 'random' || setOption.some(text => text.endsWith('=random'));
+	if (negatives === 'all') {
+		if (negativeChoice === 'random')
+			refuse('a number of negatives', 'negative-choice random', 'all');
+		if (onShortage !== 'fewer') refuse('a number of negatives', `on-shortage ${onShortage}`, 'all');
+	}
+	if (resample !== 'once' || positives === 'random' || isDrawn || onShortage === 'replace') return;
+	refuse('positives or negative-choice random', 'resample once', 'nothing that is drawn');
+}
 
 export const teacherOptions = {
 	teacherVectors: z

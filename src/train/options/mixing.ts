@@ -87,14 +87,14 @@ export function expectMixing(settings: Mixed, where: string): void {
 	if (weight !== undefined) weightsOf(weight);
 	expectKind('weighted', 'weight', weight);
 	expectGiven('weighted', 'weight', weight);
-	expectKind('temperature', 'mixingTemperature', mixingTemperature);
-	expectGiven('temperature', 'mixingTemperature', mixingTemperature);
+	expectKind('temperature', 'mixing-temperature', mixingTemperature);
+	expectGiven('temperature', 'mixing-temperature', mixingTemperature);
 	expectKind('homogeneous', 'homogeneous', homogeneous);
 	if (mixing === 'homogeneous' && settings.order === 'file') {
 		refuse('order shuffle', 'mixing homogeneous', 'file');
 	}
 
-	if (maxRowsChoice !== undefined && maxRows === undefined) refuse('maxRows', 'maxRowsChoice');
+	if (maxRowsChoice !== undefined && maxRows === undefined) refuse('max-rows', 'max-rows-choice');
 	if (settings.setOption !== undefined) perSetOf(settings.setOption);
 	if (settings.filterLength !== undefined) rangeOf(settings.filterLength);
 }
