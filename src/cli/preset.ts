@@ -54,7 +54,7 @@ export async function translated(argv: readonly string[], facts: Facts): Promise
 	}
 	const {translate, withOwn} = await import('../presets/translate.js');
 	const flags = ownFlags(facts);
-	const {options, own, says}: Translation = await translate(preset, rest, flags);
+	const {options, own, says}: Translation = await translate(preset, rest, flags, argv.slice(1, at));
 	const ownWords = [...argv.slice(1, at), ...own];
 	withOwn(options, keysIn(ownWords, flags));
 	const words = ['train', ...wordsOf(options, facts), ...ownWords];

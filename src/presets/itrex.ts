@@ -1,5 +1,7 @@
 // The preset of Intel's extension for transformers: `finetune.py` of embedding_finetune.
 
+import {join} from 'node:path';
+import {isFolder, namesIn} from './folders.js';
 import {modelArguments} from './model-arguments.js';
 import {asking, dead, maps, type Ours, type Preset, read, renamed, type Table} from './table.js';
 import {prompt} from './texts.js';
@@ -26,16 +28,10 @@ const modelOptions: Table = {
 const everything = 100_000_000;
 
 const dataOptions: Table = {
-	train_data: maps('text', values => {
-		const path = values.text('train_data');
-		return {data: path === undefined ? undefined : [path]};
-	}),
+	train_data: maps('text', sourcesOf),
 	max_example_num_per_dataset: maps(
 		'number',
-		values => {
-			const most = values.number('max_example_num_per_dataset')!;
-			return most === everything ? {} : {maxRows: most, maxRowsChoice: 'random'};
-		},
+		values => (isLimited(values) ? {maxRows: mostOf(values), maxRowsChoice: 'random'} : {}),
 		{default: everything},
 	),
 	train_group_size: maps(
@@ -48,6 +44,22 @@ const dataOptions: Table = {
 	query_instruction_for_retrieval: prompt('query_instruction_for_retrieval', 'queryPrompt'),
 	passage_instruction_for_retrieval: prompt('passage_instruction_for_retrieval', 'documentPrompt'),
 };
+
+const mostOf = (values: Values) => values.number('max_example_num_per_dataset')!;
+
+/** Files of a folder are limited, each for itself; one file alone is not. */
+function isLimited(values: Values): boolean {
+	return mostOf(values) !== everything && isFolder(values.text('train_data') ?? '');
+}
+
+function sourcesOf(values: Values): Ours {
+	const path = values.text('train_data');
+	if (path === undefined) return {};
+	if (!isLimited(values)) return {data: [path]};
+	return {
+		data: namesIn(path).map(name => `${name.replaceAll(/[^\w.-]/g, '_')}=${join(path, name)}`),
+	};
+}
 
 /** A random positive and random negatives each time a row is read; too few are repeated. */
 function fixed(values: Values): Ours {

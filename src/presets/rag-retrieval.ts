@@ -113,6 +113,9 @@ function lossOf(values: Values): Ours {
 function nested(values: Values, say: (text: string) => void): Ours {
 	const sizes = sizesOf(values);
 	if (isDistilled(values)) {
+		say(
+			'train_type distill: the saved model has no unit length; divide its vectors by their length',
+		);
 		const dense = values.number('teatch_emebedding_dim');
 		return {dense, normalize: false, lossOption: [`widths=${sizes.join(',')}`]};
 	}
@@ -147,10 +150,25 @@ const courseOptions: Table = {
 		}),
 		{default: 5e-5},
 	),
-	warmup_proportion: renamed('number', 'warmupRatio', {default: 0.05}),
+	warmup_proportion: maps('number', scheduled, {default: 0.05}),
 	seed: renamed('number', 'seed', {default: 666}),
 	mixed_precision: maps('text', precision, {default: 'fp16'}),
 };
+
+/**
+Their schedule is made for the batches of all epochs over the accumulated ones, rounded down, whatever the
+updates are: an epoch ends with one of fewer batches. Each of several processes steps it.
+*/
+function scheduled(values: Values): Ours {
+	const share = values.number('warmup_proportion')!;
+	const {rows, processes} = values.around;
+	if (rows === undefined) return {warmupRatio: share};
+	const batches = Math.ceil(rows / values.number('batch_size')!) * values.number('epochs')!;
+	const steps = Math.floor(batches / values.number('gradient_accumulation_steps')!);
+	const warmupSteps = Math.ceil(Math.floor(share * steps) / processes);
+	const scheduleSteps = Math.max(Math.ceil(steps / processes), warmupSteps + 1);
+	return {warmupSteps, scheduleSteps};
+}
 
 /** Queries meet the documents of their own batch; the losses of several make an update. */
 function batches(values: Values): Ours {
@@ -216,8 +234,15 @@ export const ragRetrieval: Preset = {
 		num_workers: dead('number', 'rows are read without loader processes', {default: 0}),
 	},
 	negativesIn: values => ({data: values.text('train_dataset'), map: {}}),
+	countedIn,
 	check,
 };
+
+function countedIn(values: Values) {
+	const data = values.text('train_dataset');
+	if (data === undefined || !(values.number('batch_size')! > 0)) return undefined;
+	return {data, rowsOf: isDistilled(values) ? 'texts' : 'positives'} as const;
+}
 
 function check(values: Values, say: (text: string) => void): void {
 	const {first, processes} = values.around;

@@ -3,6 +3,7 @@
 
 import type {newPartsSchema} from '../model/new-parts.js';
 import type {lossSchema, trainSchema} from '../train/options.js';
+import type {Counted} from './row-count.js';
 import type {Kind, Value, Values} from './values.js';
 
 /** Options of `inbatch train` that a preset may set. */
@@ -71,6 +72,8 @@ export type Preset = {
 		data: string | readonly string[] | undefined;
 		map: Readonly<Record<string, string>>;
 	};
+	/** The data whose rows the schedule is made for, where the system counts them by a rule of its own. */
+	countedIn?: (values: Values) => Counted | undefined;
 	/** What must hold, or should be said, about all values together. */
 	check?: (values: Values, say: (text: string) => void) => void;
 };

@@ -2,7 +2,8 @@
 // how many rows, what is logged and kept. How parameters change is in training-arguments-optimizer.ts,
 // what has no effect in training-arguments-dead.ts.
 
-import {existsSync, readdirSync, statSync} from 'node:fs';
+import {readdirSync} from 'node:fs';
+import {isFolder} from './folders.js';
 import {asking, maps, type Option, type Ours, read, refused, renamed, type Table} from './table.js';
 import {deadArguments} from './training-arguments-dead.js';
 import {optimizerArguments, rateArguments} from './training-arguments-optimizer.js';
@@ -123,8 +124,7 @@ function isResumed(values: Values): boolean {
 function overwriting(values: Values, say: (text: string) => void): Ours {
 	if (!values.is('overwrite_output_dir') || isResumed(values)) return {};
 	const folder = values.text('output_dir') ?? '';
-	const isFolder = existsSync(folder) && statSync(folder).isDirectory();
-	const names = isFolder ? readdirSync(folder) : [];
+	const names = isFolder(folder) ? readdirSync(folder) : [];
 	if (names.length === 0 || names.includes('run.json')) return {overwrite: true};
 	const place = values.place('overwrite_output_dir');
 	say(

@@ -10,15 +10,20 @@ import {type Launched, readLauncher} from './launcher.js';
 import {fitLengths} from './lengths.js';
 import {readOverrides} from './overrides.js';
 import type {OwnFlags, Reading} from './reading.js';
+import {changesCourse, rowsIn} from './row-count.js';
 import type {OurName, OurValue, Preset} from './table.js';
 import type {Translated, Translation} from './translation.js';
 import {Values} from './values.js';
 
-/** Reads what stands behind `--preset NAME`, its configuration files and the first record of its data. */
+/**
+Reads what stands behind `--preset NAME`, its configuration files and the first record of its data.
+`ownWords` are options of ours that stand before.
+*/
 export async function translate(
 	preset: Preset,
 	words: readonly string[],
 	ownFlags: OwnFlags,
+	ownWords: readonly string[] = [],
 ): Promise<Translation> {
 	const launched = readLauncher(words);
 	const says = [...launched.says];
@@ -26,7 +31,8 @@ export async function translate(
 	const read = preset.dialect === 'flags' ? readFlags : readOverrides;
 	const reading = await read(preset, launched.rest, ownFlags);
 	says.push(...reading.says);
-	const values = await valuesOf(preset, reading, launched);
+	const isCounted = !changesCourse([...ownWords, ...reading.own]);
+	const values = await valuesOf(preset, reading, {...launched, isCounted});
 	const say = (text: string) => {
 		if (!says.includes(text)) says.push(text);
 	};
@@ -63,8 +69,11 @@ function textOf(preset: Preset, values: Values): string {
 }
 
 /** The values, with what the data say. */
-async function valuesOf(preset: Preset, {given}: Reading, launched: Launched): Promise<Values> {
-	const {processes, clip} = launched;
+async function valuesOf(
+	preset: Preset,
+	{given}: Reading,
+	{processes, clip, isCounted}: Launched & {isCounted: boolean},
+): Promise<Values> {
 	const values = new Values(preset.options, given, {processes, clip});
 	const asked = preset.negativesIn?.(values);
 	if (asked?.data === undefined) return values;
@@ -72,7 +81,10 @@ async function valuesOf(preset: Preset, {given}: Reading, launched: Launched): P
 	const firsts = await Promise.all(all.map(data => firstRecord(data, asked.map)));
 	const [first] = firsts;
 	const hasNegatives = first && first.negatives.length > 0;
-	return new Values(preset.options, given, {processes, clip, hasNegatives, first, firsts});
+	const known = {processes, clip, hasNegatives, first, firsts};
+	const counted = preset.countedIn?.(new Values(preset.options, given, known));
+	const rows = counted && isCounted ? await rowsIn(counted) : undefined;
+	return new Values(preset.options, given, {...known, rows});
 }
 
 function expectProgram({name, programs}: Preset, {program}: Launched): void {

@@ -27,6 +27,8 @@ export type Surroundings = {
 	/** That record, and those of further data. */
 	first?: TrainingRecord | undefined;
 	firsts?: readonly (TrainingRecord | undefined)[] | undefined;
+	/** Rows of the data, where the preset counts them and no option of ours may change them. */
+	rows?: number | undefined;
 };
 
 export class Values {

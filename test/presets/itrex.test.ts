@@ -1,6 +1,6 @@
 // Every option of Intel's embedding_finetune, with what becomes of it.
 
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, describe, expect, test} from 'vitest';
@@ -40,7 +40,6 @@ test.each([
 	['--query_max_len 64 --passage_max_len 256', {queryMaxLength: 64, documentMaxLength: 256}],
 	['--query_instruction_for_retrieval q:', {queryPrompt: 'q:'}],
 	['--passage_instruction_for_retrieval p:', {documentPrompt: 'p:'}],
-	['--max_example_num_per_dataset 5', {maxRows: 5, maxRowsChoice: 'random'}],
 	['--fix_position_embedding', {freeze: ['positions']}],
 	['--cache_dir c', {cache: 'c'}],
 	['--overwrite_output_dir', {overwrite: true}],
@@ -58,6 +57,21 @@ test.each([
 		([, value]) => value !== undefined,
 	);
 	expect((await of(line)).ours).toEqual(Object.fromEntries(wanted));
+});
+
+test('Files of a folder are limited each for itself, and one file alone is not', async () => {
+	const files = join(folder, 'files');
+	mkdirSync(files);
+	for (const name of ['b.jsonl', 'a b.jsonl']) writeFileSync(join(files, name), '{}');
+	const {ours} = await of(`--max_example_num_per_dataset 5 --train_data ${files}`);
+	expect(ours).toMatchObject({
+		data: [`a_b.jsonl=${join(files, 'a b.jsonl')}`, `b.jsonl=${join(files, 'b.jsonl')}`],
+		...{maxRows: 5, maxRowsChoice: 'random'},
+	});
+	expect((await of(`--train_data ${files}`)).ours.data).toEqual([files]);
+	const alone = await of('--max_example_num_per_dataset 5');
+	expect(alone.ours).toEqual(standard);
+	expect(alone.says).toContain('--max_example_num_per_dataset: without effect');
 });
 
 test('Negatives that cross devices make one batch of all processes', async () => {

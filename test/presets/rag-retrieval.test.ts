@@ -28,7 +28,8 @@ const of = (data: string, line: string, program: string[] = []) => {
 const standard = {
 	...{model: 'M', order: 'file', positives: 'each', allowDuplicates: true},
 	...{queryPrompt: '', documentPrompt: '', queryMaxLength: 128, documentMaxLength: 512},
-	...{epochs: 2, batchSize: 32, learningRate: 5e-5, schedule: 'cosine', warmupRatio: 0.05},
+	...{epochs: 2, batchSize: 32, learningRate: 5e-5, schedule: 'cosine'},
+	...{warmupSteps: 0, scheduleSteps: 2},
 	...{optimizer: 'adamw', weightDecay: 0.01, clip: 0, seed: 666, keep: 5, loggingSteps: 10},
 	...{output: 'out', modelPlace: 'model', tensorboard: true},
 	checkpointName: 'runs/checkpoints/checkpoint_{epoch}',
@@ -62,10 +63,10 @@ test.each([
 	['--shuffle', {order: 'shuffle'}],
 	['--neg_nums 2', {negatives: 2}],
 	['--query_max_len 64 --passage_max_len 100', {queryMaxLength: 64, documentMaxLength: 100}],
-	['--epochs 1 --lr 2e-5 --seed 1', {epochs: 1, learningRate: 2e-5, seed: 1}],
-	['--warmup_proportion 0.1', {warmupRatio: 0.1}],
+	['--epochs 1 --lr 2e-5 --seed 1', {epochs: 1, learningRate: 2e-5, seed: 1, scheduleSteps: 1}],
+	['--warmup_proportion 0.6', {warmupSteps: 1}],
 	['--temperature 0.05', {temperature: 0.05}],
-	['--gradient_accumulation_steps 3', {accumulate: 3, accumulation: 'separate'}],
+	['--gradient_accumulation_steps 3', {accumulate: 3, accumulation: 'separate', scheduleSteps: 1}],
 	['--num_max_checkpoints 2 --log_interval 1', {keep: 2, loggingSteps: 1}],
 	['--mixed_precision no --log_with tensorboard --save_on_epoch_end 1', {dtype: 'f32'}],
 	[
@@ -78,16 +79,43 @@ test.each([
 	expect((await of(triplets, line)).ours).toEqual({...whole, candidates, ...changed});
 });
 
+describe('The schedule is made for whole accumulations over all epochs, though more updates are made', () => {
+	// As t2rank_100: 505 positives of 100 records.
+	const record = (n: number) => ({
+		...{query: `q${n}`, neg: [`n${n}`]},
+		pos: Array.from({length: n < 5 ? 6 : 5}, (_, k) => `p${n} ${k}`),
+	});
+	const records = Array.from({length: 100}, (_, n) => `${JSON.stringify(record(n))}\n`);
+	const ranking = put('ranking.jsonl', records.join(''));
+	const line = '--gradient_accumulation_steps 3 --warmup_proportion 0.1';
+	const launched = (processes: number) =>
+		`accelerate launch --num_processes ${processes} train_embedding.py`.split(' ');
+
+	test.each([
+		[1, {warmupSteps: 1, scheduleSteps: 10, accumulate: 3}],
+		[2, {warmupSteps: 1, scheduleSteps: 5, accumulate: 6}],
+	])('by %i processes', async (processes, own) => {
+		expect((await of(ranking, line, launched(processes))).ours).toMatchObject(own);
+	});
+
+	test('unless an option of ours makes other rows', async () => {
+		const {ours} = await of(ranking, `${line} --max-rows 10`);
+		expect(ours).toMatchObject({warmupRatio: 0.1});
+		expect(ours).not.toHaveProperty('scheduleSteps');
+	});
+});
+
 test('Distillation is of texts alone, into a new projection', async () => {
 	const line = '--train_type distill --train_dataset_vec v.mmap --use_mrl --mrl_dims 4,8';
 	for (const name of ['teatch_emebedding_dim', 'teacher_emebedding_dim', 'teacher_embedding_dim']) {
-		const {ours} = await of(texts, `${line} --${name} 8`);
+		const {ours, says} = await of(texts, `${line} --${name} 8`);
 		expect(ours).toMatchObject({
 			...{loss: 'distillvectors', lossOption: ['widths=4,8'], dense: 8, normalize: false},
 			...{teacherVectors: 'v.mmap', teacherWidth: 8, order: 'file'},
 		});
 		expect(ours).not.toHaveProperty('documentMaxLength');
 		expect(ours).not.toHaveProperty('positives');
+		expect(says).toContain('train_type distill: the saved model has no unit length');
 	}
 });
 
@@ -150,6 +178,8 @@ test.each([
 	['--log_with wandb', 'nothing is sent'],
 	['--save_on_epoch_end 0', 'all the same'],
 	['--use_mrl', 'the saved model has no unit length'],
+	['--train_dataset_vec v.mmap', '--train_dataset_vec: without effect beside the other options'],
+	['--mrl_dims 16', '--mrl_dims: without effect beside the other options'],
 	['--neg_nums 15', 'the first record has 2 negatives, which are repeated'],
 	['--mixed_precision fp16', 'the CPU computes in f32'],
 ])('Of %s it is said: %s', async (line, sentence) => {

@@ -13,6 +13,7 @@ const own = new Map([
 	['--threads', {takesValue: true, isVariadic: false}],
 	['--eval', {takesValue: true, isVariadic: true}],
 	['--json', {takesValue: false, isVariadic: false}],
+	['--max-rows', {takesValue: true, isVariadic: false}],
 ]);
 
 export type Translated = {
