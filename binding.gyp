@@ -1,7 +1,7 @@
 {
   "targets": [{
     "target_name": "inbatch",
-    "sources": ["<!@(node scripts/sources.cjs base ops model cpu addon)"],
+    "sources": ["<!@(node scripts/sources.cjs base ops text model cpu addon)"],
     "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
     "defines": [
       "NAPI_VERSION=9",

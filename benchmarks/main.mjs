@@ -5,7 +5,17 @@
 
 import {parseArgs} from 'node:util';
 
-const questions = ['encode', 'int8', 'train', 'data', 'linear', 'top-k', 'in-batch', 'plan'];
+const questions = [
+	'encode',
+	'int8',
+	'train',
+	'data',
+	'linear',
+	'top-k',
+	'in-batch',
+	'plan',
+	'tokenize',
+];
 const shared = process.env.INBATCH_SHARED ?? '../shared';
 
 const {values, positionals} = parseArgs({

@@ -202,7 +202,111 @@ export type NativeModel = {
 	dispose(): Promise<void>;
 };
 
+/** A step of a normaliser; a step of forms asks the host. */
+export type NativeNormalizerStep = {
+	readonly kind: 'forms' | 'replace' | 'replaceSpaces' | 'strip' | 'prepend';
+	readonly pattern?: string;
+	readonly content?: string;
+	readonly left?: boolean;
+	readonly right?: boolean;
+	/** Whether all that it makes counts as growth. */
+	readonly counted?: boolean;
+};
+
+/** A step of a pre-tokenizer; what is absent is false, or nothing. */
+export type NativeSplit = {
+	readonly kind:
+		| 'bert'
+		| 'byteLevel'
+		| 'delimiter'
+		| 'digits'
+		| 'literal'
+		| 'metaspace'
+		| 'punctuation'
+		| 'gpt2'
+		| 'cl100k'
+		| 'whitespace'
+		| 'whitespaceSplit';
+	/** What is looked for, or the mark of a metaspace. */
+	readonly pattern?: string;
+	readonly behavior?:
+		| 'Removed'
+		| 'Isolated'
+		| 'MergedWithPrevious'
+		| 'MergedWithNext'
+		| 'Contiguous';
+	readonly inverted?: boolean;
+	readonly individual?: boolean;
+	readonly prefixSpace?: boolean;
+	readonly useRegex?: boolean;
+	readonly splits?: boolean;
+	readonly prepending?: 'never' | 'first' | 'always';
+	/** The most of a word of digits. */
+	readonly digits?: number;
+};
+
+/** A model of words; pieces are named by their number in the vocabulary. */
+export type NativeWords = {
+	readonly kind: 'WordPiece' | 'BPE' | 'Unigram';
+	/** -1: none. */
+	readonly unknown: number;
+	readonly prefix?: string;
+	readonly longestWord?: number;
+	readonly suffix?: string;
+	readonly fuseUnknown?: boolean;
+	readonly ignoreMerges?: boolean;
+	readonly byteFallback?: boolean;
+	readonly unknownScore?: number;
+};
+
+/** Pieces end to end; `merges`: numbers of left, right and both, best first. */
+export type NativeVocabulary = {
+	readonly text: string;
+	readonly ends: Int32Array;
+	readonly ids: Int32Array;
+	readonly scores: Float64Array;
+	readonly merges: Int32Array;
+};
+
+export type NativeDefinition = {
+	readonly normalizerWhere: string;
+	readonly normalizer: readonly NativeNormalizerStep[];
+	readonly splits: readonly NativeSplit[];
+	readonly added: readonly {
+		readonly id: number;
+		/** As it is met in a text. */
+		readonly content: string;
+		readonly singleWord: boolean;
+		readonly lstrip: boolean;
+		readonly rstrip: boolean;
+		readonly normalized: boolean;
+	}[];
+	readonly words: NativeWords;
+	/** Where a text is cut before it is normalised; absent when it is not. */
+	readonly chunks?: {readonly cleanText: boolean; readonly ideographs: boolean};
+	readonly prefix: readonly number[];
+	readonly suffix: readonly number[];
+};
+
+/** Texts to ids, in the calling thread. */
+export type NativeTokenizer = {
+	encode(
+		texts: readonly string[],
+		settings: {maxLength: number; cutLeft: boolean; addSpecialTokens: boolean},
+	): {
+		ids: Int32Array<ArrayBuffer>;
+		offsets: Int32Array<ArrayBuffer>;
+		truncated: Uint8Array<ArrayBuffer>;
+	};
+};
+
 export type Native = {
+	/** The host tells what it is asked of Unicode; see src/tokenizer/native-host.ts. */
+	Tokenizer: new (
+		definition: NativeDefinition,
+		vocabulary: NativeVocabulary,
+		host: object,
+	) => NativeTokenizer;
 	Device: new (threads: number) => NativeDevice;
 	/** With `document` a model of two towers; the parameters of that one are named `document.…`. */
 	Model: new (

@@ -4,10 +4,10 @@ import sys
 import time
 
 
-def take_turns(candidates):
+def take_turns(candidates, clock=time.perf_counter):
     print(json.dumps(list(candidates)), flush=True)
     runs = list(candidates.values())
     for line in sys.stdin:
-        begun = time.perf_counter()
+        begun = clock()
         runs[int(line)]()
-        print(json.dumps(time.perf_counter() - begun), flush=True)
+        print(json.dumps(clock() - begun), flush=True)

@@ -7,6 +7,7 @@
 #include "device.h"
 #include "model.h"
 #include "tensor.h"
+#include "tokenizer.h"
 
 namespace inbatch {
 namespace {
@@ -39,6 +40,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   TensorHandle::define(env, exports);
   DeviceHandle::define(env, exports);
   ModelHandle::define(env, exports);
+  define_tokenizer(env, exports);
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class));
   exports.Set("kernels", Napi::Function::New(env, kernels));
   exports.Set("useKernels", Napi::Function::New(env, use_kernels));

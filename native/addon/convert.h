@@ -61,6 +61,11 @@ inline void read(const Reading& reading, Napi::Value value, std::string& out) {
   out = value.As<Napi::String>().Utf8Value();
 }
 
+inline void read(const Reading& reading, Napi::Value value, std::u16string& out) {
+  if (!value.IsString()) reading.refuse("a string");
+  out = value.As<Napi::String>().Utf16Value();
+}
+
 inline void read(const Reading& reading, Napi::Value value, Tensor& out) {
   const Held* held = held_of(value);
   if (!held) reading.refuse("a tensor");

@@ -1,5 +1,5 @@
-// From texts to ids with one tokenizer: added tokens, the model, special tokens, truncation.
-// Synchronous; it lives in the worker.
+// From texts to ids with one tokenizer: added tokens, the model, special tokens, truncation. The path
+// that takes every tokenizer; native-encoder.ts has the one that is fast. Synchronous, for the worker.
 
 import {AddedTokenSplitter} from './added-tokens.js';
 import {readDefinition, type TokenizerDefinition} from './definition.js';
@@ -23,7 +23,28 @@ export interface EncodedTexts {
 	readonly truncated: Uint8Array<ArrayBuffer>;
 }
 
-export class Encoder {
+/** What both paths are. */
+export interface TextEncoder {
+	readonly path: 'native' | 'javascript';
+	readonly facts: EncoderFacts;
+	/** `onText` may be told the number of a text before it is begun. */
+	encode(
+		texts: readonly string[],
+		settings: EncodeSettings,
+		onText?: (text: number) => void,
+	): EncodedTexts;
+}
+
+export interface EncoderFacts {
+	/** How many special tokens are added to a text. */
+	readonly specialTokens: number;
+	/** The largest id that can come out, and the token that has it. */
+	readonly largestId: number;
+	readonly largestToken: string;
+}
+
+export class Encoder implements TextEncoder {
+	readonly path = 'javascript';
 	readonly definition: TokenizerDefinition;
 	readonly #model: TextModel;
 	readonly #raw: AddedTokenSplitter;
@@ -47,6 +68,16 @@ export class Encoder {
 
 	get specialTokens(): number {
 		return this.definition.prefix.length + this.definition.suffix.length;
+	}
+
+	get facts(): EncoderFacts {
+		const {largestId, largestToken} = this.definition;
+		return {specialTokens: this.specialTokens, largestId, largestToken};
+	}
+
+	/** A text, or an added token, as it is before it is split into words. */
+	normalize(text: string): string {
+		return this.#model.normalize(text);
 	}
 
 	/** `onText` is told the number of each text before it is begun. */

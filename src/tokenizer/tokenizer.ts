@@ -33,6 +33,8 @@ export class Tokenizer {
 	readonly largestId: number;
 	/** The token that has it. */
 	readonly largestToken: string;
+	/** What does the work: native code, or JavaScript where the tokenizer has a part that it lacks. */
+	readonly path: 'native' | 'javascript';
 	readonly #source: TokenizerSource;
 	/** Calls with texts left to post; the first is served next. */
 	readonly #turns: EncodeJob[] = [];
@@ -47,6 +49,7 @@ export class Tokenizer {
 		this.specialTokens = facts.specialTokens;
 		this.largestId = facts.largestId;
 		this.largestToken = facts.largestToken;
+		this.path = facts.path;
 	}
 
 	/** Parses and checks the tokenizer; rejects with `TOKENIZER_INVALID` or `TOKENIZER_KIND`. */

@@ -19,8 +19,8 @@ export function openBpe(definition: TokenizerDefinition): WordModel {
 	const merges = asArray(model.merges, `${where}.merges`).map((row, index) =>
 		readMerge(row, vocabulary, `${where}.merges[${index}]`),
 	);
-	const words = new BPE({...model, merges, ...(unknown === null && {ignore_merges: false})});
-	const plain = wordModel(words, definition);
+	const config = {...model, merges, ...(unknown === null && {ignore_merges: false})};
+	const plain = wordModel(() => new BPE(config), definition);
 	return unknown === null ? withoutUnknown(plain, definition) : plain;
 }
 
@@ -68,7 +68,7 @@ export function openUnigram(definition: TokenizerDefinition): WordModel {
 	const vocab = asArray(model.vocab, `${path}: model.vocab`);
 	const unknown = asId(model.unk_id ?? 0, `${path}: model.unk_id`);
 	if (unknown >= vocab.length) throw invalid(`${path}: model.unk_id`, 'an id that exists', unknown);
-	return wordModel(new Unigram({...model, unk_id: unknown}, ''), definition);
+	return wordModel(() => new Unigram({...model, unk_id: unknown}, ''), definition);
 }
 
 function refuse(model: JsonRecord, where: string, name: string, allowed: readonly unknown[]): void {
@@ -77,21 +77,30 @@ function refuse(model: JsonRecord, where: string, name: string, allowed: readonl
 	throw new EngineError('TOKENIZER_KIND', message);
 }
 
+/** The library's model is made for the first word: where native code does the work there is none. */
 function wordModel(
-	library: LibraryModel,
+	open: () => LibraryModel,
 	{kind, model, vocabulary, path}: TokenizerDefinition,
 ): WordModel {
 	const usesBytes =
 		kind === 'Unigram' && asFlag(model.byte_fallback, `${path}: model.byte_fallback`, false);
-	const ids = (piece: string): readonly number[] => {
+	let library: LibraryModel | undefined;
+	const ids = (piece: string, unknown: number | undefined): readonly number[] => {
 		const known = vocabulary.get(piece);
 		if (known !== undefined) return [known];
 		const bytes = usesBytes ? byteIds(piece, vocabulary) : undefined;
 		if (bytes !== undefined) return bytes;
-		if (library.unk_token_id !== undefined) return [library.unk_token_id];
+		if (unknown !== undefined) return [unknown];
 		throw new EngineError('TOKENIZER_INVALID', `${path}: expected an id of ${piece}, got none`);
 	};
-	return {pieces: word => (word === '' ? [] : library([word]).flatMap(ids))};
+	return {
+		pieces(word) {
+			if (word === '') return [];
+			library ??= open();
+			const {unk_token_id: unknown} = library;
+			return library([word]).flatMap(piece => ids(piece, unknown));
+		},
+	};
 }
 
 /** The ids of the bytes of a piece, if the vocabulary has all of them. */

@@ -3,8 +3,9 @@
 
 import {parentPort, workerData} from 'node:worker_threads';
 import {EngineError, type ErrorCode} from '../errors.js';
-import {type EncodedTexts, Encoder, type EncodeSettings} from './encoder.js';
+import type {EncodedTexts, EncoderFacts, EncodeSettings, TextEncoder} from './encoder.js';
 import type {TokenizerSource} from './files.js';
+import {openEncoder} from './native-encoder.js';
 import {Progress} from './patience.js';
 
 export interface WorkerSettings {
@@ -19,12 +20,9 @@ export interface EncodeRequest {
 	readonly settings: EncodeSettings;
 }
 
-export interface TokenizerFacts {
-	/** How many special tokens are added to a text. */
-	readonly specialTokens: number;
-	readonly largestId: number;
-	/** The token that has it. */
-	readonly largestToken: string;
+export interface TokenizerFacts extends EncoderFacts {
+	/** Whether native code does the work. */
+	readonly path: TextEncoder['path'];
 }
 
 export type WorkerAnswer =
@@ -47,10 +45,8 @@ function start(settings: WorkerSettings, answer: (answer: WorkerAnswer) => void)
 	const progress = new Progress(settings.progress);
 	progress.begin(-1, 0);
 	try {
-		const encoder = new Encoder(source);
-		const {largestId, largestToken} = encoder.definition;
-		const {specialTokens} = encoder;
-		answer({type: 'opened', facts: {specialTokens, largestId, largestToken}});
+		const encoder = openEncoder(source);
+		answer({type: 'opened', facts: {...encoder.facts, path: encoder.path}});
 		parentPort?.on('message', (request: EncodeRequest) => {
 			encode(encoder, request, progress);
 		});
@@ -59,7 +55,11 @@ function start(settings: WorkerSettings, answer: (answer: WorkerAnswer) => void)
 	}
 }
 
-function encode(encoder: Encoder, {id, texts, settings}: EncodeRequest, progress: Progress): void {
+function encode(
+	encoder: TextEncoder,
+	{id, texts, settings}: EncodeRequest,
+	progress: Progress,
+): void {
 	try {
 		const encoded = encoder.encode(texts, settings, text => progress.begin(id, text));
 		const memory = [encoded.ids.buffer, encoded.offsets.buffer, encoded.truncated.buffer];

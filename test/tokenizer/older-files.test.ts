@@ -4,10 +4,20 @@
 import {cpSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
-import {Encoder} from '../../dist/tokenizer/encoder.js';
+import type {TextEncoder} from '../../dist/tokenizer/encoder.js';
 import {readTokenizerFiles} from '../../dist/tokenizer/files.js';
 import {temporaryFolder} from '../files/folder.js';
-import {fixtures, idsOf, isAbsent, readJsonLines, shared, type Vector} from './sources.js';
+import {
+	encoderOn,
+	fixtures,
+	idsOf,
+	isAbsent,
+	type Path,
+	paths,
+	readJsonLines,
+	shared,
+	type Vector,
+} from './sources.js';
 
 const {folder} = temporaryFolder();
 const older = join(fixtures, 'older');
@@ -33,60 +43,63 @@ function modelFolder(from: string, names: readonly string[], contents: object): 
 	return path;
 }
 
-const open = async (path: string) => new Encoder((await readTokenizerFiles(path)).source);
+const open = async (path: string, way: Path = 'native') =>
+	encoderOn(way, (await readTokenizerFiles(path)).source);
 const vectorsOf = (path: string) => readJsonLines<Vector>(join(path, 'vectors.jsonl'));
 const named = (name: string) => ({'tokenizer_config.json': {tokenizer_class: name}});
 const typed = (type: string) => ({'config.json': {model_type: type}});
 
-describe('the ids of transformers come from the older files of', () => {
-	test.each([
-		['XLMRobertaTokenizer', 'xlm_roberta'],
-		['CamembertTokenizer', 'camembert'],
-		['AlbertTokenizerFast', 'albert'],
-		['T5Tokenizer', 't5'],
-		['RobertaTokenizer', 'roberta'],
-		['GPT2TokenizerFast', 'gpt2'],
-	])('%s', async (name, place) => {
-		const from = join(older, place);
-		const encoder = await open(modelFolder(from, files[place]!, named(name)));
-		const vectors = vectorsOf(from);
-		expect(idsOf(encoder, vectors)).toEqual(vectors.map(({ids}) => ids));
-	});
-
-	test.each([
-		['xlm-roberta', 'xlm_roberta'],
-		['camembert', 'camembert'],
-		['albert', 'albert'],
-		['mt5', 't5'],
-		['roberta', 'roberta'],
-		['longformer', 'roberta'],
-		['gpt2', 'gpt2'],
-	])('a model of type %s, whose folder names no class', async (type, place) => {
-		const from = join(older, place);
-		const encoder = await open(modelFolder(from, files[place]!, typed(type)));
-		const vectors = vectorsOf(from);
-		expect(idsOf(encoder, vectors)).toEqual(vectors.map(({ids}) => ids));
-	});
-
-	const real = [
-		['roberta', 'roberta-base'],
-		['gpt2', 'gpt2'],
-		['t5', 't5-small'],
-	] as const;
-	const absent = isAbsent(...real.map(([, place]) => join(shared, 'data/tokenizers', place)));
-	test.skipIf(absent).each(real)(
-		'the real %s (skipped where the shared data are absent)',
-		async (type, place) => {
-			const from = join(shared, 'data/tokenizers', place);
-			const encoder = await open(modelFolder(from, files[type]!, typed(type)));
+describe.each(paths)('in %s:', path => {
+	describe('the ids of transformers come from the older files of', () => {
+		test.each([
+			['XLMRobertaTokenizer', 'xlm_roberta'],
+			['CamembertTokenizer', 'camembert'],
+			['AlbertTokenizerFast', 'albert'],
+			['T5Tokenizer', 't5'],
+			['RobertaTokenizer', 'roberta'],
+			['GPT2TokenizerFast', 'gpt2'],
+		])('%s', async (name, place) => {
+			const from = join(older, place);
+			const encoder = await open(modelFolder(from, files[place]!, named(name)), path);
 			const vectors = vectorsOf(from);
 			expect(idsOf(encoder, vectors)).toEqual(vectors.map(({ids}) => ids));
-		},
-	);
+		});
+
+		test.each([
+			['xlm-roberta', 'xlm_roberta'],
+			['camembert', 'camembert'],
+			['albert', 'albert'],
+			['mt5', 't5'],
+			['roberta', 'roberta'],
+			['longformer', 'roberta'],
+			['gpt2', 'gpt2'],
+		])('a model of type %s, whose folder names no class', async (type, place) => {
+			const from = join(older, place);
+			const encoder = await open(modelFolder(from, files[place]!, typed(type)), path);
+			const vectors = vectorsOf(from);
+			expect(idsOf(encoder, vectors)).toEqual(vectors.map(({ids}) => ids));
+		});
+
+		const real = [
+			['roberta', 'roberta-base'],
+			['gpt2', 'gpt2'],
+			['t5', 't5-small'],
+		] as const;
+		const absent = isAbsent(...real.map(([, place]) => join(shared, 'data/tokenizers', place)));
+		test.skipIf(absent).each(real)(
+			'the real %s (skipped where the shared data are absent)',
+			async (type, place) => {
+				const from = join(shared, 'data/tokenizers', place);
+				const encoder = await open(modelFolder(from, files[type]!, typed(type)), path);
+				const vectors = vectorsOf(from);
+				expect(idsOf(encoder, vectors)).toEqual(vectors.map(({ids}) => ids));
+			},
+		);
+	});
 });
 
 describe('settings beside older files are kept:', () => {
-	const ids = (encoder: Encoder, text: string) => idsOf(encoder, [{text, ids: []}])[0]!;
+	const ids = (encoder: TextEncoder, text: string) => idsOf(encoder, [{text, ids: []}])[0]!;
 
 	test('special tokens of another name and added ones', async () => {
 		const settings = {
@@ -125,7 +138,7 @@ describe('settings beside older files are kept:', () => {
 		const settings = {'tokenizer_config.json': config};
 		const encoder = await open(modelFolder(join(older, 't5'), files['t5']!, settings));
 		const usual = await open(modelFolder(join(older, 't5'), files['t5']!, named('T5Tokenizer')));
-		expect(usual.definition.largestId - encoder.definition.largestId).toBe(100);
+		expect(usual.facts.largestId - encoder.facts.largestId).toBe(100);
 	});
 
 	test('and the files are listed, to be copied with the model', async () => {

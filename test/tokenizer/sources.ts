@@ -3,8 +3,10 @@
 import {existsSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {Encoder} from '../../dist/tokenizer/encoder.js';
+import {expect} from 'vitest';
+import {Encoder, type TextEncoder} from '../../dist/tokenizer/encoder.js';
 import type {TokenizerSource} from '../../dist/tokenizer/files.js';
+import {openEncoder} from '../../dist/tokenizer/native-encoder.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 export const fixtures = join(root, 'test/fixtures/tokenizers');
@@ -25,9 +27,20 @@ export function readJsonLines<T>(path: string): T[] {
 
 export const isAbsent = (...paths: string[]) => paths.some(path => !existsSync(path));
 
+/** The two ways from text to ids, whose results are the same. */
+export const paths = ['javascript', 'native'] as const;
+export type Path = (typeof paths)[number];
+
+/** An encoder that goes this way; a tokenizer that native code does not take fails the test. */
+export function encoderOn(path: Path, source: TokenizerSource): TextEncoder {
+	const encoder = path === 'native' ? openEncoder(source) : new Encoder(source);
+	expect(encoder.path).toBe(path);
+	return encoder;
+}
+
 /** An encoder of a tokenizer.json that is given as an object. */
-export function encoderOf(json: unknown): Encoder {
-	return new Encoder(sourceOf(json));
+export function encoderOf(json: unknown, path: Path = 'javascript'): TextEncoder {
+	return encoderOn(path, sourceOf(json));
 }
 
 export function sourceOf(json: unknown): TokenizerSource {
@@ -36,7 +49,7 @@ export function sourceOf(json: unknown): TokenizerSource {
 }
 
 /** The ids of each vector's text, with or without special tokens as the vector says. */
-export function idsOf(encoder: Encoder, vectors: readonly Vector[]): number[][] {
+export function idsOf(encoder: TextEncoder, vectors: readonly Vector[]): number[][] {
 	return vectors.map(({text, add_special_tokens: addSpecialTokens = true}) => {
 		const settings = {maxLength: 1e9, truncationSide: 'right', addSpecialTokens} as const;
 		return [...encoder.encode([text], settings).ids];
