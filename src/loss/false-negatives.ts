@@ -21,6 +21,13 @@ export const maskRules = [
 
 export type MaskRule = (typeof maskRules)[number];
 
+/** Rules that judge by scores, so that what they take out may be looked at by its score. */
+export const judgingRules = ['margin', 'guide', 'teacher'] as const;
+
+export function isJudge(rule: MaskRule): boolean {
+	return (judgingRules as readonly MaskRule[]).includes(rule);
+}
+
 export type Margin = {absolute: number} | {relative: number};
 
 export type MaskSettings = {mask: readonly MaskRule[]; margin: Margin};
@@ -68,7 +75,7 @@ export function rulesOf(settings: MaskSettings, meeting: Meeting): ContrastRules
 
 /** Whether a rule looks at what is known of rows and texts. */
 export function needsKnown({mask}: Pick<MaskSettings, 'mask'>): boolean {
-	return mask.some(rule => !['margin', 'guide', 'teacher'].includes(rule));
+	return mask.some(rule => !isJudge(rule));
 }
 
 /**
@@ -93,7 +100,7 @@ function taughtLists({taught, owner, positives, isQueries}: Meeting, margin: Mar
 }
 
 /** The largest score that a candidate may have beside a positive of that score. */
-function highestBeside(score: number, margin: Margin): number {
+export function highestBeside(score: number, margin: Margin): number {
 	if ('absolute' in margin) return score - margin.absolute;
 	return score - Math.abs(score) * (1 - margin.relative);
 }

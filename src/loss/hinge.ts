@@ -18,7 +18,8 @@ const schema = {
 
 /**
 Mean over comparisons of max(0, margin − s⁺ + s⁻). The negatives are the row's own, all hard ones of
-the batch (`hard`), or all documents of the batch but the own positive (`all`).
+the batch (`hard`), or all documents of the batch but the own positive (`all`). open-retrievals
+documents it, with the sign turned.
 
 Columns: query, positive, negatives, any number of them in each row.
 

@@ -24,6 +24,7 @@ import {
 	reportNegatives,
 } from './negatives-met.js';
 import {expectTaught, type Taught} from './teacher.js';
+import {type Judged, tellSuspects} from './tell-suspects.js';
 
 /** A softmax for each query: its normaliser, the mean and the number of its scores, (N, 1). */
 type Softmax = Contrast;
@@ -81,7 +82,8 @@ export function inBatchLoss(
 	ops.report('temperature', learnTemperature ? batch.temperature : temperature);
 	reportMasked(ops, settings, met);
 	push(ops, settings, batch);
-	tellSuspects(ops, settings, batch, met[settings.directions.indexOf('qd')]);
+	const meetingDocuments = met[settings.directions.indexOf('qd')];
+	tellSuspects(ops, settings, judgedOf(settings, batch, meetingDocuments));
 
 	const sought = positives === 'mean' ? batch.own.mean : batch.own.lse;
 	const target = ops.scale(sought, 1 - labelSmoothing);
@@ -294,21 +296,16 @@ function unite(ops: LossOperations, a: Softmax, b: Softmax): Softmax {
 	return {lse: ops.logAddExp(a.lse, b.lse), mean: ops.divide(sum, count), count};
 }
 
-/** Says which documents the direction qd suspects, with scores as they are before the temperature. */
-function tellSuspects(
-	ops: LossOperations,
-	{mask}: Settings,
-	{inputs, positive, temperature}: Batch,
-	softmax: Softmax | undefined,
-): void {
-	const judges = mask.includes('margin') || mask.includes('guide');
-	if (!inputs.onSuspects || !judges || !softmax?.suspects) return;
-	const scores = ops.multiply(ops.columns(softmax.suspects, 1, 1), ops.detach(temperature));
-	inputs.onSuspects({
-		pairs: ops.concatColumns([ops.columns(softmax.suspects, 0, 1), scores]),
+/** What the direction qd met, for looking at what masks took out. */
+function judgedOf({similarity}: Settings, batch: Batch, softmax: Softmax | undefined): Judged {
+	const {inputs, query, positive, documents, temperature, taught} = batch;
+	return {
+		...{inputs, query, similarity, temperature, taught},
+		documents: documents.vectors,
 		positives: positive.rows,
 		earlier: inputs.queue?.vectors?.rows ?? 0,
-	});
+		removed: softmax?.suspects,
+	};
 }
 
 /** Hands the positives of this step to the queue. */

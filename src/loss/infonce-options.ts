@@ -1,7 +1,7 @@
 // The options of the in-batch family, and what they are checked for.
 
 import {EngineError} from '../errors.js';
-import {type Margin, type MaskRule, maskRules} from './false-negatives.js';
+import {isJudge, judgingRules, type Margin, type MaskRule, maskRules} from './false-negatives.js';
 import {similarities} from './inputs.js';
 import {type Candidates, candidateKinds, type Nesting} from './loss.js';
 import {expectBoolean, expectNone, expectNumber, expectOneOf, expectSome} from './options.js';
@@ -114,6 +114,7 @@ export function settle(
 	const settings: Settings = {...standard, ...Object.fromEntries(given), margin};
 	expectValues(loss, settings);
 	expectFitting(loss, settings);
+	expectUsed(loss, options, settings);
 	return settings;
 }
 
@@ -187,6 +188,19 @@ function expectFitting(loss: string, settings: Settings): void {
 	}
 	if (queue > 0 && mask.includes('guide')) {
 		conflict(loss, 'a queue without the mask guide, which has no vectors of it', 'both');
+	}
+}
+
+/** Refuses what is given and has no effect. */
+function expectUsed(loss: string, options: InfoNceOptions, {mask, hardness}: Settings): void {
+	const margin = (['maskMargin', 'maskRelative'] as const).find(
+		name => options[name] !== undefined,
+	);
+	if (margin !== undefined && !mask.some(isJudge)) {
+		conflict(loss, `${margin} beside a mask among ${judgingRules.join(', ')}`, 'none of these');
+	}
+	if (options.hardnessOf !== undefined && hardness === 0) {
+		conflict(loss, 'hardnessOf beside a hardness above 0', 'none');
 	}
 }
 

@@ -27,6 +27,13 @@ as sentence-transformers and GTE do.
 
 A query whose candidates are all masked has its own positive alone, and no loss.
 
+InfoNCE of van den Oord and others (2018); with the temperature 0.05 MultipleNegativesRankingLoss of
+sentence-transformers, of which it has the masks of GISTEmbed, the directions of GTE and the hardness
+weights too.
+
+Columns: query, positive, negatives, any number of them in each row; of a row several positives where
+`directions` begin with a query.
+
 @example
 await train(model, {data: 'pairs.jsonl', loss: infoNce({directions: ['qd', 'dq']})});
 */

@@ -69,7 +69,9 @@ await train(model, {data: 'triplets.jsonl', loss: lateInteraction({temperature: 
 export function lateInteraction(options: LateInteractionOptions = {}): Loss {
 	const settings = settled(name, schema, options);
 	expectUsed(options, settings);
-	const facts = {options: settings, needs: needsOf(settings)};
+	const logits: Loss['logits'] = (ops, inputs) =>
+		ops.clamp(batchOf({...ops, report: () => undefined}, settings, inputs).scores, lowest);
+	const facts = {options: settings, needs: needsOf(settings), logits};
 	return defineLoss(name, facts, (ops, inputs) => {
 		const batch = batchOf(ops, settings, inputs);
 		return settings.form === 'distill'
@@ -77,6 +79,9 @@ export function lateInteraction(options: LateInteractionOptions = {}): Loss {
 			: contrasted(ops, batch);
 	});
 }
+
+/** Below every score; finite, for what looks at whole rows of scores. */
+const lowest = -1e9;
 
 type Batch = {
 	/** Of queries and documents, positives first; minus infinity where they do not meet. */

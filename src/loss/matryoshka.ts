@@ -4,8 +4,18 @@
 import type {LossOperations} from '../autograd/operations.js';
 import type {Variable} from '../autograd/tape.js';
 import {EngineError, kindOf} from '../errors.js';
-import {columnOf, defineLoss, type Loss, type LossInputs, textsOf} from './loss.js';
+import {
+	columnOf,
+	defineLoss,
+	type Loss,
+	type LossInputs,
+	type LossParameter,
+	type LossQueue,
+	textsOf,
+} from './loss.js';
 import {numbersOption, type Settled, settled, switchOption, wordOption} from './options.js';
+import {nameOf, recordOf} from './parts.js';
+import {quiet} from './reports.js';
 
 const reductions = ['sum', 'mean'] as const;
 
@@ -31,7 +41,11 @@ type Settings = Settled<typeof schema>;
 
 /**
 Σ over widths d of wᵈ loss(the first d columns), as in sentence-transformers' MatryoshkaLoss; with
-`reduce: 'mean'` divided by the number of widths. What the loss reports is that of the widest.
+`reduce: 'mean'` divided by the number of widths. What the loss reports is that of the widest. A matrix
+that a loss of classes learns is cut too: its first d columns are the classes at width d (MRL-E of
+Kusupati and others, 2022). The documents of a queue are cut where they are met.
+
+Columns: those of the loss.
 
 NeMo's form of it takes slices of vectors of length 1 as they are: a model that normalizes,
 `renormalize: false`, and a loss of dot products.
@@ -44,19 +58,21 @@ export function matryoshka(loss: Loss, options: MatryoshkaOptions): Loss {
 	const {widths, weights, reduce} = settings;
 	const widest = Math.max(...widths);
 	const share = reduce === 'mean' ? 1 / widths.length : 1;
-	const {parameters = [], needs} = loss;
-	const record = {...settings, of: {name: loss.name || 'custom', ...loss.options}};
-	const facts = {parameters, options: record, needs: {...needs, width: widest}};
+	const {parameters = [], needs, logits, queue} = loss;
+	const facts = {
+		parameters,
+		options: {...settings, of: recordOf(nameOf(loss), loss)},
+		needs: {...needs, width: widest},
+		...(logits && {logits}),
+		...(queue && {queue}),
+	};
 	return defineLoss('matryoshka', facts, (ops, inputs) => {
 		const fused = fusedOver(loss, settings);
-		if (fused && !inputs.onSuspects) {
-			const whole = cutColumns(ops, {...settings, renormalize: false}, inputs, widest);
-			return fused(ops, {...inputs, columns: whole});
-		}
-		const quiet = {...ops, report: () => undefined};
+		const cutTo = (width: number, renormalize = settings.renormalize) =>
+			cutInputs(ops, {loss, inputs, renormalize, isWidest: width === widest}, width);
+		if (fused && !inputs.onSuspects) return fused(ops, cutTo(widest, false));
 		const terms = widths.map((width, n) => {
-			const cut = {...inputs, columns: cutColumns(ops, settings, inputs, width)};
-			const term = loss(width === widest ? ops : quiet, cut);
+			const term = loss(width === widest ? ops : quiet(ops), cutTo(width));
 			return ops.scale(term, weights[n]! * share);
 		});
 		return ops.sum(ops.concatColumns(terms));
@@ -75,20 +91,53 @@ function fusedOver(loss: Loss, {widths, weights, reduce, renormalize}: Settings)
 	});
 }
 
-/** The first columns of every embedding. */
-function cutColumns(
+type Cut = {loss: Loss; inputs: LossInputs; renormalize: boolean; isWidest: boolean};
+
+/** What the loss sees at a width. The documents of a queue stay whole, and only the widest adds to them. */
+function cutInputs(
 	ops: LossOperations,
-	{renormalize}: Settings,
-	{columns}: LossInputs,
+	{loss, inputs, renormalize, isWidest}: Cut,
 	width: number,
-): LossInputs['columns'] {
+): LossInputs {
+	const {columns, queue, onSuspects, ...others} = inputs;
 	const queries = columns[0] ? textsOf(columns[0]) : 0;
-	return columns.map(column => {
+	const cut = (whole: Variable): Variable => {
 		// The whole width is copied too: offsets are put on what is new.
-		const slice: Variable = ops.columns(column, 0, width);
-		const cut = renormalize ? ops.normalizeRows(slice) : slice;
-		return columnOf(cut, queries, column.offsets, column.tokens);
+		const slice = ops.columns(whole, 0, width);
+		return renormalize ? ops.normalizeRows(slice) : slice;
+	};
+	const push: LossQueue['push'] = (_, known) => {
+		if (isWidest) queue?.push(columns[1]!, known);
+	};
+	return {
+		...others,
+		columns: columns.map(each => columnOf(cut(each), queries, each.offsets, each.tokens)),
+		parameters: cutParameters(ops, loss, inputs, width),
+		...(isWidest && onSuspects && {onSuspects}),
+		...(queue && {queue: {...queue, vectors: queue.vectors && cut(queue.vectors), push}}),
+	};
+}
+
+/** What a loss learns as wide as the embeddings is cut as they are. */
+function cutParameters(
+	ops: LossOperations,
+	{parameters: learned = []}: Loss,
+	{columns, parameters}: LossInputs,
+	width: number,
+): LossInputs['parameters'] {
+	const whole = columns[0]?.columns ?? width;
+	const cut = learned.filter(isWide).map(({name, shape}) => {
+		const parts = Array.from({length: shape!(1).columns}, (_, n) =>
+			ops.columns(parameters[name]!, n * whole, width),
+		);
+		return [name, parts.length === 1 ? parts[0]! : ops.concatColumns(parts)] as const;
 	});
+	return {...parameters, ...Object.fromEntries(cut)};
+}
+
+/** Whether a matrix has a column for each of the embeddings, or several times as many. */
+function isWide({shape}: LossParameter): boolean {
+	return shape !== undefined && shape(1).columns < shape(2).columns;
 }
 
 function checked(loss: Loss, options: MatryoshkaOptions): Settings {
@@ -106,12 +155,6 @@ function checked(loss: Loss, options: MatryoshkaOptions): Settings {
 	}
 	if (loss.needs?.teacher) {
 		refuse('OPTION_CONFLICT', "a loss without a teacher's vectors", `${loss.name}, use its widths`);
-	}
-	if (loss.queue) refuse('OPTION_CONFLICT', 'a loss without a queue', `one of ${loss.queue}`);
-	const isWide = loss.parameters?.some(({shape}) => shape && shape(1).columns < shape(2).columns);
-	if (isWide) {
-		const expected = 'a loss that learns nothing as wide as the embeddings';
-		refuse('OPTION_CONFLICT', expected, loss.name);
 	}
 	return {...settings, weights: weights.length === 0 ? widths.map(() => 1) : weights};
 }

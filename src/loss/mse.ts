@@ -19,7 +19,8 @@ const schema = {
 const needs = {negatives: 'none', scores: {of: 'row'}, across: 'nothing'} as const;
 
 /**
-Mean over rows of (scale s − score)², where s is the dot product or the cosine of the two texts.
+Mean over rows of (scale s − score)², where s is the dot product or the cosine of the two texts: MSELoss of torch on
+scores.
 
 Columns: query, positive. Scores: one for each row.
 

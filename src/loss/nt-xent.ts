@@ -21,7 +21,9 @@ export type NtXentOptions = Omit<InfoNceOptions, (typeof taken)[number]> & {
 
 /**
 Mean over the 2 N views of log Σ eˢ − s⁺, where s runs over the 2 N − 1 other views and s⁺ is the score
-of the other view of the same text. Scores are divided by the temperature.
+of the other view of the same text. Scores are divided by the temperature (Chen and others, 2020).
+
+Columns: the two views: query and positive, or a text under two dropouts.
 
 @example
 await train(model, {data: 'sentences.txt', loss: ntXent({row: 'text', temperature: 0.1})});

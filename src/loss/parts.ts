@@ -25,11 +25,27 @@ export function recordOf(name: string, loss: Loss): Record<string, unknown> {
 	return {name, ...loss.options};
 }
 
+type Made = NonNullable<Loss['options']>;
+
+/** What the losses that a loss is made of were made with: of one, of several, or of one for each data set. */
+function partsIn({of}: Made): readonly Made[] {
+	if (typeof of !== 'object' || of === null) return [];
+	if (Array.isArray(of)) return of as Made[];
+	return 'name' in of && typeof of.name === 'string' ? [of as Made] : (Object.values(of) as Made[]);
+}
+
 /** An option of the loss, or of the first loss that it is made of and that has it. */
 export function optionOf({options = {}}: Pick<Loss, 'options'>, name: string): unknown {
-	if (options[name] !== undefined || options['of'] === undefined) return options[name];
-	const parts = [options['of']].flat() as NonNullable<Loss['options']>[];
-	return parts.map(part => optionOf({options: part}, name)).find(value => value !== undefined);
+	if (options[name] !== undefined) return options[name];
+	const all = partsIn(options).map(part => optionOf({options: part}, name));
+	return all.find(value => value !== undefined);
+}
+
+/** The masks of the loss and of all that it is made of. */
+export function masksOf({options = {}}: Pick<Loss, 'options'>): readonly unknown[] {
+	const {mask} = options;
+	const own = Array.isArray(mask) ? mask : [];
+	return [...own, ...partsIn(options).flatMap(part => masksOf({options: part}))];
 }
 
 export function nameOf({name}: Loss): string {

@@ -17,7 +17,8 @@ const needs = {negatives: 'none', scores: {of: 'row'}, across: 'rows'} as const;
 
 /**
 1 − r, where r is Pearson's correlation, over the batch, of the similarities of the pairs with their
-scores. r is 0 where all scores or all similarities are equal.
+scores. r is 0 where all scores or all similarities are equal. PearsonLoss of
+open-retrievals.
 
 Columns: query, positive. Scores: one for each row, in any unit.
 

@@ -6,7 +6,14 @@ import type {Variable} from '../autograd/tape.js';
 import {EngineError} from '../errors.js';
 import {leastTemperature} from './infonce-options.js';
 import {rowScores, type Similarity} from './inputs.js';
-import {type Candidates, defineLoss, type Loss, type LossInputs, ownersOf} from './loss.js';
+import {
+	type Candidates,
+	defineLoss,
+	type Loss,
+	type LossInputs,
+	ownersOf,
+	textsOf,
+} from './loss.js';
 import {metBy} from './needs.js';
 import {numberOption, settled, wordOption} from './options.js';
 import {expectLoss, nameOf, optionOf, recordOf, refuse} from './parts.js';
@@ -21,7 +28,7 @@ export type RDropOptions = {
 	alpha?: number;
 	/**
 	How far apart two passes are: `kl` of the distributions of rows, `squares` of the scores of pairs.
-	Default kl, but squares where the loss needs a score or label of each pair.
+	Default kl, but squares where the loss needs a score or label of each pair, or is of texts alone.
 	*/
 	divergence?: Divergence;
 };
@@ -37,8 +44,10 @@ half of that of the paper. D is a mean over rows:
 
 - kl: Kullback-Leibler of what the two passes make of a query: the softmax of its scores with the
   documents of the batch that the loss lets it meet, by the loss's temperature (0.05 where it has
-  none) and before masks; of a loss of classes, the softmax over these;
-- squares: the squared difference of the similarity of each pair, as the paper has it for regression.
+  none) and before masks; of a loss of classes, the softmax over these; of late interaction, over its
+  scores;
+- squares: the squared difference of the similarity of each pair, as the paper has it for regression; of
+  texts alone the squared distance of the two embeddings at length 1.
 
 kl holds matrices of all queries by all documents. Without dropout both passes are one, and what is
 left is the loss.
@@ -52,20 +61,20 @@ await train(model, {data: 'pairs.jsonl', loss: rDrop(infoNce(), {alpha: 4}), dro
 export function rDrop(loss: Loss, options: RDropOptions = {}): Loss {
 	expectLoss('rdrop', loss);
 	const settings = settled('rdrop', schema, options);
-	const {parameters, needs} = loss;
+	const {parameters, needs, queue} = loss;
 	if (needs?.passes === 2) refuse('rdrop', 'a loss of one pass', nameOf(loss));
 	if (needs?.sets) refuse('rdrop', 'the loss of one data set, within lossFor', nameOf(loss));
-	if (needs?.tokens) refuse('rdrop', 'a loss of one vector for a text', nameOf(loss));
-	if (loss.queue) refuse('rdrop', 'a loss without a queue', `one of ${loss.queue}`);
+	if (needs?.tokens && !loss.logits) refuse('rdrop', 'one loss of token vectors', nameOf(loss));
 	const kind = kindOf(loss, settings.divergence);
 	const facts = {
 		...(parameters && {parameters}),
+		...(queue && {queue}),
 		options: {...settings, of: recordOf(nameOf(loss), loss)},
 		needs: {...needs, passes: 2 as const},
 		heldOut: loss.heldOut ?? loss,
 	};
 	return defineLoss('rdrop', facts, (ops, inputs) => {
-		const count = (inputs.columns[0]?.rows ?? 0) / 2;
+		const count = (inputs.columns[0] ? textsOf(inputs.columns[0]) : 0) / 2;
 		if (!Number.isInteger(count)) {
 			const message = `rdrop: expected the rows of two passes, got ${2 * count}`;
 			throw new EngineError('LOSS_INVALID', message);
@@ -73,30 +82,38 @@ export function rDrop(loss: Loss, options: RDropOptions = {}): Loss {
 		const [first, second] = [0, count].map(begin =>
 			someRows(ops, inputs, span(begin, count), needs),
 		) as [LossInputs, LossInputs];
-		const terms = [loss(ops, first), loss(quiet(ops), second)];
+		const terms = [loss(ops, first), loss(quiet(ops), unheard(second))];
 		const mean = ops.mean(ops.concatColumns(terms));
 		const apart =
 			kind === 'kl'
 				? divergence(ops, logitsOf(ops, loss, first), logitsOf(ops, loss, second))
-				: squares(ops, pairScores(ops, loss, first), pairScores(ops, loss, second));
+				: squares(ops, said(ops, loss, first), said(ops, loss, second));
 		ops.report(`losses.${nameOf(loss)}`, mean);
 		ops.report('losses.rdrop', apart);
 		return ops.add(mean, ops.scale(apart, settings.alpha / 2));
 	});
 }
 
+/** Inputs of which nobody is told: a queue and a file of suspects see the first pass alone. */
+function unheard({queue, onSuspects: _, ...inputs}: LossInputs): LossInputs {
+	return {...inputs, ...(queue && {queue: {...queue, push: () => undefined}})};
+}
+
 function kindOf(loss: Loss, given: Divergence): Exclude<Divergence, 'auto'> {
 	const {needs = {}, logits} = loss;
-	const isAlone = needs.row === 'text' && needs.views !== 2;
+	const isAlone = isTextAlone(loss);
 	const {label, scores} = needs;
 	const isLabelled = label !== undefined && label.optional !== 'always';
-	const isScored = scores?.of === 'row' || (isLabelled && !logits);
+	const isScored = isAlone || scores?.of === 'row' || (isLabelled && !logits);
 	const kind = given === 'auto' ? (isScored ? 'squares' : 'kl') : given;
-	if (isAlone && !(kind === 'kl' && logits)) {
-		refuse('rdrop', 'a loss of pairs or of classes', `${nameOf(loss)}, which has neither`);
-	}
-	if (kind === 'squares' && logits) refuse('rdrop', 'kl for a loss of classes', 'squares');
+	if (isAlone && kind === 'kl') refuse('rdrop', 'squares for a loss of texts alone', kind);
+	if (kind === 'squares' && logits) refuse('rdrop', `kl for ${nameOf(loss)}`, kind);
 	return kind;
+}
+
+/** Whether rows are texts of which nothing is said but their embedding. */
+function isTextAlone({needs = {}, logits}: Loss): boolean {
+	return needs.row === 'text' && needs.views !== 2 && !logits;
 }
 
 /** The mean over rows of half of KL(p‖q) + KL(q‖p), which is half of Σ (p − q)(log p − log q). */
@@ -107,12 +124,15 @@ function divergence(ops: LossOperations, a: Variable, b: Variable): Variable {
 	return ops.scale(ops.mean(ops.rowSums(products)), 0.5);
 }
 
+/** The mean over rows of the squared difference of all that is said of a row. */
 function squares(ops: LossOperations, a: Variable, b: Variable): Variable {
-	return ops.mean(ops.square(ops.subtract(a, b)));
+	return ops.mean(ops.rowSums(ops.square(ops.subtract(a, b))));
 }
 
-function pairScores(ops: LossOperations, loss: Loss, {columns}: LossInputs): Variable {
+/** The similarity of each pair, (N, 1), or the embeddings of texts alone, at length 1. */
+function said(ops: LossOperations, loss: Loss, {columns}: LossInputs): Variable {
 	const [query, positive] = columns;
+	if (isTextAlone(loss)) return ops.normalizeRows(query!);
 	return rowScores(ops, similarityOf(loss), query!, positive!);
 }
 

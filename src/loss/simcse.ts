@@ -10,7 +10,9 @@ export type SimCseOptions = Omit<InfoNceOptions, (typeof taken)[number]>;
 
 /**
 infoNce over texts alone: each is encoded twice, and the two dropouts are all that tells the query from
-its positive.
+its positive (Gao and others, 2021).
+
+Columns: the text under one dropout, and under another.
 
 @example
 await train(model, {data: 'sentences.txt', loss: simCse({temperature: 0.05})});

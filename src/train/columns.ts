@@ -30,9 +30,11 @@ export function columnsOf(tape: Tape, embeddings: Tensor, batch: TrainingBatch):
 /** The columns of the first rows of a batch, for looking at. */
 export function firstRows(tape: Tape, columns: readonly Column[], count: number): Column[] {
 	if (columns[0] && textsOf(columns[0]) === count) return [...columns];
-	return columns.map(({tensor, offsets}) => {
-		const rows = tape.constant(tape.own(tensor.slice(0, offsets ? offsets[count]! : count)));
-		return columnOf(rows, count, offsets?.slice(0, count + 1));
+	return columns.map(({tensor, offsets, tokens}) => {
+		const texts = offsets ? offsets[count]! : count;
+		const rows = tape.constant(tape.own(tensor.slice(0, tokens ? tokens[texts]! : texts)));
+		const own = offsets?.slice(0, count + 1);
+		return columnOf(rows, count, own, tokens?.slice(0, texts + 1));
 	});
 }
 

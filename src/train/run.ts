@@ -8,7 +8,9 @@ import {sourcesOf} from '../data/sources.js';
 import {EngineError} from '../errors.js';
 import {readQrels, type Table} from '../evaluate/trec.js';
 import type {HubOptions} from '../hub/settings.js';
+import {isJudge, judgingRules, type MaskRule} from '../loss/false-negatives.js';
 import type {Loss} from '../loss/loss.js';
+import {masksOf} from '../loss/parts.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 import type {DropoutRates} from '../model/spec.js';
 import type {Tower} from '../model/towers.js';
@@ -265,26 +267,26 @@ export async function closeRun(run: Run): Promise<void> {
 }
 
 async function judgementsFor(
-	{needs}: Loss,
+	loss: Loss,
 	{knownPositives}: TrainSettings,
 	signal: AbortSignal | undefined,
 ): Promise<Table | undefined> {
 	if (knownPositives === undefined) return undefined;
-	if (needs?.known) return readQrels(knownPositives, {signal});
+	const isAsked = loss.options === undefined || masksOf(loss).includes('known');
+	if (loss.needs?.known && isAsked) return readQrels(knownPositives, {signal});
 	const expected = 'expected a loss with the mask known, got one without';
 	throw new EngineError('OPTION_CONFLICT', `known-positives: ${expected}`);
 }
 
 function suspectsOf(
-	{options}: Loss,
+	loss: Loss,
 	{suspects}: TrainSettings,
 	folder: RunFolder | undefined,
 ): Suspects | undefined {
 	if (!suspects) return undefined;
-	const mask = options?.['mask'];
-	const judges = Array.isArray(mask) && (mask.includes('margin') || mask.includes('guide'));
+	const judges = masksOf(loss).some(mask => isJudge(mask as MaskRule));
 	if (folder && judges) return new Suspects(join(folder.path, 'suspects.jsonl'));
-	const missing = folder ? 'the mask margin or guide' : '--output to write them to';
+	const missing = folder ? `the mask ${judgingRules.join(' or ')}` : '--output to write them to';
 	throw new EngineError('OPTION_CONFLICT', `suspects: expected ${missing}, got none`);
 }
 

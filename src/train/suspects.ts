@@ -1,4 +1,4 @@
-// Pairs that the masks margin and guide took for false negatives, those of the highest scores: a file to
+// Pairs that the masks margin, guide and teacher took for false negatives, those of the highest scores: a file to
 // look at, since each is either a positive that the data lack or a negative that a mask took away.
 
 import {readFile} from 'node:fs/promises';

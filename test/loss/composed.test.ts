@@ -96,6 +96,47 @@ describe('R-Drop', () => {
 		expect(value).toBeCloseTo(mean(each.map(one => one.value)) + 2 * squares, 4);
 	});
 
+	test('takes the distance of embeddings of texts alone', async () => {
+		const loss = losses.distillvectors();
+		const [one, two] = passes.map(columns => columns[0]!) as [PlainColumn, PlainColumn];
+		const teacher = drawn(4);
+		const each = await Promise.all(
+			[one, two].map(text => evaluateLoss(loss, {columns: [text], teacher})),
+		);
+		const twice = {columns: [below(one, two)], teacher: below(teacher, teacher)};
+		const {value} = await evaluateLoss(rDrop(loss, {alpha: 4}), twice);
+		const squares = mean(rowsIn(one).map((row, n) => 2 - 2 * cosine(row, rowsIn(two)[n]!)));
+		expect(value).toBeCloseTo(mean(each.map(({value}) => value)) + 2 * squares, 4);
+	});
+
+	test.each([
+		['triplet', {margin: 0.3}, 0.05, own],
+		[
+			'triplet',
+			{form: 'logSigmoid', temperature: 0.2},
+			0.2,
+			(n: number, m: number) => m >= 4 || m === n,
+		],
+		['klonscores', {studentTemperature: 0.4}, 0.4, own],
+		['distill', {temperature: 0.5, studentTemperature: 0.5}, 0.25, own],
+	] as const)(
+		'of %s %j is over what a query is compared with',
+		async (name, options, temperature, meets) => {
+			const base = (losses[name] as (options: object) => Loss)(options);
+			const scores = Float32Array.of(2, 1, 1, 2, 3, 1, 0, 1);
+			const given = {
+				columns: both,
+				...(base.needs?.scores && {scores: Float32Array.of(...scores, ...scores)}),
+			};
+			const {reports} = await evaluateLoss(rDrop(base), given);
+			const [p, q] = passes.map(columns => shares(columns, {temperature, meets})) as [
+				number[][],
+				number[][],
+			];
+			expect((2 * reports['losses.rdrop']!) / apart(p, q)).toBeCloseTo(1, 4);
+		},
+	);
+
 	test('of two equal passes is the loss', async () => {
 		const twice = passes[0]!.map(column => below(column, column));
 		for (const loss of [losses.infonce(), losses.triplet()]) {
@@ -107,8 +148,11 @@ describe('R-Drop', () => {
 	});
 
 	test.each([
-		['a loss of texts that are no classes', () => rDrop(losses.distillvectors())],
-		['a queue', () => rDrop(losses.infonce({queue: 8}))],
+		['kl of texts alone', () => rDrop(losses.distillvectors(), {divergence: 'kl'})],
+		[
+			'several losses of token vectors',
+			() => rDrop(weightedSum([{loss: losses.lateinteraction()}])),
+		],
 		['R-Drop in itself', () => rDrop(rDrop(losses.infonce()))],
 		['squares of classes', () => rDrop(losses.softmax(), {divergence: 'squares'})],
 	])('refuses %s', (_, make) => {

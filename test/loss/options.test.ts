@@ -128,8 +128,6 @@ test.each([
 	[losses.infonce(), {widths: 4, weights: -1}, 'OPTION_RANGE', 'each of weights of at least 0'],
 	[losses.infonce(), {widths: 4, reduce: 'max'}, 'OPTION_RANGE', 'reduce to be sum or mean'],
 	[losses.infonce(), {widths: 4, renormalise: true}, 'OPTION_UNKNOWN', 'got renormalise'],
-	[losses.infonce({queue: 9}), {widths: 4}, 'OPTION_CONFLICT', 'without a queue, got one of 9'],
-	[losses.arcface(), {widths: 4}, 'OPTION_CONFLICT', 'nothing as wide as the embeddings'],
 	[losses.distillvectors(), {widths: 4}, 'OPTION_CONFLICT', 'got distillvectors, use its widths'],
 	['infonce', {widths: 4}, 'LOSS_INVALID', 'a loss that it is made of, got a string'],
 ])('matryoshka of %o with %j is refused', (loss, options, code, message) => {

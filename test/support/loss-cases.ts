@@ -75,6 +75,11 @@ const nested: readonly [string, Loss][] = [
 	],
 	['nested cosent', matryoshka(losses.cosent(), {widths: 2, weights: 3})],
 	['nested late interaction', matryoshka(losses.lateinteraction(), {widths: [1, 2]})],
+	['nested arcface', matryoshka(losses.arcface({classes: 3, scale: 4}), {widths: 2})],
+	[
+		'nested softmax of pairs',
+		matryoshka(losses.softmax({classes: 3, row: 'pair'}), {widths: [1, 2], renormalize: false}),
+	],
 ];
 
 /** Losses that are made of others. */
@@ -90,6 +95,8 @@ export const composed: readonly [string, Loss][] = [
 	['r-drop cosent', rDrop(losses.cosent(), {alpha: 8})],
 	['r-drop contrastive', rDrop(losses.contrastive({margin: 1.3}))],
 	['r-drop arcface', rDrop(losses.arcface({classes: 5, scale: 4}))],
+	['r-drop late interaction', rDrop(losses.lateinteraction({temperature: 2}))],
+	['r-drop distillvectors', rDrop(losses.distillvectors(), {alpha: 30})],
 	['r-drop softmax', rDrop(losses.softmax({classes: 4, row: 'pair'}))],
 	[
 		'r-drop nested infonce',

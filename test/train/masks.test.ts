@@ -96,6 +96,12 @@ describe('in training', () => {
 		);
 	});
 
+	test('judgements that another mask does not ask for are refused too', async () => {
+		await expect(removedBy(['same-text'], {knownPositives: qrels})).rejects.toThrow(
+			'known-positives: expected a loss with the mask known, got one without',
+		);
+	});
+
 	test('judgements that are not there are named', async () => {
 		const missing = join('nowhere', 'known.tsv');
 		await expect(removedBy(['known'], {knownPositives: missing})).rejects.toThrow(missing);

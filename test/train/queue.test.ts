@@ -5,7 +5,9 @@ import {join} from 'node:path';
 import {expect, test} from 'vitest';
 import {Tape} from '../../dist/autograd/tape.js';
 import {infoNce} from '../../dist/loss/infonce.js';
-import {applyLoss, columnOf} from '../../dist/loss/loss.js';
+import {applyLoss, columnOf, type Loss} from '../../dist/loss/loss.js';
+import {matryoshka} from '../../dist/loss/matryoshka.js';
+import {rDrop} from '../../dist/loss/r-drop.js';
 import {DocumentQueue} from '../../dist/train/document-queue.js';
 import type {StepMetrics} from '../../dist/train/metrics-log.js';
 import {train} from '../../dist/train/train.js';
@@ -132,3 +134,29 @@ test('a run that was stopped goes on with the same one', async () => {
 	const moments = 'checkpoints/step-6/trainer/moments.safetensors';
 	expect(hashOf(join(stopped, moments))).toBe(hashOf(join(whole, moments)));
 });
+
+test.each([
+	['nested widths', matryoshka(infoNce({queue: 12}), {widths: [64, 16]})],
+	[
+		'nested widths one by one',
+		matryoshka(infoNce({queue: 12, mask: ['margin']}), {widths: [20, 6]}),
+	],
+	['R-Drop', rDrop(infoNce({queue: 12}))],
+])('%s meet the documents of a queue, which takes each of them once', async (_, loss) => {
+	const steps: StepMetrics[] = [];
+	const data = rowsOf(16).map(row => ({...row, negatives: []}));
+	const options = {data, loss, order: 'file', epochs: 2, dropout: 0, batchSize: 8} as const;
+	const whole = await trained({...options, onStep: step => void steps.push(step)});
+	expect(steps.map(({queue}) => queue!.documents)).toEqual([0, 8, 12, 12]);
+	const first = await trained({...options, loss: withoutQueue(loss)});
+	expect(whole.losses[0]).toBe(first.losses[0]);
+	expect(whole.losses[1]).toBeGreaterThan(first.losses[1]!);
+	const cut = await trained({...options, chunkTokens: 40});
+	expect(await hashesOf(cut.model)).toEqual(await hashesOf(whole.model));
+});
+
+/** The same loss, which sees no queue. */
+function withoutQueue(loss: Loss): Loss {
+	const {queue: _, ...facts} = loss;
+	return Object.assign((...given: Parameters<Loss>) => loss(...given), facts);
+}

@@ -5,6 +5,10 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
 import {infoNce} from '../../dist/loss/infonce.js';
+import type {Loss} from '../../dist/loss/loss.js';
+import {matryoshka} from '../../dist/loss/matryoshka.js';
+import {rDrop} from '../../dist/loss/r-drop.js';
+import {weightedSum} from '../../dist/loss/weighted-sum.js';
 import type {Suspect} from '../../dist/train/suspects.js';
 import {train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
@@ -55,6 +59,43 @@ test('scores them by the model as it was', async () => {
 	);
 });
 
+test.each([
+	['nested widths', (mask: Loss) => matryoshka(mask, {widths: [64, 16]})],
+	['a weighted sum', (mask: Loss) => weightedSum([{loss: mask}, {loss: infoNce(), weight: 0.1}])],
+	['R-Drop', (mask: Loss) => rDrop(mask)],
+])('is written under %s too, by the whole width', async (name, make) => {
+	const output = join(folder, name);
+	const still = {...options, steps: 1, dropout: 0};
+	await train(await loadTiny(), {...still, loss: make(loss()), output});
+	const alone = join(folder, `${name} alone`);
+	await train(await loadTiny(), {...still, loss: loss(), output: alone});
+	const rounded = (path: string) =>
+		suspectsIn(path).map(({score, ...rest}) => ({...rest, score: Math.round(1e4 * score)}));
+	expect(rounded(output)).toEqual(rounded(alone));
+});
+
+test('has the own negatives that a teacher scores above the positive', async () => {
+	const taught = rowsOf(8).map((row, n) => ({
+		...row,
+		negatives: [`this is not ${n}`, `nor is this ${n}`],
+		teacher_scores: [2, n % 2 === 0 ? 1 : 3, n === 3 ? 5 : 0],
+	}));
+	const output = join(folder, 'taught');
+	const asked = {...options, data: taught, loss: infoNce({mask: ['teacher']}), steps: 1};
+	const model = await loadTiny();
+	const vectors = await Promise.all(
+		['what is the sign 1', 'this is not 1'].map(text => model.embed(text)),
+	);
+	await train(await loadTiny(), {...asked, dropout: 0, output});
+	const found = suspectsIn(output);
+	expect(found.map(({query, suspect}) => [query, suspect]).toSorted()).toEqual(
+		[1, 3, 5, 7].map(n => [taught[n]!.query, taught[n]!.negatives[n === 3 ? 1 : 0]!]).toSorted(),
+	);
+	const [first] = found.filter(({query}) => query === 'what is the sign 1');
+	const cosine = vectors[0]!.reduce((sum, x, n) => sum + x * vectors[1]![n]!, 0);
+	expect(first!.score).toBeCloseTo(cosine, 4);
+});
+
 test('is the same for a run that was stopped', async () => {
 	const [whole, stopped] = [join(folder, 'one'), join(folder, 'two')];
 	const all = {...options, epochs: 2};
@@ -76,6 +117,6 @@ test('is refused without a folder or a mask that scores', async () => {
 	);
 	const output = join(folder, 'none');
 	await expect(trained({...quick, suspects: true, output})).rejects.toThrow(
-		'suspects: expected the mask margin or guide, got none',
+		'suspects: expected the mask margin or guide or teacher, got none',
 	);
 });

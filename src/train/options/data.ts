@@ -92,5 +92,7 @@ export const teacherOptions = {
 	suspects: z
 		.boolean()
 		.default(false)
-		.describe('write the pairs of the highest scores that margin or guide mask to suspects.jsonl'),
+		.describe(
+			'write the pairs of the highest scores that margin, guide or teacher mask to suspects.jsonl',
+		),
 };
