@@ -161,7 +161,7 @@ function sourceOf({model, init}: Pick<Options, 'model' | 'init'>): string {
 
 /** Refuses options about evaluations where there are none. */
 function expectEvaluated(settings: Options, isEvaluated: boolean): void {
-	const {metric, greaterIsBetter, evalSteps, saveBest, keepBest, patience} = settings;
+	const {metric, greaterIsBetter, evalSteps, saveBest, keepBest, patience, evalCorpus} = settings;
 	const needsEval = {
 		'eval-steps': evalSteps,
 		metric,
@@ -169,6 +169,7 @@ function expectEvaluated(settings: Options, isEvaluated: boolean): void {
 		'save-best': saveBest || undefined,
 		'keep-best': keepBest,
 		patience,
+		'eval-corpus': evalCorpus,
 	};
 	const asking = Object.entries(needsEval).find(([, value]) => value !== undefined)?.[0];
 	if (asking === undefined || isEvaluated) return;

@@ -26,6 +26,8 @@ export interface RetrievalSet {
 	queries: IdentifiedText[];
 	/** Grades by query and document; a judged document may be missing from the corpus. */
 	judgements: Table;
+	/** Answers of queries, which documents may hold. */
+	answers?: ReadonlyMap<string, readonly string[]>;
 	/** Queries without judgements; left out. */
 	queriesWithoutJudgements: number;
 	/** Queries that are judged and not there; left out. */

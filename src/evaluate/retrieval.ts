@@ -7,6 +7,7 @@ import type {EmbeddingModel, EncodeOptions} from '../model/embedding-model.js';
 import {documentPrompt as savedDocumentPrompt} from '../model/outer-config.js';
 import type {Route} from '../model/router.js';
 import {isUnpooled} from '../model/token-head.js';
+import {answerMetrics, unjudged, withAnswers} from './answers.js';
 import type {IdentifiedText, RetrievalSet} from './beir.js';
 import type {Ranking} from './metrics.js';
 import type {EvaluateSettings} from './options.js';
@@ -50,8 +51,12 @@ export async function evaluateRetrieval(
 		count: Math.min(set.documentIds.length, kept + (ignoreIdenticalIds ? 1 : 0)),
 	});
 	const rankings = rankingsOf(set, best, {kept, ignoreIdenticalIds});
-	const report = await evaluateRankings(rankings, set.judgements, {k, ties, signal});
-	return {...report, rankings, ...truncated};
+	const isJudged = set.judgements.size > 0;
+	const report = isJudged
+		? await evaluateRankings(rankings, set.judgements, {k, ties, signal})
+		: unjudged;
+	const answered = await answerMetrics(set, rankings, signal);
+	return {...withAnswers(report, answered), rankings, ...truncated};
 }
 
 type Search = {

@@ -1,29 +1,14 @@
-// Options of LLM-Embedder that training does not read here: its evaluation, its index, its caches, and
-// where its outputs lie.
+// Options of LLM-Embedder that training does not read here: its index, its mining, its BM25; and where its
+// outputs lie.
 
 import {deadOptions, maps, read, type Table} from './table.js';
 
-const retrieval = 'it belongs to the search over an index, which training does not make';
+const retrieval =
+	'it belongs to its index; the search of an evaluation is exact, and keeps nothing';
 const mining = 'it belongs to mining negatives';
 const bm25 = 'it belongs to BM25';
-const evaluation =
-	'nothing is evaluated on such files here; --eval takes a retrieval folder, on the way and at the end';
 
 export const llmEmbedderUnused: Table = {
-	...deadOptions(evaluation, 'text', {
-		eval_data: null,
-		corpus: null,
-		key_template: '{title} {text}',
-	}),
-	...deadOptions(evaluation, 'list', {
-		metrics: ['mrr', 'recall', 'ndcg'],
-		cutoffs: [1, 5, 10, 100],
-	}),
-	...deadOptions(evaluation, 'text', {eval_method: 'retrieval', evaluation_strategy: 'steps'}),
-	...deadOptions(evaluation, 'text', {
-		eval_strategy: 'steps',
-		log_path: 'data/results/performance.log',
-	}),
 	...deadOptions(retrieval, 'text', {faiss_index_factory: 'Flat', embedding_name: 'embeddings'}),
 	...deadOptions(retrieval, 'number', {hits: 200, batch_size: 1000}),
 	...deadOptions(retrieval, 'boolean', {

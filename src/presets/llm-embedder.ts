@@ -1,6 +1,7 @@
 // The preset of LLM-Embedder (FlagEmbedding): `run_dense.py`.
 
 import {fixed, llmEmbedderData} from './llm-embedder-data.js';
+import {llmEmbedderEvaluation} from './llm-embedder-evaluation.js';
 import {resolved} from './llm-embedder-sets.js';
 import {
 	type TaskSet,
@@ -197,6 +198,7 @@ export const llmEmbedder: Preset = {
 		...standards(),
 		do_train: dead('boolean', 'the program trains in any case', {default: false}),
 		...llmEmbedderUnused,
+		...llmEmbedderEvaluation,
 	},
 	negativesIn: values => ({
 		data: values.list('train_data').map(path => resolved(path, values)),

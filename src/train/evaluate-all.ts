@@ -11,13 +11,14 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import {parseOptions} from '../options.js';
 import type {Deciding, EvaluationSource, Scores} from './evaluations.js';
 import type {HeldOut} from './held-out.js';
+import type {PromptRules} from './prompts.js';
 
 export type EvaluationSettings = {
 	sources: readonly EvaluationSource[];
 	/** The rows of each source of the kind loss, by its name. */
 	heldOut: ReadonlyMap<string, HeldOut>;
 	deciding: Deciding | undefined;
-	prompts: {queryPrompt: string | undefined; documentPrompt: string | undefined};
+	prompts: Pick<PromptRules, 'of'>;
 	step: number;
 	/** Passes over the training data so far. */
 	pass: number;
@@ -61,8 +62,10 @@ async function evaluateOne(
 		const metrics = await source.measure(model, {step, signal});
 		return {metrics: checked(source.name, metrics)};
 	}
-	const settings = parseOptions(evaluateSchema, prompts, 'train');
-	const asked = [{task: source.kind, source: source.path}];
+	const [task, documents] = 'task' in source ? [source.task, source.documents] : [];
+	const settings = parseOptions(evaluateSchema, prompts.of(task), 'train');
+	const kind = source.kind === 'answers' ? 'retrieval' : source.kind;
+	const asked = [{task: kind, source: source.path, documents}];
 	const [set] = await openSets(asked, settings, signal);
 	const outcome = await measure(model, set!, settings, {signal});
 	return {metrics: outcome.result.metrics, sampleOf: metric => sampleOf(outcome, metric)};
@@ -91,7 +94,8 @@ function decidingValue(scores: Scores, {name, metric}: Deciding): number {
 
 function sampleOf({details}: Outcome, metric: string): Sample | undefined {
 	if (details.task === 'retrieval') {
-		return {values: Array.from(details.perQuery.values(), metrics => metrics[metric]!)};
+		const values = Array.from(details.perQuery.values(), metrics => metrics[metric]);
+		return {values: values.filter(value => value !== undefined)};
 	}
 	const name = metric.slice(metric.indexOf('_') + 1) as SimilarityName;
 	return {values: Array.from(details.scores[name]), gold: details.gold};

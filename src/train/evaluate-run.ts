@@ -37,7 +37,7 @@ async function evaluated(run: Run): Promise<Evaluated> {
 		sources,
 		heldOut,
 		deciding,
-		prompts: rules.prompts.standard,
+		prompts: rules.prompts,
 		step: state.step,
 		pass: course.passOf(Math.max(1, state.step)),
 		signal,

@@ -2,6 +2,7 @@
 
 import {stat} from 'node:fs/promises';
 import {EngineError} from '../errors.js';
+import {type CorpusOptions, queryFileKind} from '../evaluate/query-file.js';
 import {readFailure} from '../files/failures.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
 
@@ -13,8 +14,17 @@ export type Evaluator = (
 
 export type EvaluationSource =
 	| {name: string; kind: 'retrieval' | 'sts'; path: string}
+	| ({name: string; kind: 'retrieval' | 'answers'; path: string} & QueryFile)
 	| {name: string; kind: 'loss'; data: unknown}
 	| {name: string; kind: 'custom'; measure: Evaluator};
+
+/** Queries beside a corpus; of a task, their prompts are those of it. */
+type QueryFile = {documents: CorpusOptions; task: string | undefined};
+
+/** Whether the prompts of a source are those of its own task. */
+export function hasTask(source: EvaluationSource): boolean {
+	return 'task' in source && source.task !== undefined;
+}
 
 export type Scores = Record<string, Record<string, number>>;
 
@@ -25,6 +35,8 @@ export type EvaluationRequest = {
 	/** Held-out rows: `[name=]FILE` each, or data by name. */
 	evalLoss: readonly string[] | Readonly<Record<string, unknown>>;
 	evaluators: Readonly<Record<string, Evaluator>>;
+	/** What files of queries among `evaluate` are to find. */
+	documents?: CorpusOptions | undefined;
 };
 
 /** What run.json says of them. */
@@ -42,6 +54,7 @@ export async function evaluationSources({
 	evaluate,
 	evalLoss,
 	evaluators,
+	documents,
 }: EvaluationRequest): Promise<EvaluationSource[]> {
 	const sources: EvaluationSource[] = [];
 	for (const entry of evaluate) {
@@ -49,8 +62,10 @@ export async function evaluationSources({
 		const found = await stat(path).catch((error: unknown) => {
 			throw readFailure(path, error);
 		});
-		sources.push({name, kind: found.isDirectory() ? 'retrieval' : 'sts', path});
+		if (found.isDirectory()) sources.push({name, kind: 'retrieval', path});
+		else sources.push(await fileSource(name, path, documents));
 	}
+	expectCorpusUsed(sources, documents);
 	const heldOut = isList(evalLoss) ? evalLoss.map(named) : Object.entries(evalLoss);
 	for (const [name, data] of heldOut) sources.push({name, kind: 'loss', data});
 	for (const [name, measure] of Object.entries(evaluators)) {
@@ -61,6 +76,31 @@ export async function evaluationSources({
 	if (twice === undefined) return sources;
 	const message = `eval: expected each name once, got ${twice} twice`;
 	throw new EngineError('OPTION_CONFLICT', message);
+}
+
+/** A file of queries or of scored pairs, by its first line. */
+async function fileSource(
+	name: string,
+	path: string,
+	documents: CorpusOptions | undefined,
+): Promise<EvaluationSource> {
+	const found = await queryFileKind(path).catch(() => undefined); // pairs may be CSV
+	if (found === undefined) return {name, kind: 'sts', path};
+	const {holds, task} = found;
+	if (documents) {
+		return {name, kind: holds === 'answers' ? 'answers' : 'retrieval', path, documents, task};
+	}
+	const message = `eval: expected --eval-corpus beside the queries of ${path}, got none`;
+	throw new EngineError('OPTION_MISSING', message);
+}
+
+function expectCorpusUsed(
+	sources: readonly EvaluationSource[],
+	documents: CorpusOptions | undefined,
+): void {
+	if (!documents || sources.some(source => 'documents' in source)) return;
+	const expected = 'expected a file of queries with pos_index or answers among --eval';
+	throw new EngineError('OPTION_CONFLICT', `eval-corpus: ${expected}, got none`);
 }
 
 /** `name=path`, or a path that is its own name. */
@@ -75,7 +115,9 @@ function isList<T>(value: readonly T[] | object): value is readonly T[] {
 
 /** The names of the metrics that an evaluation during training yields; those of a custom one are its own. */
 const measures = {
-	retrieval: /^((ndcg|mrr|recall|precision|map|hit)@(1|3|5|10|100)|map|mrr)$/,
+	retrieval:
+		/^((ndcg|mrr|recall|precision|map|hit)@(1|3|5|10|100)|map|mrr|answers@(1|5|10|20|100))$/,
+	answers: /^answers@(1|5|10|20|100)$/,
 	sts: /^(spearman|pearson)_(cosine|dot|manhattan|euclidean)$/,
 	loss: /^(loss|accuracy)$/,
 	custom: /./,
@@ -83,12 +125,16 @@ const measures = {
 
 const examples = {
 	retrieval: 'ndcg@10 and the like',
+	answers: 'answers@10 and the like',
 	sts: 'spearman_cosine and the like',
 	loss: 'loss or accuracy',
 	custom: 'a metric that it returns',
 } as const;
 
-const standards = {retrieval: 'ndcg@10', sts: 'spearman_cosine', loss: 'loss', custom: undefined};
+const standards = {
+	...{retrieval: 'ndcg@10', answers: 'answers@10', sts: 'spearman_cosine', loss: 'loss'},
+	custom: undefined,
+};
 
 /** The metric that decides: where it lies, and whether a greater one is better. */
 export type Deciding = {name: string; metric: string; greater: boolean};

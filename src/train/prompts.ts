@@ -49,8 +49,9 @@ export class PromptRules {
 	}
 
 	/** The prompts of texts that are of no record, as those of an evaluation. */
-	get standard(): {queryPrompt: string; documentPrompt: string} {
-		return {queryPrompt: this.query({}), documentPrompt: this.document({})};
+	of(task: string | undefined): {queryPrompt: string; documentPrompt: string} {
+		const known = task === undefined ? {} : {task};
+		return {queryPrompt: this.query(known), documentPrompt: this.document(known)};
 	}
 
 	/** What is worth saying where there are evaluations. */

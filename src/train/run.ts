@@ -26,6 +26,7 @@ import {
 	type EvaluationRequest,
 	type EvaluationSource,
 	evaluationSources,
+	hasTask,
 } from './evaluations.js';
 import {Guide} from './guide.js';
 import {type HeldOut, openHeldOut} from './held-out.js';
@@ -126,7 +127,7 @@ export async function prepareRun(
 	expectPatience(settings, deciding !== undefined);
 	if (settings.excludePrompt) excludePrompts(model);
 	const prompts = await PromptRules.open(model, settings);
-	if (sources.length > 0) for (const remark of prompts.remarks) onMessage?.(remark);
+	if (!sources.every(hasTask)) for (const remark of prompts.remarks) onMessage?.(remark);
 	if (loss.needs?.passes === 2 && isStill(model, settings)) {
 		onMessage?.(
 			`${loss.name}: the model has no dropout, so both passes are one; set --dropout 0.1`,

@@ -114,11 +114,19 @@ export function askedOf(model: EmbeddingModel, options: TrainOptions, control?: 
 		evaluate: [evaluate].flat(),
 		evalLoss: typeof evalLoss === 'string' ? [evalLoss] : evalLoss,
 		evaluators,
+		documents: corpusOf(settings),
 	};
 	const record = lossRecord ?? {name: loss.name || 'custom', ...loss.options};
 	const watching = {signal, onStep, onEvaluate, onSave, onMessage, control};
 	const request = {data, hub, loss, lossRecord: record, command, evaluations, ...watching};
 	return {settings, request, output, overwrite, goesOn};
+}
+
+function corpusOf({evalCorpus: corpus, evalTemplate: template}: TrainSettings) {
+	if (corpus !== undefined) return {corpus, template};
+	if (template === undefined) return undefined;
+	const message = 'eval-template: expected --eval-corpus beside it, got none';
+	throw new EngineError('OPTION_CONFLICT', message);
 }
 
 function expectGiven({data, output, resume, loss = infoNce()}: TrainOptions): void {
@@ -198,7 +206,10 @@ function inputsOf({model, dataset, sources, heldOut}: Run): string[] {
 	const files = [dataset, ...Array.from(heldOut.values(), each => each.dataset)].flatMap(
 		({files}) => files,
 	);
-	const folders = sources.flatMap(source => ('path' in source ? source.path : []));
+	const folders = sources.flatMap(source => [
+		...('path' in source ? [source.path] : []),
+		...('documents' in source ? [source.documents.corpus] : []),
+	]);
 	const models = foldersOf(model).flatMap(({path, configPath}) => [path, configPath]);
 	return [...models, ...files.map(file => file.path), ...folders];
 }

@@ -106,6 +106,27 @@ test.each([
 	['--gradient_checkpointing', {recompute: 'blocks'}],
 	['--model_cache_dir c --cpu', {cache: 'c', device: 'cpu'}],
 	['--deepspeed stage0.json --dtype fp16 --hits 10 --k1 1', {}],
+	[
+		'--eval_data llm-embedder:e.json --corpus c.json',
+		{eval: [`eval=${join(folder, 'e.json')}`], evalCorpus: 'c.json', evalSteps: 2000},
+	],
+	[
+		'--eval_data e.json --corpus c.json --key_template {text} --save_steps 5',
+		{
+			...{eval: ['eval=e.json'], evalCorpus: 'c.json', evalTemplate: '{text}'},
+			saveSteps: 5,
+			evalSteps: 5,
+		},
+	],
+	[
+		'--eval_data e.json --corpus c.json --eval_steps 3 --load_best_model_at_end --metric_for_best_model eval_mrr@10',
+		{
+			...{eval: ['eval=e.json'], evalCorpus: 'c.json', evalSteps: 3},
+			saveBest: true,
+			metric: 'eval/mrr@10',
+		},
+	],
+	['--eval_data e.json --corpus c.json --evaluation_strategy no', {}],
 ])('%s', async (line, changed) => {
 	const wanted = {...standard, data: [qa], ...plain(), ...changed};
 	const given = Object.entries(wanted).filter(([, value]) => value !== undefined);
@@ -157,7 +178,12 @@ describe('the settings of a task', () => {
 });
 
 test.each([
-	['--eval_data e.json', 'nothing is evaluated on such files here'],
+	['--corpus c.json', '--corpus: without effect beside the other options'],
+	['--eval_data e.json --corpus c.json --metrics nq', '--metrics: an evaluation has mrr, recall'],
+	[
+		'--eval_data e.json --corpus c.json --cutoffs 3 7',
+		'--cutoffs: metrics are those at 1, 3, 5, 10, 100, not 7',
+	],
 	['--key_encoder K', 'tie_encoders makes the query encoder that of keys too'],
 	['--stable_distill --contrastive_weight 0 --teacher_temperature 0.1', 'stable_distill has none'],
 	['', 'fp16: the CPU computes in f32'],
@@ -186,6 +212,10 @@ test.each([
 	['--select_positive last', /first, random, teacher, teacher-pos/],
 	['--bf16', /bf16 is asked for too/],
 	['--version gte', /the versions are/],
+	['--eval_data e.json', /eval_data is searched for in it/],
+	['--eval_data e.json --corpus c.json --eval_method rerank', /not ranked in training/],
+	['--metrics collate_neg', /`inbatch mine` finds negatives/],
+	['--evaluation_strategy epoch', /the strategies are no and steps/],
 	['--inbatch_same_dataset yes', /the ways are/],
 	['--contrastive_weight 0 --distill_weight 0', /got neither/],
 ])('%s is refused', async (line, sentence) => {

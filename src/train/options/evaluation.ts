@@ -5,6 +5,16 @@ import {z} from 'zod';
 const count = z.number().int().positive();
 
 export const evaluationOptions = {
+	evalCorpus: z.string().min(1).optional().meta({
+		description:
+			'documents that queries of --eval files find, by pos_index (lines from 0) or answers',
+		placeholder: 'FILE',
+	}),
+	evalTemplate: z
+		.string()
+		.min(1)
+		.optional()
+		.describe('the text of a document of --eval-corpus by its columns (default {title} {text})'),
 	evalSteps: count.optional().describe('steps between evaluations'),
 	metric: z
 		.string()
