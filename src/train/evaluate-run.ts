@@ -12,6 +12,13 @@ export function isEvaluationDue({state, settings: {evalSteps}, course}: Run): bo
 	return state.step % evalSteps === 0 && state.evaluated?.step !== state.step;
 }
 
+/** Whether an evaluation of the step that is reached is still to come, be it the last. */
+export function isEvaluationLeft(run: Run): boolean {
+	const {state, course} = run;
+	const isLast = state.step === course.steps && state.evaluated?.step !== state.step;
+	return isLast || isEvaluationDue(run);
+}
+
 /** Evaluates the model as it is; says whether it is among the best since the first step. */
 export async function evaluateNow(run: Run): Promise<boolean> {
 	const {sources, state, settings} = run;

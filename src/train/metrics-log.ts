@@ -20,7 +20,12 @@ export type EvaluationMetrics = {
 };
 
 /** Where a run goes on from: the step, and the newest evaluation that is known there; null at the beginning. */
-export type Progress = {step: number | null; evaluated: number | null};
+export type Progress = {
+	step: number | null;
+	evaluated: number | null;
+	/** Whether the evaluation of that step is still to come, or to come again. */
+	isEvaluationLeft: boolean;
+};
 
 /** What is told of every step that is logged and every evaluation. */
 export type RunLog = {
@@ -53,12 +58,12 @@ export class MetricsLog implements RunLog {
 		this.#path = path;
 	}
 
-	/** Of evaluations only those are kept that the checkpoint knows of, since others are made again. */
+	/** Of evaluations that nobody asked for only those are kept that the checkpoint knows of: others are made again. */
 	async start({step: last, evaluated}: Progress): Promise<void> {
 		const before = last === null ? '' : await readFile(this.#path, 'utf8').catch(() => '');
 		const kept = before.split('\n').filter(line => {
-			const {step, isEvaluation} = factsOf(line);
-			return step <= ((isEvaluation ? evaluated : last) ?? -1);
+			const {step, isRepeated} = factsOf(line);
+			return step <= ((isRepeated ? evaluated : last) ?? -1);
 		});
 		await writeFileAtomic(this.#path, kept.map(line => `${line}\n`).join(''));
 	}
@@ -76,13 +81,13 @@ export class MetricsLog implements RunLog {
 	}
 }
 
-/** What a line is of; a torn last line counts as of no step. */
-function factsOf(line: string): {step: number; isEvaluation: boolean} {
+/** What a line is of, and whether the run makes it anew by itself; a torn last line counts as of no step. */
+function factsOf(line: string): {step: number; isRepeated: boolean} {
 	try {
-		const value = JSON.parse(line) as {step?: unknown; evaluation?: unknown};
+		const value = JSON.parse(line) as {step?: unknown; evaluation?: unknown; requested?: unknown};
 		const step = typeof value.step === 'number' ? value.step : Number.POSITIVE_INFINITY;
-		return {step, isEvaluation: value.evaluation !== undefined};
+		return {step, isRepeated: value.evaluation !== undefined && value.requested !== true};
 	} catch {
-		return {step: Number.POSITIVE_INFINITY, isEvaluation: false};
+		return {step: Number.POSITIVE_INFINITY, isRepeated: false};
 	}
 }

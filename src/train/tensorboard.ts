@@ -30,7 +30,8 @@ export class TensorBoardLog implements RunLog {
 	}
 
 	/** Begins anew, or keeps the events up to the step that the run goes on from. */
-	async start({step, evaluated}: Progress): Promise<void> {
+	async start(progress: Progress): Promise<void> {
+		const {step} = progress;
 		try {
 			await mkdir(this.#folder, {recursive: true});
 			const names = await eventFiles(this.#folder);
@@ -42,7 +43,7 @@ export class TensorBoardLog implements RunLog {
 			if (kept === undefined) return await writeFileAtomic(this.#path, versionRecord(seconds()));
 			const before = join(this.#folder, kept);
 			const file = await readFile(before);
-			await writeFileAtomic(before, await keptEvents(file, {step, evaluated}));
+			await writeFileAtomic(before, await keptEvents(file, progress));
 			// Under a new name, so that who reads the old one does not go on in its middle.
 			await rename(before, this.#path);
 		} catch (error) {
@@ -82,10 +83,16 @@ function seconds(): number {
 	return Date.now() / 1000;
 }
 
-/** The events that a checkpoint knows of; later ones come again. */
-async function keptEvents(file: Buffer, {step, evaluated}: Progress): Promise<Buffer> {
+/**
+The events up to a checkpoint. Evaluations since the newest that it knows of were asked for, but for one
+of its own step that comes again.
+*/
+async function keptEvents(file: Buffer, progress: Progress): Promise<Buffer> {
+	const {step, evaluated, isEvaluationLeft} = progress;
+	const last = step ?? -1;
+	const isLeft = (tags: readonly string[]) => isEvaluationLeft && tags[0]?.startsWith('eval/');
 	const isKept = ({step: own, tags}: ReadEvent) =>
-		own <= ((tags[0]?.startsWith('eval/') ? evaluated : step) ?? -1);
+		own <= (isLeft(tags) ? Math.max(evaluated ?? -1, last - 1) : last);
 	const kept: Buffer[] = [];
 	for (const event of readEvents(file)) {
 		await giveTurn();

@@ -12,7 +12,7 @@ import {parseOptions} from '../options.js';
 import {averageText} from './averages.js';
 import {restoreWeights} from './checkpoint.js';
 import type {RunControl} from './control.js';
-import {evaluateNow, stoppedOf} from './evaluate-run.js';
+import {evaluateNow, isEvaluationLeft, stoppedOf} from './evaluate-run.js';
 import {type Evaluator, recordOf, type Scores} from './evaluations.js';
 import {titleOf} from './optimizers.js';
 import {expectCompatible, type TrainSettings, trainSchema} from './options.js';
@@ -178,7 +178,11 @@ async function runIn(folder: RunFolder | undefined, asked: Asked): Promise<Train
 		}
 		await folder?.begin(run.resumedFrom, inputsOf(run));
 		const evaluated = run.state.evaluated?.step ?? null;
-		await run.log.start({step: run.resumedFrom, evaluated});
+		await run.log.start({
+			step: run.resumedFrom,
+			evaluated,
+			isEvaluationLeft: isEvaluationLeft(run),
+		});
 		const options = {...settings, loss: request.lossRecord, ...recordOf(request.evaluations)};
 		const record = {...runRecord(run, options), command: request.command};
 		await folder?.writeJson('run.json', record);

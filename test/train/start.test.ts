@@ -1,9 +1,10 @@
 // A run as an object: its events, and what it can be asked while it goes.
 
-import {existsSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as wait} from 'node:timers/promises';
 import {expect, test} from 'vitest';
+import {readEvents} from '../../dist/files/event-records.js';
 import {startTraining, type TrainEvent} from '../../dist/train/start.js';
 import {train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
@@ -63,6 +64,33 @@ test('pausing, saving and evaluating in between change no bit', async () => {
 	const result = await run.result;
 	expect(result.evaluation).toEqual(whole.evaluation);
 	expect(await hashesOf(asked)).toEqual(await hashesOf(model));
+});
+
+test('what was evaluated on request stays in the logs of a run that goes on', async () => {
+	const output = at('told');
+	const asking = {...options, output, evalSteps: 2, saveSteps: 99, tensorboard: true};
+	const run = startTraining(await loadTiny(), asking);
+	for await (const event of run) {
+		if (event.type !== 'step' || event.step !== 3) continue;
+		run.pause();
+		await run.evaluateNow();
+		run.cancel(new Error('enough'));
+		break;
+	}
+	await expect(run.result).rejects.toThrow('enough');
+	const before = metricsIn(output).filter(({evaluation}) => evaluation !== undefined);
+	const step = before.at(-1)!.step;
+	expect(before.at(-1)).toMatchObject({requested: true});
+	await train(await loadTiny(), {...asking, resume: true});
+	const after = metricsIn(output).filter(({evaluation}) => evaluation !== undefined);
+	expect(after.slice(0, before.length)).toEqual(before);
+	expect(after.slice(before.length).map(entry => entry.requested)).not.toContain(true);
+	const [events] = readdirSync(join(output, 'tensorboard'));
+	const evaluated = [...readEvents(readFileSync(join(output, 'tensorboard', events!)))].filter(
+		({tags}) => tags[0]?.startsWith('eval/'),
+	);
+	expect(evaluated.map(event => event.step)).toEqual(after.map(entry => entry.step));
+	expect(step).toBeGreaterThanOrEqual(3);
 });
 
 test('leaving the loop leaves the run alone', async () => {
