@@ -138,6 +138,12 @@ export type PerturbSettings = {
 
 export type TrainingMemory = {weights: number; gradients: number; state: number; held: number};
 
+/**
+All gradients before clipping: their norm, and the sum of squares of each, of the parameters in their
+order (0 where it has none) and then of the extras.
+*/
+export type GradientNorm = {norm: number; squares: Float64Array};
+
 export type NativeModel = {
 	/** `trained`: has a gradient and the state of the training. */
 	parameters(): {
@@ -182,14 +188,14 @@ export type NativeModel = {
 	): void;
 	backward(gradient: Tensor, canceller?: Canceller): void;
 	zeroGradients(): void;
-	/** The norm of all gradients before clipping; when it is not finite nothing was changed. */
+	/** When the norm is not finite nothing was changed. */
 	update(
 		settings: UpdateSettings,
 		extras: readonly ExtraParameter[],
 		canceller?: Canceller,
-	): Promise<number>;
-	/** Of each parameter in their order the sum of squares of its gradient, then of its weights. */
-	squares(): Promise<number[]>;
+	): Promise<GradientNorm>;
+	/** The sum of squares of the weights of each parameter, in their order. */
+	squares(): Promise<Float64Array>;
 	/** Means of weights become the weights and these the means; pack() afterwards. */
 	exchangeAverages(): void;
 	/** May follow another; undoPerturb() puts all weights back to the bit. */

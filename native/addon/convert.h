@@ -6,6 +6,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -125,6 +126,12 @@ void read(const Reading& reading, Napi::Value value, S& out) {
             ...);
       },
       S::fields());
+}
+
+inline Napi::Value numbers_of(Napi::Env env, const std::vector<double>& values) {
+  auto list = Napi::Float64Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), list.Data());
+  return list;
 }
 
 // An argument of the method `where`.

@@ -144,8 +144,9 @@ Napi::Value ModelHandle::zero_gradients(Info info) {
   });
 }
 
-// update({rate, beta1, …, clip, step}, [{value, gradient, first, second}], canceller): the norm of
-// all gradients. Once begun it is not cancelled: half an update would be a broken model.
+// update({rate, beta1, …, clip, step}, [{value, gradient, first, second}], canceller): {norm,
+// squares} of all gradients, as a GradientNorm. Once begun it is not cancelled: half an update
+// would be a broken model.
 Napi::Value ModelHandle::update(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     struct Extra {
@@ -164,13 +165,18 @@ Napi::Value ModelHandle::update(Info info) {
     std::vector<ExtraParameter> extras;
     for (const Extra& e : given) extras.push_back({e.value, e.gradient, e.first, e.second});
     auto job = std::make_unique<Job>();
-    auto norm = std::make_shared<double>(0);
+    auto found = std::make_shared<GradientNorm>();
     job->cancelled = flag_of(info[2]);
-    job->work = [model, settings, extras, blocks, norm](Stream stream) {
+    job->work = [model, settings, extras, blocks, found](Stream stream) {
       stream.cancelled = nullptr;
-      *norm = inbatch::update(stream, model->parameters, settings, extras);
+      *found = inbatch::update(stream, model->parameters, settings, extras);
     };
-    job->result = [norm](Napi::Env env) { return Napi::Number::New(env, *norm); };
+    job->result = [found](Napi::Env env) -> Napi::Value {
+      const auto result = Napi::Object::New(env);
+      result.Set("norm", found->norm);
+      result.Set("squares", numbers_of(env, found->squares));
+      return result;
+    };
     return await(info, std::move(job));
   });
 }

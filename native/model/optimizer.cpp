@@ -13,15 +13,26 @@
 namespace inbatch {
 namespace {
 
-double norm_of(const Stream& stream, Parameters& parameters,
-               const std::vector<ExtraParameter>& extras) {
-  double sum = 0;
-  const Tensor result{&sum, 1, 1, Type::F64, Place::Cpu};
+GradientNorm norm_of(const Stream& stream, Parameters& parameters,
+                     const std::vector<ExtraParameter>& extras) {
+  GradientNorm found;
+  found.squares.resize(parameters.all().size() + extras.size());
+  double* square = found.squares.data();
+  const auto add = [&](const Tensor& x) {
+    run(stream, SumSquares{x, {square, 1, 1, Type::F64, Place::Cpu}});
+  };
   for (const Parameter& p : parameters.all()) {
-    if (p.trainable) run(stream, SumSquares{p.gradient, result});
+    if (p.trainable) add(p.gradient);
+    ++square;
   }
-  for (const ExtraParameter& extra : extras) run(stream, SumSquares{extra.gradient, result});
-  return std::sqrt(sum);
+  for (const ExtraParameter& extra : extras) {
+    add(extra.gradient);
+    ++square;
+  }
+  double sum = 0;
+  for (const double each : found.squares) sum += each;
+  found.norm = std::sqrt(sum);
+  return found;
 }
 
 // What differs between parameters of one step, and what clipping makes of all.
@@ -137,15 +148,16 @@ void clip_values(const Stream& stream, Parameters& parameters, double bound,
 
 }  // namespace
 
-double update(const Stream& stream, Parameters& parameters, const OptimizerSettings& settings,
-              const std::vector<ExtraParameter>& extras) {
+GradientNorm update(const Stream& stream, Parameters& parameters, const OptimizerSettings& settings,
+                    const std::vector<ExtraParameter>& extras) {
   const auto& factors = settings.factors;
   const Optimizer optimizer = parameters.optimizer();
   expect(parameters.is_training(), "update", "expected prepareTraining() before");
   expect(factors.empty() || factors.size() == parameters.all().size(), "update",
          "expected a factor for each parameter, got " + std::to_string(factors.size()));
-  const double norm = norm_of(stream, parameters, extras);
-  if (!std::isfinite(norm)) return norm;
+  GradientNorm found = norm_of(stream, parameters, extras);
+  const double norm = found.norm;
+  if (!std::isfinite(norm)) return found;
   if (settings.clip_value > 0) clip_values(stream, parameters, settings.clip_value, extras);
   const double scale = settings.clip > 0 ? std::min(1.0, settings.clip / (norm + 1e-6)) : 1;
   size_t number = 0;
@@ -163,7 +175,7 @@ double update(const Stream& stream, Parameters& parameters, const OptimizerSetti
     move(stream, optimizer, settings, {settings.rate, 0, scale}, moved_of(extra, optimizer));
   }
   parameters.pack(stream);
-  return norm;
+  return found;
 }
 
 }  // namespace inbatch

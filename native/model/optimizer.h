@@ -38,9 +38,15 @@ struct ExtraParameter {
   Tensor value, gradient, first, second;
 };
 
-// By the optimizer that training was prepared for. Returns the norm of all gradients before
-// clipping. When it is not finite nothing is changed.
-double update(const Stream& stream, Parameters& parameters, const OptimizerSettings& settings,
-              const std::vector<ExtraParameter>& extras);
+// All gradients before clipping: their norm, and the sum of squares of each, of the parameters in
+// their order (0 where it has none) and then of the extras.
+struct GradientNorm {
+  double norm = 0;
+  std::vector<double> squares;
+};
+
+// By the optimizer that training was prepared for. When the norm is not finite nothing is changed.
+GradientNorm update(const Stream& stream, Parameters& parameters, const OptimizerSettings& settings,
+                    const std::vector<ExtraParameter>& extras);
 
 }  // namespace inbatch

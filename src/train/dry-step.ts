@@ -91,7 +91,7 @@ const idleCore = {
 	zeroGradients: nothing,
 	forward: nothing,
 	backward: nothing,
-	update: async () => 0,
+	update: async () => ({norm: 0, squares: new Float64Array()}),
 	perturb: nothing,
 	undoPerturb: nothing,
 	holdGradients: nothing,

@@ -13,26 +13,34 @@ export type PartNorms = {
 	weightNorms: Norms;
 };
 
-type Squares = {part: string; isTrained: boolean; gradient: number; weight: number};
+/** The part of each parameter of a model in their order, and whether it is trained. */
+export type ModelParts = readonly {part: string; isTrained: boolean}[];
 
-/** The norms as they are when the work queued before is done; sums run in a fixed order. */
-export async function normsOf(
+/** Asked for once: neither names nor what is trained change in a run. */
+export function partsOf(core: NativeModel): ModelParts {
+	return core.parameters().map(({name, trained}) => ({part: partOf(name), isTrained: trained}));
+}
+
+/** Sums of squares of the weights as they are when the work queued before is done; in a fixed order. */
+export async function weightSquares(
 	core: NativeModel,
 	tape: Tape,
 	extras: readonly ExtraParameter[],
-): Promise<PartNorms> {
+): Promise<number[]> {
 	const pending = core.squares();
-	const learned = await Promise.all(extras.map(extra => squaresOfExtra(tape, extra)));
-	const sums = await pending;
-	const own = core.parameters().map(
-		({name, trained}, n): Squares => ({
-			part: partOf(name),
-			isTrained: trained,
-			gradient: sums[2 * n]!,
-			weight: sums[2 * n + 1]!,
-		}),
-	);
-	const all = [...own, ...learned];
+	const learned = await Promise.all(extras.map(({value}) => sumOfSquares(tape, value)));
+	return [...(await pending), ...learned];
+}
+
+/** The norms of a step by its sums of squares, of parameters and then of what the loss learns. */
+export function normsOf(
+	parts: ModelParts,
+	{gradients, weights}: {gradients: ArrayLike<number>; weights: readonly number[]},
+): PartNorms {
+	const all = weights.map((weight, n) => {
+		const {part, isTrained} = parts[n] ?? {part: 'loss', isTrained: true};
+		return {part, isTrained, weight, gradient: gradients[n]!};
+	});
 	return {
 		gradientNorms: rootsOf(
 			all.filter(({isTrained}) => isTrained),
@@ -40,13 +48,6 @@ export async function normsOf(
 		),
 		weightNorms: rootsOf(all, ({weight}) => weight),
 	};
-}
-
-async function squaresOfExtra(tape: Tape, {value, gradient}: ExtraParameter): Promise<Squares> {
-	const [ofGradient, ofValue] = await Promise.all(
-		[gradient, value].map(tensor => sumOfSquares(tape, tensor)),
-	);
-	return {part: 'loss', isTrained: true, gradient: ofGradient!, weight: ofValue!};
 }
 
 async function sumOfSquares({device}: Tape, x: Tensor): Promise<number> {
@@ -69,7 +70,7 @@ function partOf(name: string): string {
 	return first === 'blocks' ? `blocks.${second}` : first;
 }
 
-function rootsOf(all: readonly Squares[], square: (of: Squares) => number): Norms {
+function rootsOf<T extends {part: string}>(all: readonly T[], square: (of: T) => number): Norms {
 	const sums = new Map<string, number>();
 	for (const each of all) sums.set(each.part, (sums.get(each.part) ?? 0) + square(each));
 	return Object.fromEntries([...sums].map(([part, sum]) => [part, Math.sqrt(sum)]));

@@ -181,10 +181,11 @@ async function timesOf(run: Run, all: readonly Surveyed[], largest: Prepared): P
 async function secondsFor(run: Run, prepared: Prepared): Promise<number> {
 	const {course, batch, facts, loss, passes} = prepared;
 	const update = {...updateOf(run, course.step), rate: 0, averageShare: 0};
+	const isLogged = course.step % run.settings.loggingSteps === 0;
 	const begun = performance.now();
 	await runStep({...run.stepSettings, loss}, batch, update, {
 		...{signal: run.signal, facts, passes},
-		watched: {norms: course.step % run.settings.loggingSteps === 0},
+		watched: {norms: isLogged ? run.parts : undefined},
 	});
 	return (performance.now() - begun) / 1000;
 }

@@ -36,6 +36,7 @@ import {LossParameters} from './loss-parameters.js';
 import {type ExpectedMemory, expectFits} from './memory.js';
 import type {EvaluationMetrics, RunLog, StepMetrics} from './metrics-log.js';
 import {expectSets, expectWidth} from './needs.js';
+import {type ModelParts, partsOf} from './norms.js';
 import type {TrainSettings} from './options.js';
 import {expectPatience} from './patience.js';
 import {excludePrompts, PromptRules} from './prompts.js';
@@ -82,6 +83,8 @@ export type Run = {
 	schedule: (update: number) => number;
 	/** Of the rate of each parameter, where they differ. */
 	rateFactors: readonly number[] | undefined;
+	/** What the norms of a step are told by. */
+	parts: ModelParts;
 	averages: WeightAverages;
 	sources: readonly EvaluationSource[];
 	/** The rows of each source that is a validation loss, by its name. */
@@ -209,6 +212,7 @@ export async function prepareRun(
 			rules,
 			schedule,
 			rateFactors: trained.rateFactors,
+			parts: partsOf(model.core),
 			averages: trained.averages,
 			sources,
 			heldOut,

@@ -14,6 +14,7 @@ import type {DropoutRates} from '../model/spec.js';
 import {
 	type Canceller,
 	type ExtraParameter,
+	type GradientNorm,
 	native,
 	type PassSettings,
 	type Tensor,
@@ -25,7 +26,7 @@ import {type Chunk, rowsOfTexts, type TrainingBatch} from './batch.js';
 import {type Broken, brokenPart} from './broken.js';
 import {columnsOf, firstRows, type Nearness, nearnessOf} from './columns.js';
 import type {Learned, LossParameters} from './loss-parameters.js';
-import {normsOf, type PartNorms} from './norms.js';
+import {type ModelParts, normsOf, type PartNorms, weightSquares} from './norms.js';
 import {type Hardest, hardestOf} from './rivals.js';
 import {factsOn, type RowFacts} from './row-facts.js';
 import type {Found} from './suspects.js';
@@ -72,8 +73,8 @@ export type StepResult = Nearness & {
 
 /** What is looked at beside what every step tells. */
 export type Watched = {
-	/** Norms of gradients and weights. */
-	norms?: boolean;
+	/** Norms of gradients and weights by these parts of the model. */
+	norms?: ModelParts | undefined;
 	/** The nearest text of each query that is not its own positive. */
 	hardest?: boolean;
 };
@@ -161,7 +162,7 @@ class Step {
 		// Before the update: a loss that is no number may have a gradient that is one.
 		const [lossValue] = await this.#tape.read(value);
 		const results = await Promise.all([
-			watched.norms ? normsOf(model.core, this.#tape, extras) : undefined,
+			watched.norms ? weightSquares(model.core, this.#tape, extras) : undefined,
 			this.#updated(lossValue!, extras),
 			nearnessOf(this.#tape, watchedColumns),
 			this.#report('candidates'),
@@ -169,7 +170,7 @@ class Step {
 			this.#reports(),
 			watched.hardest ? this.#hardest(watchedColumns) : undefined,
 		]);
-		const [norms, gradientNorm, nearness, ...others] = results;
+		const [weights, {norm: gradientNorm, squares: gradients}, nearness, ...others] = results;
 		const [candidates, temperature, reports, hardest] = others;
 		const isSound = Number.isFinite(lossValue) && Number.isFinite(gradientNorm);
 		if (isSound) parameters.queue?.commit();
@@ -188,7 +189,7 @@ class Step {
 			temperature,
 			reports,
 			suspects: await Promise.all(found),
-			norms,
+			norms: watched.norms && weights && normsOf(watched.norms, {gradients, weights}),
 			hardest,
 			adversarialLoss,
 			broken,
@@ -196,8 +197,8 @@ class Step {
 	}
 
 	/** The norm of the gradient; the weights stay where the loss is not finite, as where the norm is not. */
-	async #updated(loss: number, extras: readonly ExtraParameter[]): Promise<number> {
-		if (!Number.isFinite(loss)) return Number.NaN;
+	async #updated(loss: number, extras: readonly ExtraParameter[]): Promise<GradientNorm> {
+		if (!Number.isFinite(loss)) return {norm: Number.NaN, squares: new Float64Array()};
 		return this.#settings.model.core.update(this.#update, extras, this.#canceller);
 	}
 

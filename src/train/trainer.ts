@@ -108,7 +108,7 @@ async function takeStep(run: Run, prepared: Prepared): Promise<void> {
 	const update = updateOf(run, course.step);
 	const isLogged = course.step % settings.loggingSteps === 0 || course.step === run.course.steps;
 	const isWanted = run.isReported && course.pass === run.course.passes - 1;
-	const watched = {norms: isLogged, hardest: isWanted};
+	const watched = {norms: isLogged ? run.parts : undefined, hardest: isWanted};
 	const result = await runStep({...run.stepSettings, loss}, batch, update, {
 		...{signal, facts, watched, passes},
 	}).catch((error: unknown) => {

@@ -55,13 +55,30 @@ function normOf(found: Iterable<Matrix>): number {
 
 test('returns the norm of all gradients before they are clipped', async () => {
 	const {model, found} = await prepare();
-	const norm = await model.core.update(settings, []);
+	const {norm} = await model.core.update(settings, []);
 	const expected = normOf(found.values());
 	expect(expected).toBeGreaterThan(settings.clip);
 	expectClose(
 		matrixOf(1, 1, () => norm),
 		round => matrixOf(1, 1, () => round(expected)),
 	);
+});
+
+test('returns the sum of squares of each gradient, those outside the model behind them', async () => {
+	const {model, found} = await prepare();
+	const [value, gradient, first, second] = [4, 3, 0, 0].map(x =>
+		tensorOf(
+			model.device,
+			matrixOf(1, 1, () => x),
+		),
+	) as [never, never, never, never];
+	const {norm, squares} = await model.core.update(settings, [{value, gradient, first, second}]);
+	const expected = model.core.parameters().map(({name}) => normOf([found.get(name)!]) ** 2);
+	expect(squares).toHaveLength(expected.length + 1);
+	for (const [n, each] of [...expected, 9].entries()) {
+		expect(Math.abs(squares[n]! - each)).toBeLessThanOrEqual(1e-5 * each);
+	}
+	expect(norm).toBeCloseTo(Math.sqrt(squares.reduce((a, b) => a + b)), 12);
 });
 
 test('takes one step of AdamW with the clipped gradients, decaying matrices only', async () => {
@@ -84,7 +101,7 @@ test('takes one step of AdamW with the clipped gradients, decaying matrices only
 
 test('takes gradients below the clip as they are', async () => {
 	const {model, found} = await prepare();
-	const norm = await model.core.update({...settings, clip: 1e9}, []);
+	const {norm} = await model.core.update({...settings, clip: 1e9}, []);
 	expect(norm).toBeCloseTo(normOf(found.values()), 5);
 	const free = await prepare();
 	await free.model.core.update({...settings, clip: 0}, []);
@@ -106,7 +123,7 @@ test('changes nothing when the norm is not finite', async () => {
 	const {rows, columns} = embeddingsOf(model, batch);
 	const gradient = matrixOf(rows, columns, () => Number.NaN);
 	await gradients(model, [{batch, gradient}]);
-	expect(await model.core.update(settings, [])).toBeNaN();
+	expect((await model.core.update(settings, [])).norm).toBeNaN();
 	const after = await weightsOf(model);
 	for (const [name, weight] of model.weights) expectSameBits(after.get(name)!, weight);
 });
@@ -117,7 +134,7 @@ test('moves a matrix outside the model too, without decay, and counts it in the 
 	const gradient = matrixOf(1, 1, () => 3);
 	const tensors = [weight, gradient, zeros(1, 1), zeros(1, 1)].map(m => tensorOf(model.device, m));
 	const [value, slope, first, second] = tensors as [never, never, never, never];
-	const norm = await model.core.update(settings, [{value, gradient: slope, first, second}]);
+	const {norm} = await model.core.update(settings, [{value, gradient: slope, first, second}]);
 	expect(norm).toBeCloseTo(Math.hypot(normOf(found.values()), 3), 5);
 	const moments = {weight, first: zeros(1, 1), second: zeros(1, 1)};
 	const options = {...settings, decay: 0, gradientScale: settings.clip / (norm + 1e-6)};
@@ -239,7 +256,7 @@ test('takes three steps of Adafactor with each stacked matrix by itself', async 
 test('clips each element of the gradients, and tells their norm before', async () => {
 	const {model, found} = await prepare('adam');
 	const bound = 0.01;
-	const norm = await model.core.update({...settings, clip: 0, clipValue: bound}, []);
+	const {norm} = await model.core.update({...settings, clip: 0, clipValue: bound}, []);
 	expect(norm).toBeCloseTo(normOf(found.values()), 5);
 	const after = await readGradients(model);
 	for (const [name, {values}] of found) {

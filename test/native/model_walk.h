@@ -171,7 +171,8 @@ class ModelWalk {
     settings.average_share = 0.1;
     settings.step = step;
     perturb();
-    demand(std::isfinite(update(stream_, parameters_, settings, {})), "update: expected a norm");
+    demand(std::isfinite(update(stream_, parameters_, settings, {}).norm),
+           "update: expected a norm");
     return out.hash();
   }
 
