@@ -6,6 +6,7 @@ import {describe, expect, test} from 'vitest';
 import {losses} from '../../dist/loss/index.js';
 import type {Loss} from '../../dist/loss/loss.js';
 import {matryoshka} from '../../dist/loss/matryoshka.js';
+import {rDrop} from '../../dist/loss/r-drop.js';
 import {train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
 import {numbersFor} from '../support/loss-cases.js';
@@ -41,6 +42,7 @@ const optionsFor = (loss: Loss) => ({
 	data: recordsFor(loss),
 	loss,
 	warmupRatio: 0,
+	...((loss.needs?.views ?? loss.needs?.passes) === 2 && {dropout: 0.1}),
 });
 
 async function bitsOf(options: Parameters<typeof trained>[0]) {
@@ -53,13 +55,43 @@ const all = [
 	['nested infonce', matryoshka(losses.infonce(), {widths: [64, 16, 5]})] as [string, Loss],
 ];
 
-test.each(all)('a run of %s has the same bits whole and in chunks', async (_, loss) => {
-	const options = optionsFor(loss);
-	const whole = await bitsOf(options);
-	expect(whole.losses).toHaveLength(2);
-	expect(whole.losses.every(Number.isFinite)).toBe(true);
-	expect(await bitsOf({...options, chunkTokens: 40})).toEqual(whole);
-});
+/** Other forms of these, each with operations of its own. */
+const variants: [string, Loss][] = [
+	['GTE', losses.infonce({directions: ['qd', 'dq', 'qq', 'dd'], partition: 'joint'})],
+	['NeMo exclusive', losses.infonce({candidates: ['inBatchPositives', 'ownHard'], clamp: [-1, 1]})],
+	['own negatives', losses.infonce({candidates: ['ownHard'], labelSmoothing: 0.1})],
+	['weighed negatives', losses.infonce({hardness: 5, hardnessOf: 'hard'})],
+	['masks', losses.infonce({mask: ['same-text', 'same-query', 'known', 'other-set', 'margin']})],
+	['the mask of a teacher', losses.infonce({mask: ['teacher']})],
+	['a learned temperature', losses.infonce({learnTemperature: true})],
+	['a queue', losses.infonce({queue: 10})],
+	['two views', losses.ntxent({row: 'text'})],
+	['Euclidean triplets', losses.triplet({form: 'euclidean'})],
+	['all negatives of the batch', losses.triplet({form: 'logSigmoid'})],
+	['all documents of the batch', losses.hinge({negatives: 'all'})],
+	['Euclidean pairs', losses.contrastive({distance: 'euclidean', reduction: 'mean'})],
+	['margins of a teacher', losses.marginmse({teacher: 'margins', similarity: 'dot'})],
+	['scores over the batch', losses.klonscores({group: 'batch'})],
+	['list-wise', losses.distill({method: 'stable', contrastiveWeight: 0.2})],
+	['vectors at widths', losses.distillvectors({widths: [64, 16], mseWeight: 1})],
+	['focal classes of pairs', losses.softmax({row: 'pair', form: 'focal'})],
+	['dice', losses.softmax({form: 'dice'})],
+	['nested classes', matryoshka(losses.arcface({margin: [0.2, 0.4]}), {widths: [64, 16]})],
+	['late distillation', losses.lateinteraction({form: 'distill'})],
+	['R-Drop of late interaction', rDrop(losses.lateinteraction())],
+	['R-Drop of vectors', rDrop(losses.distillvectors())],
+];
+
+test.each([...all, ...variants])(
+	'a run of %s has the same bits whole and in chunks',
+	async (_, loss) => {
+		const options = optionsFor(loss);
+		const whole = await bitsOf(options);
+		expect(whole.losses).toHaveLength(2);
+		expect(whole.losses.every(Number.isFinite)).toBe(true);
+		expect(await bitsOf({...options, chunkTokens: 40})).toEqual(whole);
+	},
+);
 
 describe('what a loss learns', () => {
 	const learning = all.filter(([, loss]) => (loss.parameters ?? []).length > 0);
