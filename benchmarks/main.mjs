@@ -6,15 +6,8 @@
 import {parseArgs} from 'node:util';
 
 const questions = [
-	'encode',
-	'int8',
-	'train',
-	'data',
-	'linear',
-	'top-k',
-	'in-batch',
-	'plan',
-	'tokenize',
+	...['encode', 'int8', 'query', 'tokenize', 'start', 'train', 'threads', 'memory', 'data'],
+	...['linear', 'attention', 'rows', 'in-batch', 'contrast', 'top-k', 'plan'],
 ];
 const shared = process.env.INBATCH_SHARED ?? '../shared';
 

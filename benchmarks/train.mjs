@@ -12,10 +12,6 @@ const pairs = 32;
 export async function measure({model: path, threads, seconds, python}) {
 	const model = await EmbeddingModel.load(path, {...(threads && {threads})});
 	const {computing, folder} = model;
-	await model.core.prepareTraining([]);
-	const loss = infoNce();
-	const parameters = new LossParameters(computing.native, loss, {width: model.width, seed: 0});
-	let step = 0;
 	for (const [title, packed] of [
 		[`training step, ${pairs} pairs of 128 + 128 tokens`, equalLengths(2 * pairs, 128)],
 		[
@@ -23,40 +19,8 @@ export async function measure({model: path, threads, seconds, python}) {
 			mixedLengths(2 * pairs),
 		],
 	]) {
-		const batch = {
-			rows: pairs,
-			positiveOffsets: Int32Array.from({length: pairs + 1}, (_, row) => row),
-			negativeOffsets: new Int32Array(pairs + 1),
-			texts: 2 * pairs,
-			tokens: packed.ids.length,
-			chunks: [{first: 0, count: 2 * pairs, packed}],
-			truncatedQueries: 0,
-			truncatedDocuments: 0,
-		};
-		const one = () => {
-			const update = {
-				rate: 1e-5,
-				beta1: 0.9,
-				beta2: 0.999,
-				epsilon: 1e-8,
-				decay: 0.01,
-				clip: 1,
-				step: ++step,
-			};
-			return runStep(
-				{
-					model,
-					loss,
-					parameters,
-					dropout: {hidden: 0.1, attention: 0.1},
-					recompute: false,
-					seed: 0,
-				},
-				batch,
-				update,
-			);
-		};
-		const ours = {name: 'inbatch', run: () => timed(one)};
+		const step = await trainingStep(model, packed);
+		const ours = {name: 'inbatch', run: () => timed(step)};
 		const others = await peers(
 			python,
 			'train.py',
@@ -73,9 +37,40 @@ export async function measure({model: path, threads, seconds, python}) {
 			count: pairs,
 			title,
 		});
-		const before = computing.native.statistics().allocations + model.core.statistics().allocations;
-		await one();
-		const after = computing.native.statistics().allocations + model.core.statistics().allocations;
-		console.log(`allocations in one more step: ${after - before}`);
+		const before = allocations(model);
+		await step();
+		console.log(`allocations in one more step: ${allocations(model) - before}`);
 	}
+}
+
+const allocations = ({computing, core}) =>
+	computing.native.statistics().allocations + core.statistics().allocations;
+
+/** A function that takes one step on texts that are queries, then their documents. */
+export async function trainingStep(model, packed) {
+	await model.core.prepareTraining([]);
+	const loss = infoNce();
+	const parameters = new LossParameters(model.computing.native, loss, {
+		width: model.width,
+		seed: 0,
+	});
+	const texts = packed.lengths.length;
+	const rows = texts / 2;
+	const batch = {
+		rows,
+		positiveOffsets: Int32Array.from({length: rows + 1}, (_, row) => row),
+		negativeOffsets: new Int32Array(rows + 1),
+		texts,
+		tokens: packed.ids.length,
+		chunks: [{first: 0, count: texts, packed}],
+		truncatedQueries: 0,
+		truncatedDocuments: 0,
+	};
+	const dropout = {hidden: 0.1, attention: 0.1};
+	const rule = {rate: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01, clip: 1};
+	let step = 0;
+	return () => {
+		const update = {...rule, step: ++step};
+		return runStep({model, loss, parameters, dropout, recompute: false, seed: 0}, batch, update);
+	};
 }

@@ -9,6 +9,7 @@ from transformers import AutoModel
 from turns import take_turns
 
 path, lengths = sys.argv[1], [int(n) for n in sys.argv[2].split(",")]
+repeat = max([1] + [int(word.split("=")[1]) for word in sys.argv if word.startswith("--repeat=")])
 threads = int(os.environ["OMP_NUM_THREADS"])
 torch.set_num_threads(threads)
 model = AutoModel.from_pretrained(path).eval()
@@ -30,7 +31,7 @@ class Embedder(torch.nn.Module):
 
 def with_torch():
     with torch.inference_mode():
-        for ids, mask in batches:
+        for ids, mask in batches * repeat:
             Embedder()(ids, mask)
 
 
@@ -48,7 +49,7 @@ try:
         session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
         def run(session=session):
-            for ids, mask in batches:
+            for ids, mask in batches * repeat:
                 session.run(None, {"ids": ids.numpy(), "mask": mask.numpy()})
 
         candidates[f"onnxruntime {onnxruntime.__version__} {name}"] = run

@@ -1,0 +1,62 @@
+// What does InfoNCE over all documents of a batch cost, forward and backward, and how much memory does it
+// take, beside PyTorch, which holds the matrix of scores?
+
+import {Tape} from '../dist/autograd/tape.js';
+import {infoNce} from '../dist/loss/infonce.js';
+import {applyLoss} from '../dist/loss/loss.js';
+import {peaks} from './memory.mjs';
+import {device, peers, rounds, timed} from './rounds.mjs';
+
+const sizes = [
+	[4096, 384],
+	[4096, 768],
+	[16384, 384],
+	[16384, 768],
+];
+
+export async function measure({threads, seconds, python}) {
+	const computing = device(threads);
+	for (const [rows, width] of sizes) {
+		const others = await peers(python, 'contrast.py', [rows, width], computing.threads);
+		await rounds({
+			candidates: [
+				{name: 'inbatch', run: () => timed(() => once(computing.native, rows, width))},
+				...others,
+			],
+			seconds,
+			computing,
+			gflop: (10 * rows * rows * width) / 1e9,
+			unit: 'batches',
+			count: 1,
+			title: `InfoNCE of ${rows} x ${width}, forward and backward`,
+		});
+		await peaks(`contrast ${rows} ${width}`, {python, threads: computing.threads});
+	}
+}
+
+/** Forward and backward; the gradients are what PyTorch leaves too. */
+export async function once(native, rows, width) {
+	const tape = new Tape(native);
+	const columns = [1, 2].map(seed => {
+		const {tensor} = tape.constant(vectors(rows * width, seed), {rows, columns: width});
+		return tape.variable(tensor);
+	});
+	tape.backward(applyLoss(tape, infoNce(), {columns, parameters: {}}));
+	await native.synchronize();
+	tape.dispose();
+}
+
+const made = new Map();
+
+function vectors(size, seed) {
+	const key = `${size} ${seed}`;
+	if (!made.has(key)) {
+		let state = seed;
+		const next = () => {
+			state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+			return ((state >>> 8) % 20001) / 10000 - 1;
+		};
+		made.set(key, Float32Array.from({length: size}, next));
+	}
+	return made.get(key);
+}
