@@ -57,6 +57,15 @@ export function optionFacts(schema: z.ZodObject): Record<string, OptionFacts> {
 	return properties as Record<string, OptionFacts>;
 }
 
+/** The same entries, under a heading of their own in --help. */
+export function inGroup<T extends z.core.$ZodLooseShape>(shape: T, group: string): T {
+	const entries = Object.entries(shape).map(([name, entry]) => {
+		const schema = entry as z.ZodType;
+		return [name, schema.meta({...schema.meta(), group})];
+	});
+	return Object.fromEntries(entries) as T;
+}
+
 /** The error of a name that does not exist; it names the nearest that does. */
 export function unknownOption(place: string, name: string, known: readonly string[]): EngineError {
 	const hint = `did you mean ${nearest(name, known)}?`;

@@ -16,8 +16,7 @@ export const checkSchema = z.object({
 	...prompts,
 	split: z.string().default('test').describe('judgements of the folders of --eval'),
 	near: z.boolean().default(true).meta({
-		description: 'do not look for texts that are nearly the same',
-		off: 'no-near',
+		description: 'look for texts that are nearly the same',
 	}),
 	mine: z
 		.number()

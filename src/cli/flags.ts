@@ -33,7 +33,9 @@ export function flagsOf(key: string, facts: FlagFacts): Flag[] {
 	if (isSwitch) {
 		// A value may follow; without one the option is on.
 		const on = make(`--${name} [${placeholder(facts)}]`, description, text => text ?? true);
-		return [on, offOf(make, key, facts)];
+		const off = offOf(make, key, facts);
+		off.option.hideHelp();
+		return [on, off];
 	}
 	if (facts.type !== 'boolean') {
 		const form = `--${name} <${placeholder(facts)}${facts.variadic ? '...' : ''}>`;
@@ -41,8 +43,10 @@ export function flagsOf(key: string, facts: FlagFacts): Flag[] {
 	}
 	const on = make(`--${name}`, description, () => true);
 	const off = offOf(make, key, facts);
-	// With a default only the flag that changes it is worth a line.
-	if (facts.default === true) on.option.hideHelp();
+	off.option.hideHelp();
+	// Of what is off anyway one flag is enough; else both are one line.
+	if (facts.off !== undefined) on.option.flags = `--${name}, --${facts.off}`;
+	else if (facts.default !== false) on.option.flags = `--[no-]${name}`;
 	return [on, off];
 }
 
@@ -51,10 +55,8 @@ type Make = (form: string, description: string, parseValue: Flag['parseValue']) 
 /** The flag that switches an option off. */
 function offOf(make: Make, key: string, facts: FlagFacts): Flag {
 	const name = kebabCase(key);
-	const description = facts.default === true ? describe(facts) : `the opposite of --${name}`;
-	const off = make(`--${facts.off ?? `no-${name}`}`, description, () => false);
-	if (facts.default === false && facts.off === undefined) off.option.hideHelp();
-	return off;
+	const flag = `--${facts.off ?? `no-${name}`}`;
+	return make(flag, `the opposite of --${name}`, () => false);
 }
 
 /** A text as the kind of value that the option has; one that does not fit stays a text. */
@@ -88,7 +90,7 @@ const truths = new Map([
 function describe({description = '', default: standard}: FlagFacts): string {
 	if (standard === undefined || standard === false) return description;
 	if (Array.isArray(standard) && standard.length === 0) return description;
-	if (standard === true) return `${description} (default: true)`;
+	if (standard === true) return `${description} (default: on)`;
 	return `${description} (default: ${[standard].flat().join(',')})`;
 }
 

@@ -6,6 +6,7 @@ import {nearest, optionFacts} from '../options.js';
 import {type Command, commonOptions} from './command.js';
 import {type CommandEntry, commands} from './commands.js';
 import {type FlagFacts, flagsOf, isList, parseValue} from './flags.js';
+import {helpLayout} from './help.js';
 import {type Announcement, presetAt, translated} from './preset.js';
 import type {Given} from './settings.js';
 import {packageVersion} from './version.js';
@@ -74,6 +75,7 @@ function bareProgram(): Commander {
 		.helpOption('-h, --help', 'show this')
 		.helpCommand(false)
 		.showSuggestionAfterError(false)
+		.configureHelp(helpLayout)
 		.configureOutput({writeErr: () => undefined})
 		.exitOverride()
 		.addHelpText('after', '\n`inbatch <command> --help` shows the options of a command.');

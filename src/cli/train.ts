@@ -8,8 +8,9 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import {learnedPoolings} from '../model/learned-pooling.js';
 import {newPartsOf, newPartsSchema} from '../model/new-parts.js';
 import {poolings} from '../model/spec.js';
+import {inGroup} from '../options.js';
 import {presetNames} from '../presets/index.js';
-import {expectCompatible, lossSchema, trainSchema} from '../train/options.js';
+import {evaluationGroup, expectCompatible, lossSchema, trainSchema} from '../train/options.js';
 import {expectPatience} from '../train/patience.js';
 import {ratesGiven} from '../train/rates.js';
 import {startTraining} from '../train/start.js';
@@ -21,7 +22,18 @@ import {modelOptions, openModel} from './model-options.js';
 import {resultText, trainProgress} from './train-progress.js';
 import {runSignals} from './train-signals.js';
 
-const lossGroup = 'Loss:';
+const evaluations = {
+	eval: z.array(z.string().min(1)).default([]).meta({
+		description: 'retrieval sets and files of scored pairs, before and after the training',
+		placeholder: '[NAME=]DIR|FILE',
+		variadic: true,
+	}),
+	evalLoss: z.array(z.string().min(1)).default([]).meta({
+		description: 'held-out rows, whose loss and in-batch accuracy are evaluated too',
+		placeholder: '[NAME=]FILE',
+		variadic: true,
+	}),
+};
 
 /** Also what run.json keeps of a command. */
 export const trainOptions = z.object({
@@ -48,25 +60,16 @@ export const trainOptions = z.object({
 		.boolean()
 		.default(false)
 		.describe('go on from the newest checkpoint of the output, to the same bits'),
-	eval: z.array(z.string().min(1)).default([]).meta({
-		description: 'retrieval sets and files of scored pairs, before and after the training',
-		placeholder: '[NAME=]DIR|FILE',
-		variadic: true,
-	}),
-	evalLoss: z.array(z.string().min(1)).default([]).meta({
-		description: 'held-out rows, whose loss and in-batch accuracy are evaluated too',
-		placeholder: '[NAME=]FILE',
-		variadic: true,
-	}),
 	...modelOptions.shape,
 	model: modelOptions.shape.model.optional(),
 	pooling: z
 		.enum([...poolings, ...learnedPoolings])
 		.optional()
 		.meta({...modelOptions.shape.pooling.meta()}),
-	...inGroup(newPartsSchema.shape, 'New parts:'),
+	...inGroup(lossSchema.shape, 'Loss:'),
 	...trainSchema.shape,
-	...inGroup(lossSchema.shape, lossGroup),
+	...inGroup(evaluations, evaluationGroup),
+	...inGroup(newPartsSchema.shape, 'New parts:'),
 });
 
 type Options = z.output<typeof trainOptions>;
@@ -195,15 +198,6 @@ export type TrainCommand = Readonly<Record<string, unknown>>;
 function commandOf(settings: Options): TrainCommand {
 	const {output: _, overwrite: __, resume: ___, preset: ____, threads: _____, ...others} = settings;
 	return others;
-}
-
-/** The same entries, under a heading of their own in --help. */
-function inGroup<T extends z.core.$ZodLooseShape>(shape: T, group: string): T {
-	const entries = Object.entries(shape).map(([name, entry]) => {
-		const schema = entry as z.ZodType;
-		return [name, schema.meta({...schema.meta(), group})];
-	});
-	return Object.fromEntries(entries) as T;
 }
 
 function conflict(message: string): EngineError {

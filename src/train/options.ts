@@ -2,7 +2,7 @@
 
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
-import {kebabCase} from '../options.js';
+import {inGroup, kebabCase} from '../options.js';
 import {expectAdversarial} from './adversarial.js';
 import {expectAverages} from './averages.js';
 import {expectOptimizer} from './optimizers.js';
@@ -20,22 +20,31 @@ import {expectKnown} from './schedule.js';
 
 export {type LossSettings, lossSchema} from './options/loss.js';
 
+/** The heading of what is evaluated and kept. */
+export const evaluationGroup = 'Evaluation and checkpoints:';
+
 /** Options that a file, the environment or the command line can give. */
 export const trainSchema = z.object({
-	...courseOptions,
-	...optimizerOptions,
-	...averageOptions,
-	...adversarialOptions,
-	...scheduleOptions,
-	...rowOptions,
-	...mixingOptions,
-	...filterOptions,
-	...promptOptions,
-	...teacherOptions,
-	...parameterOptions,
-	...evaluationOptions,
-	...watchingOptions,
-	seed: z.number().int().min(0).max(0xffffffff).default(0).describe('of every random choice'),
+	...inGroup(courseOptions, 'Steps:'),
+	seed: z
+		.number()
+		.int()
+		.min(0)
+		.max(0xffffffff)
+		.default(0)
+		.meta({description: 'of every random choice', group: 'Steps:'}),
+	...inGroup(rowOptions, 'Rows and texts:'),
+	...inGroup(promptOptions, 'Prompts:'),
+	...inGroup(filterOptions, 'Which records:'),
+	...inGroup(mixingOptions, 'Several data sets:'),
+	...inGroup(teacherOptions, 'Teachers and false negatives:'),
+	...inGroup(optimizerOptions, 'Optimizer:'),
+	...inGroup(scheduleOptions, 'Learning rate over the run:'),
+	...inGroup(parameterOptions, 'Parameters:'),
+	...inGroup(averageOptions, 'Means of weights:'),
+	...inGroup(adversarialOptions, 'Adversarial training:'),
+	...inGroup(evaluationOptions, evaluationGroup),
+	...inGroup(watchingOptions, 'Log and report:'),
 });
 
 export type TrainSettings = z.output<typeof trainSchema>;

@@ -142,6 +142,23 @@ describe('help', () => {
 		expect(stdout.replaceAll(/\s+/g, ' ')).toContain('never changes the result (default: 16384)');
 	});
 
+	test('of train is in groups, and no line is wider than a page', async () => {
+		const {stdout} = await inbatch(['train', '--help']);
+		const headings = stdout.split('\n').filter(line => /^\S.*:$/.test(line));
+		expect(headings).toEqual(expect.arrayContaining(['Model:', 'Loss:', 'Optimizer:', 'Common:']));
+		const options = stdout.slice(stdout.indexOf('Options:'), stdout.indexOf(headings[1]!));
+		expect(options.match(/^ {2}-/gm)!.length).toBeLessThan(10);
+		const descriptions = stdout.split('\n').filter(line => !/^ {2}-/.test(line));
+		expect(Math.max(...descriptions.map(line => line.length))).toBeLessThanOrEqual(110);
+	});
+
+	test('says once what can be switched on and off', async () => {
+		const {stdout} = await inbatch(['train', '--help']);
+		expect(stdout).toMatch(/--\[no-\]report +write report.html/);
+		expect(stdout).toContain('--allow-duplicates, --no-duplicates');
+		expect(stdout).not.toContain('the opposite of');
+	});
+
 	test('the version is that of the package', async () => {
 		const {code, stdout} = await inbatch(['--version']);
 		expect(code).toBe(0);
