@@ -1,16 +1,13 @@
 // The public face of the package. Importing it loads no native code: that happens when a model is
-// loaded or a loss evaluated.
+// loaded or a loss evaluated. Training, evaluation and checks are modules of some hundred files that a
+// program which encodes never needs: they are loaded by their first call.
 
-export {type CheckOptions, checkData} from './check/check.js';
+export type {CheckOptions} from './check/check.js';
 export type {Example, Finding, FindingKind, Severity} from './check/findings.js';
 export type {CheckReport} from './check/report.js';
 export {type DeviceInfo, type DeviceOptions, devices} from './device.js';
 export {EngineError, type ErrorCode, errorCodes} from './errors.js';
-export {
-	type EvaluateOptions,
-	type EvaluationReport,
-	evaluate,
-} from './evaluate/evaluate.js';
+export type {EvaluateOptions, EvaluationReport} from './evaluate/evaluate.js';
 export type {Metrics, Ties} from './evaluate/metrics.js';
 export type {ModelComparison, SetResult} from './evaluate/outcome.js';
 export type {EvaluationProgress} from './evaluate/retrieval.js';
@@ -67,15 +64,40 @@ export {
 export type {Encoded, Progress} from './model/encode.js';
 export type {TruncationSide} from './model/folder.js';
 export {type MaxSimSettings, maxSim, type TokenRows} from './model/max-sim.js';
-export {type MixOptions, type MixReport, mixModels} from './model/mix.js';
+export type {MixOptions, MixReport} from './model/mix.js';
 export type {Route} from './model/router.js';
 export {type Rows, similarity} from './model/similarity.js';
 export type {Pooling} from './model/spec.js';
 export type {TokenVectors} from './model/token-vectors.js';
 export type {Evaluator} from './train/evaluations.js';
 export type {EvaluationMetrics, StepMetrics} from './train/metrics-log.js';
-export {planTraining, type TrainingPlan} from './train/plan.js';
+export type {TrainingPlan} from './train/plan.js';
 export {startTraining, type TrainEvent, type TrainingRun} from './train/start.js';
 export type {NegativesPerQuery} from './train/step-metrics.js';
-export {type TrainOptions, train} from './train/train.js';
+export type {TrainOptions} from './train/train.js';
 export type {Saved, TrainResult} from './train/trainer.js';
+
+/**
+Fine-tunes the model in place.
+
+@example
+const run = await train(model, {data: 'pairs.jsonl', loss: infoNce({temperature: 0.05}), output: 'out'});
+*/
+export const train: typeof import('./train/train.js').train = async (...given) =>
+	(await import('./train/train.js')).train(...given);
+
+/** What a run would take, in memory and time, without running it. */
+export const planTraining: typeof import('./train/plan.js').planTraining = async (...given) =>
+	(await import('./train/plan.js')).planTraining(...given);
+
+/** Measures a model on retrieval and STS sets. */
+export const evaluate: typeof import('./evaluate/evaluate.js').evaluate = async (...given) =>
+	(await import('./evaluate/evaluate.js')).evaluate(...given);
+
+/** Examines training data: what is wrong with it, what is suspect. */
+export const checkData: typeof import('./check/check.js').checkData = async (...given) =>
+	(await import('./check/check.js')).checkData(...given);
+
+/** Blends models by weights into one. */
+export const mixModels: typeof import('./model/mix.js').mixModels = async (...given) =>
+	(await import('./model/mix.js')).mixModels(...given);

@@ -4,7 +4,7 @@ import type {EmbeddingModel} from '../model/embedding-model.js';
 import {RunControl} from './control.js';
 import type {Scores} from './evaluations.js';
 import type {EvaluationMetrics, StepMetrics} from './metrics-log.js';
-import {type TrainOptions, trainWith} from './train.js';
+import type {TrainOptions} from './train.js';
 import type {Saved, TrainResult} from './trainer.js';
 
 /** What happens in a run, in its order. */
@@ -29,7 +29,12 @@ export class TrainingRun implements AsyncIterable<TrainEvent> {
 		const own = this.#canceller.signal;
 		const signal = given ? AbortSignal.any([given, own]) : own;
 		const watching = {...options, ...this.#watching(options), signal};
-		this.result = trainWith(model, watching, this.#control).finally(() => this.#control.end());
+		this.result = this.#run(model, watching).finally(() => this.#control.end());
+	}
+
+	async #run(model: EmbeddingModel, options: TrainOptions): Promise<TrainResult> {
+		const {trainWith} = await import('./train.js');
+		return trainWith(model, options, this.#control);
 	}
 
 	get isPaused(): boolean {
