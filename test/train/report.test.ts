@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {infoNce} from '../../dist/loss/infonce.js';
 import {html, Markup} from '../../dist/train/report/html.js';
-import {bytesText, change, figure, ticks} from '../../dist/train/report/numbers.js';
+import {bytesText, change, decimals, figure, ticks} from '../../dist/train/report/numbers.js';
 import {readLogged} from '../../dist/train/report/series.js';
 import {type TrainOptions, train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
@@ -115,7 +115,8 @@ describe('numbers read well', () => {
 	});
 
 	test('in changes, sizes and on axes', () => {
-		expect([change(0.5), change(-0.5)]).toEqual(['+0.5', '−0.5']);
+		expect([0.5, -0.5, 0, -1e-6].map(change)).toEqual(['+0.5000', '−0.5000', '0.0000', '0.0000']);
+		expect([0.12345, 12, 4321].map(decimals)).toEqual(['0.1235', '12.0000', '4,321']);
 		expect(bytesText(3 * 2 ** 30)).toBe('3 GiB');
 		expect(ticks(0.13, 0.87, 4)).toEqual([0.2, 0.4, 0.6, 0.8]);
 		expect(ticks(-3, 12, 4)).toEqual([0, 5, 10]);

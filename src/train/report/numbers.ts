@@ -20,9 +20,17 @@ function digitsOf(size: number): number {
 	return size < 10 ? 0 : Math.floor(Math.log10(size));
 }
 
-/** With its sign. */
+/** As numbers stand below each other in a table: four decimals, where it is not large. */
+export function decimals(value: number | undefined): string {
+	const isPlain = value !== undefined && Math.abs(value) < 1000;
+	return isPlain ? value.toFixed(4) : figure(value);
+}
+
+/** A difference with its sign, as in a table. */
 export function change(value: number): string {
-	return value > 0 ? `+${figure(value)}` : figure(value).replace('-', '−');
+	const text = decimals(Math.abs(value));
+	if (Number(text) === 0) return text;
+	return value > 0 ? `+${text}` : `−${text}`;
 }
 
 export function bytesText(bytes: number): string {

@@ -19,6 +19,7 @@ export type RunRecord = Readonly<Record<string, unknown>> & {
 	data?: readonly {name: string; path: string; rows: number; sha256: string}[];
 	model?: {path: string; fingerprint: string; family: string};
 	steps?: number;
+	versions?: Readonly<Record<string, string>>;
 	result?: TrainResult;
 };
 
@@ -37,7 +38,7 @@ export async function writeReport(output: string, {record, hardest, step}: Writt
 			title: 'Before and after',
 			body: result && section('sets', evaluationTables(result.evaluation)),
 		},
-		{title: 'Curves', body: section('grid', chartsOf(logged))},
+		{title: 'Curves', note: 'Over the steps of the run.', body: section('grid', chartsOf(logged))},
 		{
 			title: 'Suspected false negatives',
 			note: 'What the masks margin and guide took away, the highest scores first: positives that the data lack, or hard negatives that should have stayed.',
@@ -49,7 +50,7 @@ export async function writeReport(output: string, {record, hardest, step}: Writt
 			body: html`<div class="card">${factTable({
 				...{model: model?.path, family: model?.family, fingerprint: model?.fingerprint},
 				...Object.fromEntries(data.map(dataFact)),
-				...withoutResults(facts),
+				...otherFacts(facts),
 			})}<details><summary>all options</summary>${factTable(options)}</details></div>`,
 		},
 	];
@@ -98,8 +99,10 @@ function dataFact({name, path, rows, sha256}: NonNullable<RunRecord['data']>[num
 	return [`data: ${name}`, `${path}, ${figure(rows)} records, sha256 ${sha256}`] as const;
 }
 
-function withoutResults({resumedFrom: _, ...facts}: Readonly<Record<string, unknown>>) {
-	return facts;
+/** What the page does not show elsewhere; the command says what the options say. */
+function otherFacts({resumedFrom: _, command: __, versions, ...facts}: RunRecord) {
+	const shown = Object.entries(versions ?? {}).map(([name, version]) => `${name} ${version}`);
+	return {...(shown.length > 0 && {versions: shown.join(', ')}), ...facts};
 }
 
 async function suspectsIn(output: string): Promise<Suspect[]> {

@@ -24,7 +24,7 @@ p { margin: 4px 0 }
 .soft, .about, figcaption p, summary, dt { color: var(--soft) }
 .about, figcaption p { font-size: 13px }
 h2+.soft { margin-bottom: 12px }
-h1, p, dd, td, h3 { overflow-wrap: anywhere }
+h1, p, dd, h3, .facts td { overflow-wrap: anywhere }
 .grid, .sets {
 	display: grid;
 	grid-template-columns: repeat(auto-fill,minmax(min(100%,360px),1fr)); gap: 16px;
@@ -54,6 +54,9 @@ polygon { opacity: .18 }
 	margin-right: 5px;
 }
 .legend b, td, .tiles dd, dt b { font-variant-numeric: tabular-nums }
+td { white-space: nowrap }
+.facts td { white-space: normal }
+th { overflow-wrap: anywhere }
 .legend b { color: var(--ink); font-weight: 600 }
 .tiles {
 	display: grid; grid-template-columns: repeat(auto-fill,minmax(140px,1fr));
@@ -68,6 +71,10 @@ th, td {
 }
 th:first-child { text-align: left }
 thead th { color: var(--soft); font-size: 13px }
+@media(max-width:480px) {
+	.set table { font-size: 13px }
+	.set :is(th,td) { padding: 4px 3px }
+}
 .facts th { width: 34%; vertical-align: top; color: var(--soft) }
 .facts td { text-align: left }
 details { margin-top: 10px }

@@ -5,7 +5,7 @@ import type {HardPair} from '../hardest.js';
 import type {Suspect} from '../suspects.js';
 import type {TrainResult} from '../trainer.js';
 import {html, type Markup} from './html.js';
-import {bytesText, change, figure, secondsText} from './numbers.js';
+import {bytesText, change, decimals, figure, secondsText} from './numbers.js';
 
 /** Metrics before and after, the chief ones at once and all of them on demand. */
 export function evaluationTables({before, after}: TrainResult['evaluation']): Markup[] {
@@ -29,7 +29,8 @@ function metricTable({name, before, after}: Compared, metrics: readonly string[]
 	const rows = metrics.map(metric => {
 		const [was, is] = [before[name]?.[metric], after[name]![metric]!];
 		const difference = was === undefined ? undefined : is - was;
-		const cells = [figure(was), figure(is), difference === undefined ? '–' : change(difference)];
+		const cells = [was, is].map(decimals);
+		cells.push(difference === undefined ? '–' : change(difference));
 		return html`<tr><th scope="row">${metric}</th>${cells.map(cell => html`<td>${cell}</td>`)}</tr>`;
 	});
 	const heads = ['metric', 'before', 'after', 'change'].map(
