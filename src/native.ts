@@ -227,13 +227,14 @@ export type NativeSplit = {
 		| 'delimiter'
 		| 'digits'
 		| 'literal'
+		| 'marks'
 		| 'metaspace'
 		| 'punctuation'
 		| 'gpt2'
 		| 'cl100k'
 		| 'whitespace'
 		| 'whitespaceSplit';
-	/** What is looked for, or the mark of a metaspace. */
+	/** What is looked for, or the mark of marks and a metaspace. */
 	readonly pattern?: string;
 	readonly behavior?:
 		| 'Removed'

@@ -4,6 +4,7 @@
 // Unicode it is; it is asked for 256 characters at a time, when one of them is met first.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -91,20 +92,26 @@ void for_each_byte(Text text, F&& on_byte) {
 
 class Characters {
  public:
-  explicit Characters(Host& host) : host_(host), blocks_(kBlocks) {}
+  explicit Characters(Host& host)
+      : host_(host), classes_(new uint16_t[kBlocks * kBlock]), known_(kBlocks) {}
 
   uint16_t classes(char32_t code) {
-    auto& block = blocks_[code / kBlock];
-    if (!block) {
-      block = std::make_unique<std::array<uint16_t, kBlock>>(host_.classes(code / kBlock));
-    }
-    return (*block)[code % kBlock];
+    if (!known_[code / kBlock]) ask(code / kBlock);
+    return classes_[code];
   }
   bool is(char32_t code, int any) { return (classes(code) & any) != 0; }
 
  private:
+  void ask(uint32_t block) {
+    const auto classes = host_.classes(block);
+    std::copy(classes.begin(), classes.end(), &classes_[block * kBlock]);
+    known_[block] = 1;
+  }
+
   Host& host_;
-  std::vector<std::unique_ptr<std::array<uint16_t, kBlock>>> blocks_;
+  // Of all characters; blocks that are not yet known are never touched, and so take no memory.
+  std::unique_ptr<uint16_t[]> classes_;
+  std::vector<uint8_t> known_;
 };
 
 }  // namespace inbatch::text

@@ -27,15 +27,14 @@ void check(const Definition& definition, const Vocabulary& vocabulary) {
   const bool has_scores = words.kind != ModelKind::Unigram || scores.size() == ends.size();
   expect(has_scores, "tokenizer", "expected a score of each piece");
   for (const SplitStep& step : definition.splits) {
-    const bool has_pattern =
-        (step.kind != SplitKind::Literal && step.kind != SplitKind::Delimiter &&
-         step.kind != SplitKind::Metaspace) ||
-        !step.pattern.empty();
-    expect(has_pattern, "tokenizer", "expected a pattern that is not empty");
+    const bool needs_pattern = step.kind == SplitKind::Literal ||
+                               step.kind == SplitKind::Delimiter || step.kind == SplitKind::Marks ||
+                               step.kind == SplitKind::Metaspace;
+    expect(!needs_pattern || !step.pattern.empty(), "tokenizer", "expected a pattern");
   }
   for (const NormalizerStep& step : definition.normalizer) {
     const bool has_pattern = step.kind != NormalizerKind::Replace || !step.pattern.empty();
-    expect(has_pattern, "tokenizer", "expected a pattern that is not empty");
+    expect(has_pattern, "tokenizer", "expected a pattern");
   }
 }
 

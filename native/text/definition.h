@@ -18,6 +18,7 @@ enum class SplitKind : uint8_t {
   Delimiter,
   Digits,
   Literal,
+  Marks,
   Metaspace,
   Punctuation,
   Gpt2,
@@ -53,7 +54,7 @@ struct NormalizerStep {
 
 struct SplitStep {
   SplitKind kind = SplitKind::Bert;
-  std::u16string pattern;  // Delimiter, Literal, and the mark of Metaspace
+  std::u16string pattern;  // Delimiter, Literal, and the mark of Marks and Metaspace
   Behavior behavior = Behavior::Isolated;
   bool inverted = false;      // Literal: what does not match counts as the match
   bool individual = false;    // Digits
@@ -164,9 +165,9 @@ struct Words<text::NormalizerKind> {
 };
 template <>
 struct Words<text::SplitKind> {
-  static constexpr const char* list[] = {"bert",    "byteLevel",  "delimiter",      "digits",
-                                         "literal", "metaspace",  "punctuation",    "gpt2",
-                                         "cl100k",  "whitespace", "whitespaceSplit"};
+  static constexpr const char* list[] = {"bert",    "byteLevel", "delimiter",  "digits",
+                                         "literal", "marks",     "metaspace",  "punctuation",
+                                         "gpt2",    "cl100k",    "whitespace", "whitespaceSplit"};
 };
 template <>
 struct Words<text::Behavior> {

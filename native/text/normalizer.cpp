@@ -62,7 +62,17 @@ const std::u16string& Forms::normalized(Text cluster) {
 void Forms::run(Text in, std::u16string& out, Growth& growth) {
   out.clear();
   size_t before = 0, made = 0;  // where the last character begins, in and out
+  const auto& ascii = block_of(0).kinds;
   for (size_t at = 0; at < in.size();) {
+    const size_t begin = at;
+    while (at < in.size() && in[at] < 128 && ascii[in[at]] == BlockForms::Same) ++at;
+    if (at > begin) {
+      out.append(in, begin, at - begin);
+      if (counted_) growth.add(at - begin);
+      before = at - 1;
+      made = out.size() - 1;
+      continue;
+    }
     const auto [code, units] = character_at(in, at);
     const BlockForms& block = block_of(code);
     const uint32_t place = code % kBlock;

@@ -8,12 +8,19 @@
 namespace inbatch::text {
 
 const std::vector<Text>& Splitter::split(Text piece, bool is_first) {
-  made_.clear();
   words_.assign(1, piece);
-  for (const SplitStep& step : steps_) {
+  for (size_t step = 0; step < steps_.size(); ++step) {
     std::swap(words_, before_);
     words_.clear();
-    for (size_t n = 0; n < before_.size(); ++n) run(step, before_[n], is_first && n == 0);
+    // Memory for all that the step makes, at most one unit a word more, so that words stay in
+    // place.
+    size_t units = before_.size();
+    for (const Text word : before_) units += word.size();
+    made_[step].clear();
+    made_[step].reserve(units);
+    for (size_t n = 0; n < before_.size(); ++n) {
+      run(steps_[step], before_[n], is_first && n == 0, made_[step]);
+    }
     // A step that drops what the text begins with leaves no word at its beginning.
     const Text first = words_.empty() ? Text() : words_.front();
     is_first = is_first && !before_.empty() && before_.front().substr(0, first.size()) == first;
@@ -21,22 +28,24 @@ const std::vector<Text>& Splitter::split(Text piece, bool is_first) {
   return words_;
 }
 
-void Splitter::run(const SplitStep& step, Text piece, bool is_first) {
+void Splitter::run(const SplitStep& step, Text piece, bool is_first, std::u16string& made) {
   switch (step.kind) {
     case SplitKind::Bert:
       return split_bert(piece);
     case SplitKind::ByteLevel:
-      return split_bytes(step, piece);
+      return split_bytes(step, piece, made);
     case SplitKind::Delimiter:
     case SplitKind::Literal:
       find_literal(step, piece);
       return arrange(piece, step.behavior);
     case SplitKind::Digits:
       return split_digits(step, piece);
+    case SplitKind::Marks:
+      return split_marks(step.pattern.front(), piece);
     case SplitKind::Metaspace:
-      return split_metaspace(step, piece, is_first);
+      return split_metaspace(step, piece, is_first, made);
     case SplitKind::Punctuation:
-      split_punctuation(step, piece);
+      find_symbols(piece);
       return arrange(piece, step.behavior);
     case SplitKind::Gpt2:
       return split_by(Gpt2Pattern(characters_), piece);
@@ -77,9 +86,11 @@ void Splitter::split_bert(Text piece) {
   if (begin < piece.size()) add(piece, begin, piece.size());
 }
 
-void Splitter::split_bytes(const SplitStep& step, Text piece) {
+void Splitter::split_bytes(const SplitStep& step, Text piece, std::u16string& made) {
   if (step.prefix_space && (piece.empty() || piece.front() != u' ')) {
-    piece = made_.emplace_back(u" ").append(piece);
+    const size_t begin = made.size();
+    made.append(1, u' ').append(piece);
+    piece = Text(made).substr(begin);
   }
   if (step.use_regex) return split_by(Gpt2Pattern(characters_), piece);
   words_.push_back(piece);
@@ -97,16 +108,17 @@ void Splitter::split_digits(const SplitStep& step, Text piece) {
   }
 }
 
-void Splitter::split_metaspace(const SplitStep& step, Text piece, bool is_first) {
+void Splitter::split_metaspace(const SplitStep& step, Text piece, bool is_first,
+                               std::u16string& made) {
   const char16_t mark = step.pattern.front();
-  std::u16string& marked = made_.emplace_back();
+  const size_t begin = made.size();
   const bool wants_mark =
       step.prepending == Prepending::Always || (step.prepending == Prepending::First && is_first);
   const bool begins_marked = !piece.empty() && (piece.front() == u' ' || piece.front() == mark);
-  if (wants_mark && !begins_marked) marked += mark;
-  marked += piece;
-  std::replace(marked.begin(), marked.end(), u' ', mark);
-  const Text word = marked;
+  if (wants_mark && !begins_marked) made += mark;
+  made += piece;
+  std::replace(made.begin() + std::ptrdiff_t(begin), made.end(), u' ', mark);
+  const Text word = Text(made).substr(begin);
   if (!step.splits) {
     words_.push_back(word);
     return;
@@ -119,7 +131,18 @@ void Splitter::split_metaspace(const SplitStep& step, Text piece, bool is_first)
   }
 }
 
-void Splitter::split_punctuation(const SplitStep&, Text piece) {
+// A mark begins a word, unless it follows another one.
+void Splitter::split_marks(char16_t mark, Text piece) {
+  for (size_t at = 0; at < piece.size();) {
+    const size_t begin = std::min(piece.find_first_not_of(mark, at), piece.size());
+    const size_t end = std::min(piece.find(mark, begin), piece.size());
+    add(piece, at, end);
+    at = end;
+  }
+}
+
+// One part a symbol, one a run of others.
+void Splitter::find_symbols(Text piece) {
   parts_.clear();
   size_t begin = 0;
   for (size_t at = 0; at < piece.size();) {

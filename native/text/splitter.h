@@ -1,7 +1,6 @@
 // The pre-tokenizer of a tokenizer: from a piece of a normalised text to its words.
 #pragma once
 
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -13,7 +12,7 @@ namespace inbatch::text {
 class Splitter {
  public:
   Splitter(std::vector<SplitStep> steps, Characters& characters)
-      : steps_(std::move(steps)), characters_(characters) {}
+      : steps_(std::move(steps)), characters_(characters), made_(steps_.size()) {}
 
   // The words stand until the next call. `is_first`: the piece begins the text. The bytes of a word
   // are not yet characters, if the last step is one of bytes.
@@ -27,12 +26,13 @@ class Splitter {
     bool is_match;
   };
 
-  void run(const SplitStep& step, Text piece, bool is_first);
+  void run(const SplitStep& step, Text piece, bool is_first, std::u16string& made);
   void split_bert(Text piece);
-  void split_bytes(const SplitStep& step, Text piece);
+  void split_bytes(const SplitStep& step, Text piece, std::u16string& made);
   void split_digits(const SplitStep& step, Text piece);
-  void split_metaspace(const SplitStep& step, Text piece, bool is_first);
-  void split_punctuation(const SplitStep& step, Text piece);
+  void split_marks(char16_t mark, Text piece);
+  void split_metaspace(const SplitStep& step, Text piece, bool is_first, std::u16string& made);
+  void find_symbols(Text piece);
   void split_words(Text piece);
   void find_literal(const SplitStep& step, Text piece);
   void arrange(Text piece, Behavior behavior);
@@ -46,7 +46,7 @@ class Splitter {
   Characters& characters_;
   std::vector<Text> words_, before_;
   std::vector<Part> parts_;
-  std::deque<std::u16string> made_;  // texts that words are of, beside the piece
+  std::vector<std::u16string> made_;  // by step, the texts that it makes for its words
 };
 
 }  // namespace inbatch::text

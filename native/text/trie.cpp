@@ -6,7 +6,7 @@
 namespace inbatch::text {
 
 // Level by level, so that the children of a node stand side by side.
-Trie::Trie(std::vector<std::pair<Text, int32_t>> pieces) : nodes_(1) {
+Trie::Trie(std::vector<std::pair<Text, int32_t>> pieces) : nodes_(1), units_(1) {
   std::stable_sort(pieces.begin(), pieces.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   struct Range {
@@ -23,29 +23,29 @@ Trie::Trie(std::vector<std::pair<Text, int32_t>> pieces) : nodes_(1) {
       const char16_t unit = pieces[begin].first[depth];
       const size_t first = begin;
       while (begin < end && pieces[begin].first[depth] == unit) ++begin;
-      nodes_.push_back({kNone, 0, 0, unit});
+      nodes_.emplace_back();
+      units_.push_back(unit);
       ranges.push_back({first, begin, depth + 1});
     }
     nodes_[node].count = int32_t(nodes_.size()) - nodes_[node].children;
   }
   const Node& root = nodes_.front();
   for (int32_t child = root.children; child < root.children + root.count; ++child) {
-    const char16_t unit = nodes_[size_t(child)].unit;
+    const char16_t unit = units_[size_t(child)];
     roots_.resize(size_t(unit) + 1, kNone);
     roots_[unit] = child;
   }
 }
 
 int32_t Trie::search(const Node& node, char16_t unit) const {
-  int32_t low = node.children, high = low + node.count;
-  while (high - low > 8) {
-    const int32_t middle = (low + high) / 2;
-    (nodes_[size_t(middle)].unit <= unit ? low : high) = middle;
+  const char16_t* low = units_.data() + node.children;
+  const char16_t* const end = low + node.count;
+  for (int32_t count = node.count; count > 1;) {
+    const int32_t half = count / 2;
+    low += low[half] <= unit ? half : 0;
+    count -= half;
   }
-  for (; low < high; ++low) {
-    if (nodes_[size_t(low)].unit == unit) return low;
-  }
-  return kNone;
+  return low < end && *low == unit ? int32_t(low - units_.data()) : kNone;
 }
 
 }  // namespace inbatch::text

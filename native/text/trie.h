@@ -13,7 +13,7 @@ class Trie {
  public:
   static constexpr int32_t kRoot = 0, kNone = -1;
 
-  Trie() : nodes_(1) {}
+  Trie() : nodes_(1), units_(1) {}
   // Pieces with their values; of equal ones the last counts.
   explicit Trie(std::vector<std::pair<Text, int32_t>> pieces);
 
@@ -36,12 +36,12 @@ class Trie {
     int32_t value = kNone;
     int32_t children = 0;  // the first of them; they stand side by side, by unit
     int32_t count = 0;
-    char16_t unit = 0;
   };
   int32_t search(const Node& node, char16_t unit) const;
 
   std::vector<Node> nodes_;
-  std::vector<int32_t> roots_;  // children of the root, by unit
+  std::vector<char16_t> units_;  // that lead to them
+  std::vector<int32_t> roots_;   // children of the root, by unit
 };
 
 }  // namespace inbatch::text

@@ -13,6 +13,7 @@ import {
 	asString,
 	expectShallow,
 	invalid,
+	isId,
 	type JsonRecord,
 } from './json.js';
 import {tokenizerOfMerges} from './merges-file.js';
@@ -129,16 +130,19 @@ function readVocabulary(model: JsonRecord, where: string): Map<string, number> {
 	const {vocab} = model;
 	if (Array.isArray(vocab)) return new Map(vocab.map((row, id) => [pieceOf(row, where, id), id]));
 	const entries = Object.entries(asRecord(vocab, where));
-	for (const [piece, id] of entries) asId(id, `${where}[${JSON.stringify(piece)}]`);
+	for (const [piece, id] of entries) {
+		// The place is put into words for an error only: vocabularies are long.
+		if (!isId(id)) asId(id, `${where}[${JSON.stringify(piece)}]`);
+	}
 	const vocabulary = new Map(entries as [string, number][]);
 	if (vocabulary.size === 0) throw invalid(where, 'at least one piece', vocab);
 	return vocabulary;
 }
 
 function pieceOf(row: unknown, where: string, id: number): string {
-	const [piece, score] = asArray(row, `${where}[${id}]`);
+	const [piece, score] = Array.isArray(row) ? row : asArray(row, `${where}[${id}]`);
 	if (typeof score !== 'number') throw invalid(`${where}[${id}]`, 'a score', score);
-	return asString(piece, `${where}[${id}]`);
+	return typeof piece === 'string' ? piece : asString(piece, `${where}[${id}]`);
 }
 
 function readAddedTokens(

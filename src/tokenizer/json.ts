@@ -55,8 +55,10 @@ export function asFlag(value: unknown, where: string, otherwise: boolean): boole
 
 /** A token id: a whole number from 0 that fits 31 bits. */
 export function asId(value: unknown, where: string): number {
-	if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31) {
-		return value as number;
-	}
+	if (isId(value)) return value;
 	throw invalid(where, 'an id (a whole number from 0)', value);
+}
+
+export function isId(value: unknown): value is number {
+	return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
 }

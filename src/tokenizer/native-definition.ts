@@ -1,7 +1,7 @@
 // A checked tokenizer as native code takes it; nothing when a part of it is not for native code, which
 // then is left to the other path as a whole.
 
-import type {NativeDefinition, NativeVocabulary, NativeWords} from '../native.js';
+import type {NativeDefinition, NativeSplit, NativeVocabulary, NativeWords} from '../native.js';
 import type {TokenizerDefinition} from './definition.js';
 import {isRecord, type JsonRecord} from './json.js';
 import {type NativeHost, nativeHost} from './native-host.js';
@@ -36,7 +36,7 @@ export function nativeTokenizer(
 		definition: {
 			normalizerWhere,
 			normalizer: steps.map(({step}) => step),
-			splits,
+			splits: [...splits, ...marksOf(definition, splits)],
 			added,
 			words,
 			prefix,
@@ -47,6 +47,31 @@ export function nativeTokenizer(
 		host: nativeHost(steps.map(({forms}) => forms)),
 	};
 }
+
+const mark = '▁';
+
+/**
+Where BPE may be cut that takes whole texts for words: before marks, if no merge reaches across one. A mark is a
+piece of its own at least, so that no unknown character stands on both sides of it.
+*/
+function marksOf(
+	{kind, model, vocabulary}: TokenizerDefinition,
+	splits: readonly NativeSplit[],
+): NativeSplit[] {
+	const {unk_token: unknown = null, end_of_word_suffix: suffix, ignore_merges: ignore} = model;
+	if (kind !== 'BPE' || unknown === null || suffix || ignore) return [];
+	if (!vocabulary.has(mark) || vocabulary.get(mark) === vocabulary.get(String(unknown))) return [];
+	if (splits.some(({kind}) => cutting.includes(kind))) return [];
+	const rows = model.merges as readonly (string | readonly string[])[];
+	const reachesAcross = new RegExp(`[^${mark}]${mark}`, 'u');
+	const spans = rows.some(row => {
+		const [left = '', right = ''] = typeof row === 'string' ? row.split(' ') : row;
+		return reachesAcross.test(left + right);
+	});
+	return spans ? [] : [{kind: 'marks', pattern: mark}];
+}
+
+const cutting: readonly NativeSplit['kind'][] = ['byteLevel', 'metaspace', 'whitespaceSplit'];
 
 /** Where a text of both parts of BERT may be cut before either. */
 function chunksOf({json, path}: TokenizerDefinition): Pick<NativeDefinition, 'chunks'> {

@@ -1,11 +1,12 @@
 // The program that sanitizers watch (scripts/sanitize.mjs): every op and a tiny model, on pools of
-// several sizes, and two models on pools of their own at once. INBATCH_KERNELS names the kernels;
-// exit code 77 means that this CPU cannot run them.
+// several sizes, two models on pools of their own at once, and tokenizers. INBATCH_KERNELS names
+// the kernels; exit code 77 means that this CPU cannot run them.
 
 #include <cstdio>
 
 #include "../../native/cpu/kernels.h"
 #include "model_walk.h"
+#include "text_walk.h"
 
 namespace inbatch::driver {
 namespace {
@@ -18,6 +19,7 @@ int drive() {
   std::thread other([] { walk_models(pools_of({2})); });
   walk_models(pools_of({2}));
   other.join();
+  std::printf("%d texts\n", walk_texts());
   std::puts("done");
   return 0;
 }

@@ -130,6 +130,13 @@ const kinds: readonly (readonly [string, object])[] = [
 		},
 	],
 	[
+		'BPE whose merges reach across marks',
+		{
+			model: {...bpe, vocab: {...numbered, 'a▁': 800}, merges: [...merges, 'a ▁']},
+			...sequence(replace({String: ' '}, '▁')),
+		},
+	],
+	[
 		'BPE with bytes and nothing for the unknown',
 		{model: {...bpe, vocab: withBytes, byte_fallback: true, unk_token: null}},
 	],

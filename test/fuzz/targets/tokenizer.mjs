@@ -1,7 +1,8 @@
-// A tokenizer.json: from bytes to the ids of a few texts. The texts are short, because patterns of such a
+// A tokenizer.json: from bytes to the ids of a few texts, the same on both paths. The texts are short, because patterns of such a
 // file may take time that grows with 2^length; the thread around the tokenizer watches that, not this.
 
 import {Encoder} from '../../../dist/tokenizer/encoder.js';
+import {openEncoder} from '../../../dist/tokenizer/native-encoder.js';
 import {expectRefusal, hold, place} from '../property.mjs';
 
 const codes = ['TOKENIZER_INVALID', 'TOKENIZER_KIND'];
@@ -18,9 +19,12 @@ const texts = [
 export function run(bytes, source = {kind: 'json', settings: {}}) {
 	try {
 		const encoder = new Encoder({path: place, bytes, ...source});
+		const native = openEncoder({path: place, bytes, ...source});
 		for (const maxLength of [encoder.specialTokens + 3, 64 + encoder.specialTokens]) {
 			const settings = {maxLength, truncationSide: 'right', addSpecialTokens: true};
-			expectIds(encoder.encode(texts, settings), encoder.definition.largestId, maxLength);
+			const encoded = encoder.encode(texts, settings);
+			expectIds(encoded, encoder.definition.largestId, maxLength);
+			if (native.path === 'native') expectSame(native.encode(texts, settings), encoded);
 		}
 	} catch (error) {
 		expectRefusal(error, codes);
@@ -38,6 +42,12 @@ function expectIds({ids, offsets, truncated}, largestId, maxLength) {
 		const count = offsets[n + 1] - offsets[n];
 		hold(count >= 0 && count <= maxLength, 'a text has at most so many ids as asked for');
 	}
+}
+
+function expectSame(native, {ids, offsets, truncated}) {
+	const same = (a, b) => a.length === b.length && a.every((value, n) => value === b[n]);
+	hold(same(native.ids, ids) && same(native.offsets, offsets), 'both paths give the same ids');
+	hold(same(native.truncated, truncated), 'both paths cut the same texts');
 }
 
 export const json = {text: bytes => bytes.toString('utf8'), bytes: text => Buffer.from(text)};
