@@ -9,6 +9,7 @@ const checkpoint = (name: string) => at(`checkpoint_callback_params.${name}`);
 const stopping = (name: string) => at(`early_stopping_callback_params.${name}`);
 
 export const validation = 'model.data.data_validation';
+export const validationLimit = 'trainer.limit_val_batches';
 const monitored = 'what decides here is val_loss, or any metric of --eval by --metric';
 const standardName = 'megatron_bert--{val_loss:.2f}-{step}-{consumed_samples}';
 
@@ -50,8 +51,9 @@ export const nemoExperimentOptions: Table = {
 	}),
 };
 
+/** Whether there are rows to validate on, and batches of them. */
 export function isValidated(values: Values): boolean {
-	return values.text(validation) !== undefined;
+	return values.text(validation) !== undefined && values.number(validationLimit) !== 0;
 }
 
 /** The folder itself, or one of the name in the folder of experiments. */

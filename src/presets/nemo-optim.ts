@@ -68,15 +68,15 @@ const shapes: Readonly<Record<string, Shape>> = {
 	none: () => ({schedule: 'constant', warmupSteps: 0}),
 	CosineAnnealing: cosineAnnealing,
 	NoamAnnealing: (values, say) => ({...during(values, say), schedule: 'noam', ...least(values)}),
-	WarmupPolicy: (values, say) => ({...during(values, say), schedule: 'constant'}),
-	WarmupAnnealing: (values, say) => ({...during(values, say), schedule: 'linear'}),
+	WarmupPolicy: (values, say) => ({...warmed(values, say), schedule: 'constant'}),
+	WarmupAnnealing: (values, say) => ({...warmed(values, say), schedule: 'linear'}),
 	InverseSquareRootAnnealing: (values, say) => ({
-		...during(values, say),
+		...warmed(values, say),
 		schedule: 'inverse-sqrt',
 		timescale: phasesOf(values).warmup + 1,
 	}),
 	PolynomialDecayAnnealing: (values, say) => ({
-		...during(values, say),
+		...warmed(values, say),
 		...least(values),
 		schedule: 'polynomial',
 		power: values.number(sched('power')),
@@ -120,6 +120,17 @@ function sayShort(
 	say(
 		`${sched('warmup_steps')}: warm-up of ${warmup} steps in a run of ${steps}, so the rate only rises, to ${rate}`,
 	);
+}
+
+/** The warm-up of NeMo's other schedules, which begins above 0 as ours does not. */
+function warmed(values: Values, say: (text: string) => void): Ours {
+	const {warmup} = phasesOf(values);
+	if (warmup > 0) {
+		const theirs = `the first of NeMo's is 1/${warmup + 1} of the largest rate`;
+		say(`${sched('name')} ${nameOf(values)}: ${theirs}, here it is 0`);
+	}
+
+	return during(values, say);
 }
 
 /** NeMo's cosine, whose constant end may not fit into the run; it is then cut to what fits. */

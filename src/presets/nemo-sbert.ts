@@ -2,7 +2,12 @@
 // megatron_bert_embedding_config, as of the version that documents it.
 
 import {EngineError} from '../errors.js';
-import {isValidated, nemoExperimentOptions, validation} from './nemo-experiment.js';
+import {
+	isValidated,
+	nemoExperimentOptions,
+	validation,
+	validationLimit,
+} from './nemo-experiment.js';
 import {nemoOptimOptions} from './nemo-optim.js';
 import {nemoDeadOptions} from './nemo-sbert-dead.js';
 import {
@@ -49,7 +54,7 @@ const trainerOptions: Table = {
 	'trainer.max_steps': read('number', {default: 100_000, nullable: true}),
 	'trainer.log_every_n_steps': renamed('number', 'loggingSteps', {default: 10}),
 	'trainer.val_check_interval': maps('number', checks, {default: 100}),
-	'trainer.limit_val_batches': read('number', {default: 50, nullable: true}),
+	[validationLimit]: read('number', {default: 50, nullable: true}),
 	'trainer.accumulate_grad_batches': refused(
 		'number',
 		'NeMo accumulates nothing for this loss; give model.global_batch_size',
@@ -201,12 +206,12 @@ const dataOptions: Table = {
 /** The file whose loss decides which checkpoints are the best. */
 function heldOut(values: Values, say: (text: string) => void): Ours {
 	const path = values.text(validation);
-	if (path === undefined) return {};
-	const batches = values.number('trainer.limit_val_batches');
-	if (batches !== undefined) {
-		say(`${validation}: all of its rows are validated on, not ${batches} batches of them`);
-	}
-	return {evalLoss: [`val=${path}`], metric: 'val/loss'};
+	if (!isValidated(values)) return {};
+	const batches = values.number(validationLimit);
+	const isCount = batches === undefined || Number.isInteger(batches);
+	if (!isCount) say(`${validationLimit} ${batches}: a share of the rows; all are validated on`);
+	const rows = isCount && batches ? batches * values.number('model.global_batch_size')! : undefined;
+	return {evalLoss: [`val=${path}`], metric: 'val/loss', evalLossRows: rows};
 }
 
 /** The first of a record's; the version that can draw them fills up what is missing. */

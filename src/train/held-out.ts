@@ -5,6 +5,7 @@ import {Tape} from '../autograd/tape.js';
 import {type Dataset, openDataset} from '../data/dataset.js';
 import {Rows} from '../data/rows.js';
 import {sourcesOf} from '../data/sources.js';
+import {EngineError} from '../errors.js';
 import type {HubOptions} from '../hub/settings.js';
 import {applyLoss} from '../loss/loss.js';
 import {cancellable} from '../native.js';
@@ -79,7 +80,8 @@ export class HeldOut {
 			const width = options.teacherWidth;
 			teacher = await heldOutTeacher(name, dataset, {settings, loss: measured, width, signal});
 			const accumulate = settings.accumulation === 'separate' ? 1 : settings.accumulate;
-			const all = {...settings, accumulate, maxRows: undefined};
+			const first = {maxRows: settings.evalLossRows, maxRowsChoice: 'first'} as const;
+			const all = {...settings, accumulate, ...first};
 			const rows = await Rows.select(dataset, all, {signal});
 			// A row can wait for another batch only where the order is free.
 			const whole = {order: 'shuffle', epochs: 1, dropLast: false} as const;
@@ -160,6 +162,12 @@ async function lossOf(
 	}
 }
 
+function expectRowsLimited({evalLossRows}: TrainSettings, sources: number): void {
+	if (evalLossRows === undefined || sources > 0) return;
+	const message = 'eval-loss-rows: expected --eval-loss beside it, got none';
+	throw new EngineError('OPTION_CONFLICT', message);
+}
+
 /** The held-out rows of every source that has some, by its name. */
 export async function openHeldOut(
 	sources: readonly EvaluationSource[],
@@ -168,6 +176,7 @@ export async function openHeldOut(
 	const opened = new Map<string, HeldOut>();
 	const heldOut = sources.flatMap(source => (source.kind === 'loss' ? [source] : []));
 	const names = heldOut.map(({name}) => name);
+	expectRowsLimited(options.settings, names.length);
 	expectHeldOutTeachers(options.settings, names, options.stepSettings.loss);
 	try {
 		for (const {name, data} of heldOut) opened.set(name, await HeldOut.open(name, data, options));

@@ -67,6 +67,7 @@ const stopping = 'exp_manager.create_early_stopping_callback=True';
 const parameters = 'exp_manager.early_stopping_callback_params';
 const validated = {
 	evalLoss: ['val=dev.json'],
+	evalLossRows: 400,
 	metric: 'val/loss',
 	evalSteps: 100,
 	keep: 1,
@@ -93,7 +94,15 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 	['model.seed=5', {seed: 5}],
 	['model.softmax_temp=0.02 model.label_smoothing=0.1', {temperature: 0.02, labelSmoothing: 0.1}],
 	['model.data.data_train=other.json', {data: ['other.json']}],
-	['model.data.data_validation=dev.json trainer.limit_val_batches=5', validated],
+	[
+		'model.data.data_validation=dev.json trainer.limit_val_batches=5',
+		{...validated, evalLossRows: 40},
+	],
+	[
+		'model.data.data_validation=dev.json trainer.limit_val_batches=null',
+		{...validated, evalLossRows: null},
+	],
+	['model.data.data_validation=dev.json trainer.limit_val_batches=0', {}],
 	['model.data.hard_negatives_to_train=2', {negatives: 2}],
 	['model.data.negative_sample_strategy=first', {onShortage: 'replace'}],
 	['model.data.negative_sample_strategy=random', {negativeChoice: 'random', onShortage: 'replace'}],
@@ -186,7 +195,16 @@ const elsewhere = [
 const said: [words: string, sentence: RegExp][] = [
 	['', /trainer.precision 16: the CPU computes in f32/],
 	['exp_manager.create_wandb_logger=True', /nothing is sent to W&B/],
-	['model.data.data_validation=dev.json', /all of its rows are validated on, not 50 batches/],
+	[
+		'model.data.data_validation=dev.json trainer.limit_val_batches=0.5',
+		/limit_val_batches 0.5: a share of the rows; all are validated on/,
+	],
+	['trainer.limit_val_batches=5', /limit_val_batches: without effect beside the other options/],
+	['exp_manager.ema.decay=0.9', /ema.decay: without effect beside the other options/],
+	[
+		'model.optim.sched.name=WarmupAnnealing',
+		/the first of NeMo's is 1\/501 of the largest rate, here it is 0/,
+	],
 	['model.encoder_seq_length=512', /512 tokens, the model has positions for 130/],
 	['+model.unknown=5', /model.unknown: /],
 	['trainer.val_check_interval=0.5', /not a number of steps/],

@@ -54,6 +54,22 @@ async function plainly(model: EmbeddingModel, rows: readonly Row[], temperature:
 }
 
 describe('the loss of held-out rows', () => {
+	test('is of the first records alone, where so many are asked for', async () => {
+		const asked = async (evalLoss: Row[], evalLossRows?: number) => {
+			const {evaluation} = await train(await loadTiny(), {
+				...quick,
+				evalLoss: {some: evalLoss},
+				evalLossRows,
+			});
+			return evaluation.before;
+		};
+		expect(await asked(heldOut, 4)).toEqual(await asked(heldOut.slice(0, 4)));
+		expect(await asked(heldOut, 4)).not.toEqual(await asked(heldOut));
+		await expect(train(await loadTiny(), {...quick, evalLossRows: 4})).rejects.toThrow(
+			/eval-loss-rows: expected --eval-loss beside it/,
+		);
+	});
+
 	test('is that of a batch without dropout, with the share of queries that find their own', async () => {
 		const model = await loadTiny();
 		await train(model, {...quick, epochs: 3, learningRate: 3e-3});

@@ -15,6 +15,9 @@ export const evaluationOptions = {
 		.min(1)
 		.optional()
 		.describe('the text of a document of --eval-corpus by its columns (default {title} {text})'),
+	evalLossRows: count
+		.optional()
+		.describe('the most records of each --eval-loss, its first ones (default: all)'),
 	evalSteps: count.optional().describe('steps between evaluations'),
 	metric: z
 		.string()
