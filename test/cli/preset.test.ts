@@ -2,41 +2,20 @@
 // models and files, to their documented outputs.
 
 import {createHash} from 'node:crypto';
-import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
-import {join} from 'node:path';
+import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {describe, expect, test} from 'vitest';
-import {bert, type Ended, inbatch, temporaryFolder} from './command-line.js';
+import {bert, type Ended, inbatch} from './command-line.js';
+import {documented, lines, numbers, runs, seed, seeds, shownIn, wordsOf} from './documented.js';
 
-const folder = temporaryFolder();
-const at = (...names: string[]) => join(folder, ...names);
-const put = (name: string, text: string) => {
-	writeFileSync(at(name), text);
-	return at(name);
-};
-const numbers = Array.from({length: 10}, (_, n) => n);
-const lines = (rows: readonly object[]) => rows.map(row => `${JSON.stringify(row)}\n`).join('');
-
-/** The words of a command as a shell splits it: blanks, quotes, backslashes at ends of lines. */
-function wordsOf(command: string): string[] {
-	const words = command.replaceAll('\\\n', ' ').matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g);
-	return [...words].map(([word]) => word.replaceAll(/'([^']*)'|"([^"]*)"/g, '$1$2'));
-}
+const {at, put, metricsOf} = runs();
 
 const run = (preset: string, command: string, ...own: string[]): Promise<Ended> =>
-	inbatch(['train', '--preset', preset, ...wordsOf(command), ...own]);
+	documented(preset, command, own);
 
-/** The translated command, as it is shown. */
-const shownIn = ({stderr}: Ended) => /^inbatch (train .*)$/m.exec(stderr)?.[1] ?? '';
 const hashOf = (...names: string[]) =>
 	createHash('sha256')
 		.update(readFileSync(at(...names)))
 		.digest('hex');
-const metricsOf = (...names: string[]) =>
-	readFileSync(at(...names, 'metrics.jsonl'), 'utf8')
-		.trimEnd()
-		.split('\n')
-		.map(line => JSON.parse(line) as Record<string, number>);
-
 describe('the documented command of nemo-sbert', () => {
 	const row = (n: number, negatives = 6) => ({
 		query: `Query ${n}`,
@@ -172,21 +151,20 @@ describe('the documented command of open-retrievals', () => {
 	});
 });
 
-const shared = join(process.env['INBATCH_SHARED'] ?? '../shared', 'data', 'seed_examples');
-const ranking = join(shared, 'rag-retrieval', 't2rank_100.jsonl');
+const ranking = seed('rag-retrieval', 't2rank_100.jsonl');
 
-test.skipIf(!existsSync(ranking))(
-	'the command of open-retrievals trains on a hundred records of T2Ranking (needs the shared data)',
+test.skipIf(seeds === undefined)(
+	'the command of open-retrievals trains on a hundred records of T2Ranking (INBATCH_SHARED)',
 	async () => {
 		const command = `torchrun --nproc_per_node 1 -m retrievals.pipelines.embed
 			--output_dir ${at('ranking')} --overwrite_output_dir --model_name_or_path ${bert} --do_train
 			--data_name_or_path ${ranking} --positive_key pos --negative_key neg --learning_rate 3e-5
-			--fp16 --num_train_epochs 1 --per_device_train_batch_size 32 --dataloader_drop_last True
+			--fp16 --num_train_epochs 5 --per_device_train_batch_size 32 --dataloader_drop_last True
 			--query_max_length 64 --document_max_length 512 --train_group_size 4 --logging_steps 100
 			--temperature 0.02 --use_inbatch_negative false`;
 		const {code, stdout} = await run('open-retrievals', command, '--json');
 		expect(code).toBe(0);
-		expect(JSON.parse(stdout)).toMatchObject({steps: 3, rows: 96});
+		expect(JSON.parse(stdout)).toMatchObject({steps: 15, rows: 480});
 	},
 );
 
