@@ -16,6 +16,7 @@ const hashOf = (...names: string[]) =>
 	createHash('sha256')
 		.update(readFileSync(at(...names)))
 		.digest('hex');
+
 describe('the documented command of nemo-sbert', () => {
 	const row = (n: number, negatives = 6) => ({
 		query: `Query ${n}`,
