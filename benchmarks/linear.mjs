@@ -2,15 +2,14 @@
 
 import {device, peers, rounds, timed} from './rounds.mjs';
 
-const shapes = [
-	[2048, 1152, 384],
-	[2048, 1536, 384],
-	[2048, 384, 1536],
-	[2048, 768, 768],
-	[2048, 3072, 768],
-	[128, 1536, 384],
-	[8, 1536, 384],
+/** [N, K] of the layers of MiniLM and of BERT-base. */
+const layers = [
+	...[1152, 384, 1536].map(n => [n, 384]),
+	[384, 1536],
+	...[2304, 768, 3072].map(n => [n, 768]),
+	[768, 3072],
 ];
+const shapes = [512, 128, 8].flatMap(m => layers.map(([n, k]) => [m, n, k]));
 
 export async function measure({threads, seconds, python}) {
 	const computing = device(threads);
@@ -24,15 +23,14 @@ export async function measure({threads, seconds, python}) {
 			);
 			return made;
 		};
-		const [x, w, bias, y, dw] = [
-			tensor(m, k),
-			tensor(n, k),
-			tensor(1, n),
-			tensor(m, n),
-			tensor(n, k),
+		const [x, w, bias, y, dw, dx] = [
+			...[tensor(m, k), tensor(n, k), tensor(1, n), tensor(m, n)],
+			...[tensor(n, k), tensor(m, k)],
 		];
 		const packed = native.tensor(Math.ceil(n / 16), 16 * k, 'f32');
 		native.run('linearPack', {weight: w, packed});
+		const turned = native.tensor(Math.ceil(k / 16), 16 * n, 'f32');
+		native.run('linearPack', {weight: w, packed: turned, transposed: true});
 		const repeat = Math.max(1, Math.round(2e9 / (2 * m * n * k)));
 		const times = (op, fields) => () =>
 			timed(async () => {
@@ -41,13 +39,17 @@ export async function measure({threads, seconds, python}) {
 			});
 		const ours = [
 			{name: 'inbatch forward', run: times('linearForward', {x, packed, bias, y})},
+			{
+				name: 'inbatch dX',
+				run: times('linearBackwardInput', {dy: y, packed: turned, dx}),
+			},
 			{name: 'inbatch dW', run: times('linearBackwardWeight', {x, dy: y, dweight: dw})},
 		];
 		const others = await peers(python, 'linear.py', [m, n, k, repeat], computing.threads);
 		const gflop = (2 * m * n * k * repeat) / 1e9;
 		await rounds({
 			candidates: [...ours, ...others],
-			seconds: seconds / 4,
+			seconds: seconds / 12,
 			computing,
 			gflop,
 			unit: 'calls',

@@ -1,9 +1,10 @@
-// npm run bench -- <question> [--python PATH] [--seconds N] [--threads N] [--model FOLDER] [--data FILE]
+// npm run bench -- <question> [--python PATH] [--seconds N] [--threads N] [--model FOLDER] [--data FILE] [--record FILE]
 //
 // Each question is a file beside this one and prints one table. Peers (PyTorch, onnxruntime, faiss) take
 // turns with us in the same run when a Python that has them is named by --python or INBATCH_PYTHON.
 
 import {parseArgs} from 'node:util';
+import {record} from './rounds.mjs';
 
 const questions = [
 	...['encode', 'int8', 'query', 'tokenize', 'start', 'train', 'threads', 'memory', 'data'],
@@ -17,6 +18,7 @@ const {values, positionals} = parseArgs({
 		python: {type: 'string', default: process.env.INBATCH_PYTHON},
 		seconds: {type: 'string', default: '20'},
 		threads: {type: 'string'},
+		record: {type: 'string'},
 		model: {
 			type: 'string',
 			default: `${shared}/models/all-MiniLM-L6-v2`,
@@ -29,6 +31,7 @@ if (!questions.includes(question)) {
 	console.error(`bench: expected one of ${questions.join(', ')}, got ${question ?? 'nothing'}`);
 	process.exit(2);
 }
+record.file = values.record;
 const {measure} = await import(`./${question}.mjs`);
 await measure({
 	...values,

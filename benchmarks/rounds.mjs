@@ -2,6 +2,7 @@
 // the table gives the median, the best and the share of the FMA peak measured between the turns.
 
 import {spawn} from 'node:child_process';
+import {appendFileSync} from 'node:fs';
 import {cpus} from 'node:os';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
@@ -9,6 +10,9 @@ import {openDevice} from '../dist/device.js';
 import {formatTable} from '../dist/files/table.js';
 
 /** @typedef {{name: string, run: () => Promise<number>, count?: number}} Candidate run() resolves to seconds; its count, where it is not the question's */
+
+/** Where tables are kept as lines of JSON beside being printed; see plots.mjs. */
+export const record = {file: undefined};
 
 export function device(threads) {
 	return openDevice({device: 'cpu', ...(threads && {threads})});
@@ -44,6 +48,18 @@ export async function rounds({candidates, seconds, computing, gflop, unit, count
 		]);
 	}
 	const {model} = cpus()[0];
+	keep(
+		{title, unit, peak, cpu: model.trim(), kernels: computing.kernels},
+		{
+			threads: computing.threads,
+			date: new Date().toISOString().slice(0, 10),
+			candidates: candidates.map(({name, count: own = count}, n) => ({
+				name,
+				rate: own / median(times[n]),
+				...(gflop && {share: gflop / median(times[n]) / peak}),
+			})),
+		},
+	);
 	console.log(
 		`\n${title}: ${model.trim()}, ${computing.kernels}, ${computing.threads} threads, peak ${peak.toFixed(0)} GFLOP/s, ${times[0].length} rounds`,
 	);
@@ -88,4 +104,9 @@ export async function peers(python, file, args, threads) {
 		},
 		close: () => child.stdin.end(),
 	}));
+}
+
+function keep(...parts) {
+	if (!record.file) return;
+	appendFileSync(record.file, `${JSON.stringify(Object.assign({}, ...parts))}\n`);
 }

@@ -1,6 +1,6 @@
 // How long from the start of a process to its first vector, and how long does loading take? Beside
 // onnxruntime-node with the same model as an ONNX graph, when INBATCH_ONNX names a folder that has
-// node_modules/onnxruntime-node and model.onnx (benchmarks/peers/onnx-node.sh makes it).
+// node_modules/onnxruntime-node and model.onnx (peers/setup.sh makes it).
 
 import {execFile} from 'node:child_process';
 import {fileURLToPath} from 'node:url';

@@ -17,10 +17,16 @@ def forward():
             torch.nn.functional.linear(x, w, bias)
 
 
+def input_gradient():
+    with torch.inference_mode():
+        for _ in range(repeat):
+            dy @ w
+
+
 def weight_gradient():
     with torch.inference_mode():
         for _ in range(repeat):
             dy.T @ x
 
 
-take_turns({"PyTorch forward": forward, "PyTorch dW": weight_gradient})
+take_turns({"PyTorch forward": forward, "PyTorch dX": input_gradient, "PyTorch dW": weight_gradient})
