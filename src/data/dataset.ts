@@ -91,7 +91,13 @@ export async function openDataset(
 	const {teacherMin, teacherMargin, filterLength, perSet, ...rest} = others;
 	const filtering = {teacherMin, teacherMargin, filterLength};
 	const common = {...rest, ...(names && {names})};
-	const {files: opened, warnings} = await openSources(sources, {names, name, hub, signal});
+	const {files: opened, warnings} = await openSources(sources, {
+		names,
+		name,
+		kind: rest.kind,
+		hub,
+		signal,
+	});
 	const parts: Part[] = [];
 	try {
 		const bad = new BadLines();

@@ -4,12 +4,15 @@ import type {FileHandle} from 'node:fs/promises';
 import {folderOf} from '../files/scratch.js';
 import type {HubOptions} from '../hub/settings.js';
 import type {Names} from './fields.js';
+import type {RowKind} from './record.js';
 
 export interface Opening {
 	warnings: string[];
 	names?: Names | undefined;
 	/** What sources without a name of their own are called. Default: as their path. */
 	name?: string | undefined;
+	/** What rows are; of texts alone plain text has one a line. Default pairs. */
+	kind?: RowKind | undefined;
 	/** Where data sets of the hub come from. */
 	hub?: HubOptions | undefined;
 	signal?: AbortSignal | undefined;

@@ -97,10 +97,11 @@ export function isRecordLike(value: unknown): boolean {
 	return looksLikeRecord(value);
 }
 
-/** The same under names that the user gave. */
-export function looksLikeRecord(value: unknown, names?: Names): boolean {
+/** The same under names that the user gave; of texts alone also a text. */
+export function looksLikeRecord(value: unknown, names?: Names, kind?: RowKind): boolean {
 	if (Array.isArray(value)) return value.length > 1 && typeof value[0] === 'string';
 	if (typeof value !== 'object' || value === null) return false;
+	if (kind === 'text' && hasField(value, 'text', names)) return true;
 	return hasField(value, 'query', names) || hasField(value, 'positives', names);
 }
 

@@ -14,8 +14,10 @@ import {
 	locatedLine,
 	type RecordFormat,
 	recognise,
+	textFormat,
 } from '../files/records.js';
 import {appendTo, openNameless} from '../files/scratch.js';
+import {sniff} from '../files/sniff.js';
 import type {VectorsFile} from './distill-settings.js';
 import {joinTriples} from './msmarco.js';
 import {type Joined, type Opening, sayCopied} from './opening.js';
@@ -103,6 +105,8 @@ async function plainSource(
 	const tabbed = await recogniseTabbed(handle, opening.names);
 	if (tabbed === undefined) {
 		const isTable = await hasHeader(handle, opening.names);
+		const isText = opening.kind === 'text' && !isTable && (await holdsText(handle));
+		if (isText) return sourceFile(labels, handle, textFormat(handle, path));
 		return sourceFile(labels, handle, await (isTable ? delimited : recognise)(handle, path));
 	}
 
@@ -110,6 +114,12 @@ async function plainSource(
 	if (!tabbed.isById) return sourceFile(labels, handle, format);
 	const {size} = await handle.stat();
 	return joinedSource(labels, size, await joinTriples(path, format, opening), opening);
+}
+
+/** Whether a file holds lines of plain text; one that begins as JSON does is broken JSON. */
+async function holdsText(handle: FileHandle): Promise<boolean> {
+	const begin = (await readHead(handle, 4096)).toString('utf8').trimStart();
+	return begin !== '' && !/^[[{]/.test(begin) && (await sniff(handle)) === 'text';
 }
 
 /** Records that were made of other files as a file of records. */

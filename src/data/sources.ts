@@ -11,7 +11,6 @@ import {isDataSetId, parseDataSetId} from '../hub/id.js';
 import {readHubSettings} from '../hub/settings.js';
 import {joinRetrieval, type RetrievalSet, retrievalSet} from './beir-folder.js';
 import {type DistillSettings, readDistillSettings} from './distill-settings.js';
-import type {Names} from './fields.js';
 import type {Opening} from './opening.js';
 import {looksLikeRecord} from './record.js';
 import {joinedSource, keepOpen, openFile, type SourceFile, sourceFile} from './source-file.js';
@@ -221,9 +220,10 @@ async function openRetrieval(
 
 async function openIfData(name: string, path: string, open: Openings): Promise<boolean> {
 	const before = open.warnings.length;
-	const source = await openFile({name, path}, open).catch(refusalOf);
+	// What lies in a folder beside data, as a README does, is not taken for texts.
+	const source = await openFile({name, path}, {...open, kind: undefined}).catch(refusalOf);
 	if (source === undefined) return false;
-	const isData = await keepOpen(source.handle, () => beginsWithRecord(source.format, open.names));
+	const isData = await keepOpen(source.handle, () => beginsWithRecord(source.format, open));
 	if (isData) open.files.push(source);
 	else await source.handle.close();
 	if (!isData) open.warnings.length = before;
@@ -242,12 +242,12 @@ document.
 */
 async function beginsWithRecord(
 	{slices, parse}: RecordFormat,
-	names: Names | undefined,
+	{names, kind}: Pick<Opening, 'names' | 'kind'>,
 ): Promise<boolean> {
 	for await (const [first] of slices()) {
 		if (first === undefined) continue;
 		try {
-			return looksLikeRecord(parse(first.text, first.where), names);
+			return looksLikeRecord(parse(first.text, first.where), names, kind);
 		} catch {
 			return first.text.trim() !== '{';
 		}

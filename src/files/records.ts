@@ -38,7 +38,7 @@ export async function recognise(source: string | FileHandle, name?: string): Pro
 	if (kind === 'json-lines') {
 		return {
 			kind,
-			slices: options => jsonLines(source, {name: label, ...options}),
+			slices: options => filledLines(source, {name: label, ...options}),
 			parse: parseJson,
 		};
 	}
@@ -50,9 +50,15 @@ export async function recognise(source: string | FileHandle, name?: string): Pro
 	return kind === 'delimited' ? delimited(source, label) : refuseText(source, label);
 }
 
+/** The format of plain text: each line that is not blank is a row of one text. */
+export function textFormat(source: string | FileHandle, label: string): RecordFormat {
+	const slices = (options?: SliceOptions) => filledLines(source, {name: label, ...options});
+	return {kind: 'text', slices, parse: text => ({text})};
+}
+
 /** The format of a file known to hold one JSON value a line. */
 export function jsonLinesFormat(source: string | FileHandle, label: string): RecordFormat {
-	const slices = (options?: SliceOptions) => jsonLines(source, {name: label, ...options});
+	const slices = (options?: SliceOptions) => filledLines(source, {name: label, ...options});
 	return {kind: 'json-lines', slices, parse: parseJson};
 }
 
@@ -107,7 +113,8 @@ function parsed(text: string, where: string): unknown {
 	}
 }
 
-async function* jsonLines(source: string | FileHandle, options: SliceOptions) {
+/** The lines that are not blank. */
+async function* filledLines(source: string | FileHandle, options: SliceOptions) {
 	for await (const lines of readLines(source, options)) {
 		const filled = lines.filter(line => line.text.trim() !== '');
 		if (filled.length > 0)

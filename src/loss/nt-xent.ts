@@ -26,7 +26,7 @@ of the other view of the same text. Scores are divided by the temperature (Chen 
 Columns: the two views: query and positive, or a text under two dropouts.
 
 @example
-await train(model, {data: 'sentences.jsonl', loss: ntXent({row: 'text', temperature: 0.1})});
+await train(model, {data: 'sentences.txt', loss: ntXent({row: 'text', temperature: 0.1})});
 */
 export function ntXent({row = 'pair', ...options}: NtXentOptions = {}): Loss {
 	expectOneOf('ntxent', 'row', row, ['pair', 'text']);

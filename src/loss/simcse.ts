@@ -15,7 +15,7 @@ its positive (Gao and others, 2021).
 Columns: the text under one dropout, and under another.
 
 @example
-await train(model, {data: 'sentences.jsonl', loss: simCse({temperature: 0.05})});
+await train(model, {data: 'sentences.txt', loss: simCse({temperature: 0.05})});
 */
 export function simCse(options: SimCseOptions = {}): Loss {
 	const settings = settle('simcse', options, taken);
