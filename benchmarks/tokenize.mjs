@@ -69,7 +69,7 @@ async function ratesOf({label, folder, texts, seconds, python}) {
 		const {user, system} = process.cpuUsage(begun);
 		return (user + system) / 1e6;
 	};
-	const others = await withFile(texts, file => peers(python, 'tokenize.py', [folder, file], 1));
+	const others = await withFile(texts, file => peers(python, 'text_ids.py', [folder, file], 1));
 	const candidates = [{name: 'inbatch', run}, ...others];
 	const times = candidates.map(() => []);
 	for (const candidate of candidates) await candidate.run();
