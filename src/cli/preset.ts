@@ -29,10 +29,10 @@ type Asked = Announcement & {
 	sourceOf: (key: string) => {source?: Pick<Setting, 'origin' | 'place'>};
 };
 
-/** The place of --preset in the words of `train`; -1 without. */
+/** The place of --preset in the words of `train` or `plan`; -1 without. */
 export function presetAt([command, ...words]: readonly string[]): number {
 	const at = words.findIndex(word => /^--preset(=|$)/.test(word));
-	return command === 'train' && at >= 0 ? at + 1 : -1;
+	return (command === 'train' || command === 'plan') && at >= 0 ? at + 1 : -1;
 }
 
 /**
@@ -57,7 +57,7 @@ export async function translated(argv: readonly string[], facts: Facts): Promise
 	const {options, own, says}: Translation = await translate(preset, rest, flags, argv.slice(1, at));
 	const ownWords = [...argv.slice(1, at), ...own];
 	withOwn(options, keysIn(ownWords, flags));
-	const words = ['train', ...wordsOf(options, facts), ...ownWords];
+	const words = [argv[0]!, ...wordsOf(options, facts), ...ownWords];
 	const command = ['inbatch', ...words].map(quoted).join(' ');
 	const sourceOf = (key: string) => {
 		const found = options.get(key as OurName);

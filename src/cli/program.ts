@@ -31,7 +31,7 @@ export async function readCall(argv: readonly string[]): Promise<Call | undefine
 
 /** The call that a preset makes of another system's command; its options say where they come from. */
 async function readPreset(argv: readonly string[]): Promise<Call | undefined> {
-	const entry = commands.find(({name}) => name === 'train')!;
+	const entry = commands.find(({name}) => name === argv[0])!;
 	const asked = await translated(argv, factsOf(await entry.load()));
 	if (typeof asked === 'string') {
 		process.stdout.write(asked);

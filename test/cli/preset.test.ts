@@ -238,6 +238,15 @@ describe('a preset', () => {
 		expect(stdout).toContain('Without effect:');
 	});
 
+	test('tells what its run would take', async () => {
+		const data = put('planned.jsonl', lines([{query: 'a', positive: 'b', negative: 'c'}]));
+		const words = [...base, '--data_name_or_path', data, '--learning_rate', '1e-4', '--json'];
+		const {code, stdout, stderr} = await inbatch(['plan', '--preset', 'open-retrievals', ...words]);
+		expect({code, stderr}).toMatchObject({code: 0});
+		expect(stderr).toMatch(/^inbatch plan .*--learning-rate 0.0001/m);
+		expect(JSON.parse(stdout)).toMatchObject({steps: 3, rows: 3});
+	});
+
 	test('is silent under --quiet', async () => {
 		const {stderr} = await train('--quiet', '--print-config', '--fp16');
 		expect(stderr).toBe('');
