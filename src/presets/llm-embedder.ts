@@ -13,7 +13,7 @@ import {
 } from './llm-embedder-tasks.js';
 import {llmEmbedderUnused} from './llm-embedder-unused.js';
 import {asking, dead, maps, type Ours, type Preset, read, renamed, type Table} from './table.js';
-import {trainingArguments} from './training-arguments.js';
+import {scheduleLength, trainingArguments} from './training-arguments.js';
 import type {Values} from './values.js';
 
 const modelOptions: Table = {
@@ -237,12 +237,13 @@ function standards(): Table {
 }
 
 /** An early exit ends the run before its schedule does. */
-function stepsOf(values: Values): Ours {
+function stepsOf(values: Values, say: (text: string) => void): Ours {
 	const most = values.number('max_steps')!;
 	const early = values.number('early_exit_steps');
 	if (most <= 0) return early === undefined ? {} : {maxSteps: early};
-	if (early === undefined || early >= most) return {steps: most};
-	return {steps: early, scheduleSteps: most};
+	const schedule = {scheduleSteps: most, ...scheduleLength(values, most, say)};
+	if (early !== undefined && early < most) return {...schedule, steps: early};
+	return schedule.scheduleSteps === most ? {steps: most} : {...schedule, steps: most};
 }
 
 function check(values: Values, say: (text: string) => void): void {

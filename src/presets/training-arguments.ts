@@ -37,6 +37,16 @@ export function poolsOf(values: Values, crosses: boolean): {rows: number; pools:
 	return {rows, pools: accumulated * processes};
 }
 
+/** A schedule that is longer than the run where its warm-up is, which then never ends. */
+export function scheduleLength(values: Values, steps: number, say: (text: string) => void): Ours {
+	const warmup = values.number('warmup_steps')!;
+	if (warmup < steps || values.text('lr_scheduler_type') === 'constant') return {};
+	say(
+		`${values.place('warmup_steps')} ${warmup}: the run has ${steps} steps, so the rate only rises`,
+	);
+	return {scheduleSteps: warmup + 1};
+}
+
 /** A step of batches whose losses are averaged. */
 export function batchesOf(rows: number, pools: number): Ours {
 	const step = {batchSize: rows, accumulate: pools, accumulation: 'separate'} as const;
@@ -68,7 +78,10 @@ function courseArguments({negativesCross}: Habits): Table {
 		),
 		max_steps: maps(
 			'number',
-			values => (values.number('max_steps')! > 0 ? {steps: values.number('max_steps')} : {}),
+			(values, say) => {
+				const steps = values.number('max_steps')!;
+				return steps > 0 ? {steps, ...scheduleLength(values, steps, say)} : {};
+			},
 			{default: -1},
 		),
 		dataloader_drop_last: asking({dropLast: true}),

@@ -103,6 +103,10 @@ test.each([
 	['--max_steps 20', {epochs: undefined, steps: 20}],
 	['--max_steps 20 --early_exit_steps 5', {epochs: undefined, steps: 5, scheduleSteps: 20}],
 	['--early_exit_steps 5', {maxSteps: 5}],
+	[
+		'--max_steps 20 --early_exit_steps 5 --warmup_steps 30',
+		{...{epochs: undefined, steps: 5, scheduleSteps: 31}, warmupRatio: undefined, warmupSteps: 30},
+	],
 	['--gradient_checkpointing', {recompute: 'blocks'}],
 	['--model_cache_dir c --cpu', {cache: 'c', device: 'cpu'}],
 	['--deepspeed stage0.json --dtype fp16 --hits 10 --k1 1', {}],

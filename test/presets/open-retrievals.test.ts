@@ -125,6 +125,10 @@ const changes: [words: string, ours: Record<string, unknown>][] = [
 	['--gradient_accumulation_steps 4', {accumulate: 4, accumulation: 'separate'}],
 	['--num_train_epochs 0.5', {epochs: 0.5}],
 	['--max_steps 7', {epochs: null, steps: 7}],
+	[
+		'--max_steps 7 --warmup_steps 9',
+		{epochs: null, steps: 7, warmupRatio: null, warmupSteps: 9, scheduleSteps: 10},
+	],
 	['--dataloader_drop_last True', {dropLast: true}],
 	['--gradient_checkpointing', {recompute: 'blocks'}],
 	['--activation_checkpointing', {recompute: 'blocks'}],
@@ -213,6 +217,10 @@ const said: [words: string[], sentence: RegExp][] = [
 	[['--fix_position_embedding'], /followed here; open-retrievals reads it and does nothing/],
 	[['--unfold_each_positive'], /followed here; in open-retrievals it has no effect/],
 	[['--lr_scheduler_type', 'constant', '--warmup_steps', '9'], /its warm-up never takes effect/],
+	[
+		['--max_steps', '7', '--warmup_steps', '9'],
+		/--warmup_steps 9: the run has 7 steps, so the rate only rises/,
+	],
 	[['--report_to', 'wandb'], /report_to wandb: nothing is sent; event files are written/],
 	[['--negatives_cross_device'], /without effect, the command starts one process/],
 	[['--temperature', '1'], /above 0.5/],
