@@ -55,7 +55,7 @@ export function expectHeldOutTeachers(
 }
 
 function pathsOf({evalTeacherVectors = []}: Pick<TrainSettings, 'evalTeacherVectors'>): Place[] {
-	return evalTeacherVectors.map(entry => {
+	return [evalTeacherVectors].flat().map(entry => {
 		const [, name, path = entry] = /^([\w.-]+)=(.+)$/.exec(entry) ?? [];
 		return {name, path};
 	});

@@ -71,7 +71,7 @@ describe('held-out rows', () => {
 			return 1 - dot / Math.hypot(...teacher);
 		});
 		const expected = apart.reduce((sum, each) => sum + each, 0) / apart.length;
-		const evaluated = {evalLoss: {held}, evalTeacherVectors: [heldVectors], batchSize: 3};
+		const evaluated = {evalLoss: {held}, evalTeacherVectors: heldVectors, batchSize: 3};
 		const {evaluation} = await train(model, {...base, ...evaluated});
 		expect(evaluation.before['held']).toEqual({loss: expect.closeTo(expected, 5)});
 		expect(evaluation.after['held']!['loss']).not.toBe(evaluation.before['held']!['loss']);

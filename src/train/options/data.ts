@@ -75,12 +75,16 @@ export const teacherOptions = {
 		.optional()
 		.describe("file of a teacher's vectors, a row for each record: NumPy, or float32 end to end"),
 	teacherWidth: count.optional().describe('columns of a file of vectors without a header'),
-	evalTeacherVectors: z.array(z.string().min(1)).optional().meta({
-		description: 'the same for the held-out rows of --eval-loss, by their name',
-		expected: 'files, or name=file',
-		placeholder: '[NAME=]FILE',
-		variadic: true,
-	}),
+	evalTeacherVectors: z
+		.union([z.array(z.string().min(1)), z.string().min(1)])
+		.optional()
+		.meta({
+			description:
+				"files of a teacher's vectors for the held-out rows of --eval-loss, by their names",
+			expected: 'files, or name=file',
+			placeholder: '[NAME=]FILE',
+			variadic: true,
+		}),
 	guide: z
 		.string()
 		.optional()
