@@ -19,6 +19,8 @@ const rest = 'otherwise';
 sets is split, so a set's rows are never negatives of another's; a batch of one set has its loss
 alone. Each is reported as `losses.<set>`.
 
+Columns: those of the losses, which must be of one kind of row.
+
 @example
 await train(model, {
 	data: ['qa=pairs.jsonl', 'sts=scored.jsonl'],

@@ -18,6 +18,8 @@ type Weighted = Part & {weight: number};
 Σ weight loss over the parts. Each is reported as `losses.<name>`, before its weight; what else is
 reported is that of the first part that says it. The rows must have what all parts need.
 
+Columns: those of the parts.
+
 @example
 const loss = weightedSum([{loss: cosent()}, {loss: infoNce(), weight: 0.5}]);
 */

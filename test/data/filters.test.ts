@@ -204,3 +204,18 @@ test('A record counts with all its rows, and not when it is short of negatives',
 	expect([rows.length, rows.short, rows.used]).toEqual([18, 6, 8]);
 	expect(numbers(8).map(n => rows.record(rows.at(n)))).toEqual([1, 1, 2, 2, 4, 4, 5, 5]);
 });
+
+test('Records keep their place among all, over files and in an index that is kept', async () => {
+	const texts = (letter: string) => [1, 30, 2, 40, 3].map(n => ({text: letter.repeat(n)}));
+	const [a, b] = ['a', 'b'].map(letter => put(`places-${letter}.jsonl`, lines(texts(letter))));
+	const options = {kind: 'text', filterLength: '-10', keepIndexFrom: 1} as const;
+	for (const isKept of [false, true]) {
+		const dataset = await openDataset([a!, b!], options);
+		expect(dataset.warnings.some(text => text.includes('index read'))).toBe(isKept);
+		expect(numbers(dataset.length).map(record => dataset.numberOf(record))).toEqual([
+			0, 2, 4, 5, 7, 9,
+		]);
+		expect([dataset.length, dataset.all]).toEqual([6, 10]);
+		await dataset.close();
+	}
+});
