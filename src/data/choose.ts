@@ -18,10 +18,10 @@ export interface ChoiceOptions {
 	/** Whether random choices are made anew in each epoch. */
 	resample?: 'epoch' | 'once' | undefined;
 	/**
-	What to do with a record of too few negatives: repeat the list, draw again from it, take what is
-	there, leave the record out, or refuse the data.
+	What to do with a record of too few negatives: repeat the list (and leave out a record of none), draw
+	again from it, take what is there, leave the record out, or refuse the data.
 	*/
-	onShortage?: 'tile' | 'replace' | 'fewer' | 'drop' | 'error' | undefined;
+	onShortage?: 'tile' | 'tileOrDrop' | 'replace' | 'fewer' | 'drop' | 'error' | undefined;
 	seed?: number | undefined;
 }
 
@@ -54,6 +54,11 @@ export function choiceRule(options: ChoiceOptions = {}): ChoiceRule {
 	}
 
 	return {positives, negatives, negativeChoice, resample, onShortage, seed};
+}
+
+/** Whether records of too few negatives for the rule are left out; else they are refused. */
+export function leavesOut({onShortage}: Pick<ChoiceRule, 'onShortage'>): boolean {
+	return onShortage === 'drop' || onShortage === 'tileOrDrop';
 }
 
 /** Whether a record of so many negatives has too few for the rule to make up for. */

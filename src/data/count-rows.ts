@@ -3,7 +3,7 @@
 
 import {EngineError} from '../errors.js';
 import {giveTurn} from '../pace.js';
-import {type ChoiceRule, isShort} from './choose.js';
+import {type ChoiceRule, isShort, leavesOut} from './choose.js';
 import type {Dataset} from './dataset.js';
 import {type Limit, type LimitOptions, limitOf} from './limits.js';
 import type {PerSet} from './per-set.js';
@@ -35,7 +35,7 @@ export async function countRows(
 ): Promise<Counted> {
 	const {short: shortRecords, quoted} = await countShort(dataset, rule, signal);
 	const all = shortRecords.reduce((sum, records) => sum + records, 0);
-	if (all > 0 && rule.onShortage !== 'drop') {
+	if (all > 0 && !leavesOut(rule)) {
 		await refuseShort(dataset, rule, {quoted, shortRecords: all});
 	}
 
@@ -58,7 +58,9 @@ export async function countRows(
 	const limits = records.map((number, set) => limitOf(limitFor(set), {records: number, set}));
 	const marked = new Marking(dataset, {rule, starts, limits});
 	const used = await Selection.of(rows, row => marked.isUsed(row), signal);
-	return {starts, used, short: marked.short, messages};
+	const {short} = marked;
+	if (short > 0) messages.push(`${short} rows left out: too few negatives`);
+	return {starts, used, short, messages};
 }
 
 /** Tells of the rows, in their order, which are used. */

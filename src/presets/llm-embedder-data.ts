@@ -64,10 +64,10 @@ function sourcesOf(values: Values): string[] {
 	return setsOf(values).map(({name, path}) => (name === undefined ? path : `${name}=${path}`));
 }
 
-/** Everything is chosen once, before training; too few negatives are repeated. */
+/** Everything is chosen once, before training; too few negatives are repeated, records of none left out. */
 export function fixed(values: Values): Ours {
 	const common = {resample: 'once', allowDuplicates: true};
-	return values.number('train_group_size')! > 1 ? {...common, onShortage: 'tile'} : common;
+	return values.number('train_group_size')! > 1 ? {...common, onShortage: 'tileOrDrop'} : common;
 }
 
 function group(values: Values): Ours {

@@ -88,7 +88,7 @@ function negativesOf(values: Values): number {
 
 /** Negatives are drawn anew each time a row is read, and too few are repeated; vectors keep their length. */
 function fixed(values: Values): Ours {
-	const drawn = {negativeChoice: 'random', resample: 'epoch', onShortage: 'tile'};
+	const drawn = {negativeChoice: 'random', resample: 'epoch', onShortage: 'tileOrDrop'};
 	const common = {normalize: false, allowDuplicates: true};
 	return negativesOf(values) > 0 ? {...common, ...drawn} : common;
 }

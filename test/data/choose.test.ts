@@ -105,7 +105,16 @@ test('Each positive has a row of its own, with the negatives of its record', asy
 test('A shortage may leave the record out', async () => {
 	const rows = await rowsOf({negatives: 2, onShortage: 'drop', positives: 'each'});
 	expect([rows.length, rows.short]).toEqual([6, 4]);
+	expect(rows.messages).toEqual(['4 rows left out: too few negatives']);
 	expect(numbers(6).filter(row => rows.choose(row, 0) !== undefined)).toEqual([0, 1]);
+});
+
+test('Records without any negatives may be left out where others are tiled', async () => {
+	const rows = await rowsOf({negatives: 3, onShortage: 'tileOrDrop'});
+	expect([rows.length, rows.short]).toEqual([3, 1]);
+	expect(rows.messages).toEqual(['1 rows left out: too few negatives']);
+	const taken = [0, 1, 2].map(row => rows.choose(row, 0)?.negatives.length);
+	expect(taken).toEqual([3, undefined, 3]);
 });
 
 test('A shortage may be an error that names the records', async () => {

@@ -41,7 +41,7 @@ const of = (data: string, line: string, program: string[] = []) => {
 const standard = {
 	...{model: 'M', pooling: 'cls', normalize: true, queryMaxLength: 256, documentMaxLength: 256},
 	...{truncationSide: 'right', positives: 'first', negatives: 7, negativeChoice: 'random'},
-	...{resample: 'once', onShortage: 'tile', allowDuplicates: true},
+	...{resample: 'once', onShortage: 'tileOrDrop', allowDuplicates: true},
 	...{prompts: 'llm-embedder', promptVersion: 'bge', batchSize: 16, epochs: 3},
 	...{learningRate: 5e-6, weightDecay: 0.01, clip: 1, seed: 42, warmupRatio: 0.1},
 	...{beta1: 0.9, beta2: 0.999, epsilon: 1e-8, optimizer: 'adamw', schedule: 'linear'},

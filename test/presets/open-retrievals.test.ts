@@ -36,7 +36,7 @@ const standard = {
 	negativeChoice: 'random',
 	positives: 'random',
 	resample: 'epoch',
-	onShortage: 'tile',
+	onShortage: 'tileOrDrop',
 	allowDuplicates: true,
 	queryMaxLength: 32,
 	documentMaxLength: 128,

@@ -30,7 +30,7 @@ export const rowOptions = {
 		.default('epoch')
 		.describe('when random choices are made anew'),
 	onShortage: z
-		.enum(['tile', 'replace', 'fewer', 'drop', 'error'])
+		.enum(['tile', 'tileOrDrop', 'replace', 'fewer', 'drop', 'error'])
 		.default('fewer')
 		.describe('what to do with a row of too few negatives'),
 	map: z
