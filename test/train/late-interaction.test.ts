@@ -131,6 +131,23 @@ describe('while it is trained', () => {
 		);
 	});
 
+	test('it logs how near queries are to their own documents, over their tokens', async () => {
+		const model = await loadTiny();
+		const ragged = rows.map((row, n) => {
+			return {...row, negatives: [...row.negatives, ...(n === 3 ? ['age'] : [])]};
+		});
+		const scores = await scoresOf(model, ragged);
+		const ofNegatives = ragged.flatMap(({negatives}, row) => negatives.map(() => row));
+		const mean = (list: number[]) => list.reduce((sum, each) => sum + each, 0) / list.length;
+		const positive = mean(scores.map((own, row) => own[row]!));
+		const negative = mean(ofNegatives.map((row, n) => scores[row]![rows.length + n]!));
+		await train(model, {...options, data: ragged, loss, steps: 1, output: at('near')});
+		const [first] = metricsIn(at('near'));
+		expect(first!['positiveCosine']).toBeCloseTo(positive, 5);
+		expect(first!['negativeCosine']).toBeCloseTo(negative, 5);
+		expect(first!['cosineGap']).toBeCloseTo(positive - negative, 5);
+	});
+
 	test('retrieval sets are ranked by MaxSim', async () => {
 		mkdirSync(join(folder, 'set/qrels'), {recursive: true});
 		const queries = rows.map(({query}, n) => ({_id: `q${n}`, text: query}));
