@@ -8,7 +8,7 @@ import {record} from './rounds.mjs';
 
 const questions = [
 	...['encode', 'int8', 'query', 'tokenize', 'start', 'train', 'threads', 'memory', 'data'],
-	...['linear', 'attention', 'rows', 'in-batch', 'contrast', 'top-k', 'plan'],
+	...['linear', 'attention', 'rows', 'in-batch', 'contrast', 'top-k', 'plan', 'quality'],
 ];
 const shared = process.env.INBATCH_SHARED ?? '../shared';
 
@@ -19,6 +19,7 @@ const {values, positionals} = parseArgs({
 		seconds: {type: 'string', default: '20'},
 		threads: {type: 'string'},
 		record: {type: 'string'},
+		run: {type: 'string'},
 		model: {
 			type: 'string',
 			default: `${shared}/models/all-MiniLM-L6-v2`,

@@ -9,7 +9,7 @@ folder=$1
 model=${2:-$here/../../../shared/models/all-MiniLM-L6-v2}
 mkdir -p "$folder/onnx"
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet torch==2.13.0 faiss-cpu==1.15.1 onnx==1.23.2 onnxruntime==1.31.1 sentence-transformers==6.2.0 tokenizers==0.23.3 transformers==5.23.0
+"$folder/venv/bin/pip" install --quiet torch==2.13.0 faiss-cpu==1.15.1 onnx==1.23.2 onnxruntime==1.31.1 sentence-transformers==6.2.0 tokenizers==0.23.3 transformers==5.23.0 accelerate==1.15.0 datasets==5.2.0
 cp "$model/tokenizer.json" "$model/tokenizer_config.json" "$folder/onnx"
 cd "$folder/onnx"
 npm install --no-save --no-audit --no-fund --ignore-scripts onnxruntime-node@1.22.0
