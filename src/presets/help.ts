@@ -2,7 +2,7 @@
 
 import {kebabCase} from '../options.js';
 import type {Option, OurName, Preset} from './table.js';
-import {type Value, Values} from './values.js';
+import {type Kind, type Value, Values} from './values.js';
 
 /** A line for each option, those without effect last. */
 export function helpOf(preset: Preset): string {
@@ -12,11 +12,11 @@ export function helpOf(preset: Preset): string {
 	const live = entries.filter(([, {dead}]) => dead === undefined);
 	const dead = entries.filter(([, option]) => option.dead !== undefined);
 	const lineOf = ([key, option]: [string, Option]) =>
-		`  ${written(key, option, dialect)}${meaning(option, values.of(key))}\n`;
+		`  ${written(key, option, dialect)}${meaning(key, option, values)}\n`;
 	return [
 		`Usage: inbatch train --preset ${name} [options of ours] COMMAND…\n\n`,
 		`The training command of ${title}, with or without what starts it. Its options, with their\n`,
-		`defaults and ours for them:\n\n`,
+		`defaults and ours for them (without any, another option reads it):\n\n`,
 		...live.map(lineOf),
 		`\nWithout effect:\n\n`,
 		...dead.map(lineOf),
@@ -33,13 +33,26 @@ function textOf(value: Value): string {
 	return Array.isArray(value) ? `[${value.join(',')}]` : String(value);
 }
 
-/** Why it has no effect, or the options that it is at its default. */
-function meaning({dead, to, refused}: Option, values: Values): string {
+/** Why it has no effect, or the options that it is at its default, else those that it is when it is given. */
+function meaning(key: string, {dead, to, kind, default: standard, isIdle}: Option, values: Values) {
 	if (dead !== undefined) return `: ${dead}`;
-	const keys = to ? namesOf(to, values) : [];
-	if (keys.length > 0) return `: ${keys.map(key => `--${kebabCase(key)}`).join(' ')}`;
-	return refused && !to ? ': refused at other values' : '';
+	if (isIdle) return ': refused at other values';
+	if (!to) return '';
+	const asked = {value: kind === 'boolean' ? standard !== true : samples[kind], place: key};
+	const given = values.with(new Map([[key, asked]]));
+	const names = [values, given].map(each => namesOf(to, each.of(key)));
+	const shown = names.find(found => found.length > 0) ?? [];
+	return shown.length > 0 ? `: ${shown.map(name => `--${kebabCase(name)}`).join(' ')}` : '';
 }
+
+/** A value of each kind that is no usual one. */
+const samples: Record<Kind, Value> = {
+	text: 'x',
+	number: 7,
+	boolean: true,
+	list: ['x'],
+	any: 'x',
+};
 
 function namesOf(to: NonNullable<Option['to']>, values: Values): OurName[] {
 	try {

@@ -44,6 +44,8 @@ export type Option = {
 	to?: (values: Values, say: (text: string) => void) => Ours;
 	/** Why a value cannot be had here; nothing for a value that asks for nothing. */
 	refused?: (values: Values) => string | undefined;
+	/** Whether it is accepted only at values that ask for nothing. */
+	isIdle?: true;
 	/** Why it has no effect. Said when it is given. */
 	dead?: string;
 };
@@ -138,6 +140,7 @@ export function refused(
 	return {
 		kind,
 		...rest,
+		isIdle: true,
 		refused: values => (quiet.includes(textOf(values.own())) ? undefined : why),
 	};
 }

@@ -230,6 +230,9 @@ describe('a preset', () => {
 
 	test.each([
 		['open-retrievals', /--train_group_size 2: --negatives\n/],
+		['open-retrievals', /--no_cuda false: --device\n/],
+		['open-retrievals', /--push_to_hub false: refused at other values\n/],
+		['llm-embedder', /--version bge\n/],
 		['nemo-sbert', /trainer.gradient_clip_val=1: --clip/],
 	])('shows the options of %s on --help', async (name, line) => {
 		const {code, stdout, stderr} = await inbatch(['train', '--preset', name, '--help']);
