@@ -100,12 +100,13 @@ async function tolerant<T>(findings: Findings, work: () => Promise<T>): Promise<
 
 async function open(
 	sources: readonly DataSource[],
-	{names, findings, hub, signal}: ScanRequest,
+	{names, findings, hub, loss, signal}: ScanRequest,
 ): Promise<SourceFile[]> {
 	const opened: SourceFile[] = [];
+	const given = {names, hub, kind: loss?.needs?.row, signal};
 	try {
 		for (const source of sources) {
-			const found = await tolerant(findings, () => openSources([source], {names, hub, signal}));
+			const found = await tolerant(findings, () => openSources([source], given));
 			opened.push(...(found?.files ?? []));
 			for (const text of found?.warnings ?? [])
 				findings.add('file-note', () => ({where: '', text}));

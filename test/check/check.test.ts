@@ -3,6 +3,7 @@ import {join, resolve} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {checkData} from '../../dist/check/check.js';
 import {arcFace} from '../../dist/loss/arc-face.js';
+import {simCse} from '../../dist/loss/simcse.js';
 import {triplet} from '../../dist/loss/triplet.js';
 import {temporaryFolder} from '../files/folder.js';
 import {loadTiny} from '../train/tiny.js';
@@ -29,6 +30,13 @@ describe('what a check finds', () => {
 			positivesPerRecord: {1: 1, 2: 1},
 			negativesPerRecord: {1: 1, 2: 1},
 		});
+	});
+
+	test('Plain text is data where the loss takes texts alone', async () => {
+		const path = put('plain.txt', 'how far is the moon\n\nwho was Ada Lovelace\n');
+		const report = await checkData(path, {loss: simCse()});
+		expect(report).toMatchObject({ok: true, kind: 'text', records: 2});
+		expect((await checkData(path)).ok).toBe(false);
 	});
 
 	test('Every broken line is counted, with place, field, what was expected and what is there', async () => {
