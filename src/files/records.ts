@@ -6,7 +6,7 @@ import {EngineError} from '../errors.js';
 import {readDialect, readRows, recordOf} from './delimited.js';
 import {readJsonArray} from './json-array.js';
 import {type LineOptions, readLines} from './lines.js';
-import {nameOf} from './pieces.js';
+import {nameOf, readHead} from './pieces.js';
 import {type ContentKind, sniff} from './sniff.js';
 import {expectDistinctKeys} from './strict-json.js';
 
@@ -36,6 +36,7 @@ export async function recognise(source: string | FileHandle, name?: string): Pro
 	const label = nameOf(source, name);
 	const kind = await sniff(source);
 	if (kind === 'json-lines') {
+		await refuseIndented(source, label);
 		return {
 			kind,
 			slices: options => filledLines(source, {name: label, ...options}),
@@ -143,12 +144,25 @@ export async function delimited(source: string | FileHandle, label: string): Pro
 	return {kind: 'delimited', slices, parse: (text, where) => recordOf(text, dialect, where)};
 }
 
+/** One value over several lines, as programs indent it, would be as many bad lines. */
+async function refuseIndented(source: string | FileHandle, label: string): Promise<void> {
+	const head = (await readHead(source, 256)).toString('utf8');
+	const [, blank] = /^(\s*)\{[ \t]*\r?\n/.exec(head) ?? [];
+	if (blank === undefined) return;
+	const number = blank.split('\n').length;
+	const expected = 'expected a whole record on each line, or one array of records';
+	const got = 'an object that goes on in the next line; write each record on one line';
+	throw new EngineError('FILE_FORMAT', `${label}:${number}: ${expected}, got ${got}`);
+}
+
 async function refuseText(source: string | FileHandle, label: string): Promise<never> {
 	for await (const lines of readLines(source, {name: label})) {
 		const first = lines.find(line => line.text.trim() !== '');
 		if (first === undefined) continue;
 		const expected = 'expected JSON lines, a JSON array, or CSV or TSV with a header';
-		const got = `got text that begins ${JSON.stringify(first.text.slice(0, 40))}`;
+		const tabs = 'of TSV without a header all rows have as many cells as the first';
+		const hint = first.text.includes('\t') ? `; ${tabs}` : '';
+		const got = `got text that begins ${JSON.stringify(first.text.slice(0, 40))}${hint}`;
 		throw new EngineError('FILE_FORMAT', `${label}:${first.number}: ${expected}, ${got}`);
 	}
 

@@ -35,6 +35,13 @@ test('Broken JSON is refused by its line, in one line', async () => {
 	});
 });
 
+test('One value over several lines is refused as what it is', async () => {
+	const path = put('indented', `\n${JSON.stringify({data: rows}, null, 2)}`);
+	await expect(valuesOf(path)).rejects.toThrow(
+		`${path}:2: expected a whole record on each line, or one array of records, got an object that`,
+	);
+});
+
 test.each([
 	['{"a": 1, "b": 2, "a": 3}', '"a"'],
 	['{"a": [{"c": 1}, {"c" : 1,"c"\t: 1}]}', '"c"'],
