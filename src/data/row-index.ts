@@ -213,11 +213,19 @@ function readSlice(
 	});
 }
 
-/** What is worth a warning once per file: fields not used, ids that stand for two texts. */
+/** A line with the first of these names; none where there are none. */
+function quoted(what: string, names: readonly string[]): string[] {
+	if (names.length === 0) return [];
+	const more = names.length > quotedNames ? ' and more' : '';
+	return [`${what}: ${names.slice(0, quotedNames).join(', ')}${more}`];
+}
+
+/** What is worth a warning once per file: prompts that it brings, fields not used, ids that stand for two texts. */
 class FileFacts {
 	/** Records that could be read. */
 	records = 0;
 	readonly #unknown = new Set<string>();
+	readonly #prompts = new Set<string>();
 	readonly #ids = {query: 0, document: 0};
 	readonly #textOfId = {query: new HashTable(), document: new HashTable()};
 	/** Names that are looked for and were not seen. */
@@ -255,6 +263,8 @@ class FileFacts {
 		this.records++;
 		this.#layout ??= {name: layout, where};
 		for (const name of unknown) if (this.#unknown.size <= quotedNames) this.#unknown.add(name);
+		const {prompt} = record;
+		if (prompt !== undefined && this.#prompts.size <= quotedNames) this.#prompts.add(prompt);
 		this.#pushId('query', record.queryId, record.query, where);
 		record.positiveIds?.forEach((id, n) => {
 			this.#pushId('document', id, record.positives[n]!, where);
@@ -265,9 +275,13 @@ class FileFacts {
 	}
 
 	warnings(path: string): string[] {
-		const names = [...this.#unknown].slice(0, quotedNames).join(', ');
-		const more = this.#unknown.size > quotedNames ? ' and more' : '';
-		const unknown = names === '' ? [] : [`${path}: fields not used: ${names}${more}`];
+		const unknown = [
+			...quoted(`${path}: fields not used`, [...this.#unknown]),
+			...quoted(
+				`${path}: prompts of its own before queries`,
+				Array.from(this.#prompts, prompt => JSON.stringify(prompt.slice(0, 80))),
+			),
+		];
 		for (const [kind, count] of Object.entries(this.#ids)) {
 			if (count > mostIds)
 				unknown.push(`${path}: only the first ${mostIds} ids of a ${kind} compared`);

@@ -140,6 +140,14 @@ test('Fields that are not used are told once per file', async () => {
 	expect(warnings).toEqual([`${path}: fields not used: x, y`]);
 });
 
+test('Prompts that records bring are told, each once', async () => {
+	const row = (n: number, prompt: string) => ({query: `q${n}`, positive: `p${n}`, prompt});
+	const rows = [row(1, 'Find:\n'), row(2, ''), row(3, 'Find:\n')];
+	const path = put('prompted', rows.map(each => JSON.stringify(each)).join('\n'));
+	const {warnings} = await open(path);
+	expect(warnings).toEqual([`${path}: prompts of its own before queries: "Find:\\n", ""`]);
+});
+
 test('An id of two different texts is told', async () => {
 	const rows = [
 		{query: 'a', pos: 'b', query_id: 1, doc_id: 'd'},
