@@ -40,14 +40,14 @@ export async function openDataSet(
 	const {retrieval} = found;
 	if (retrieval === undefined || retrieval.qrels.length > 0) return found;
 	const id = `${dataSet.id}-qrels`;
-	const judged = await openOne({...dataSet, id, revision: 'main'}, settings, options).catch(
-		error => {
-			const isAbsent = error instanceof EngineError && error.code === 'FILE_NOT_FOUND';
-			if (!isAbsent) throw error;
-			const expected = `expected judgements in it, or in the data set ${id}`;
-			throw new EngineError('FILE_NOT_FOUND', `${dataSet.id}: ${expected}, got none`);
-		},
-	);
+	const beside = {...dataSet, id, revision: 'main'};
+	const judged = await openOne(beside, settings, options).catch((error: unknown) => {
+		const isAbsent = error instanceof EngineError && error.code === 'FILE_NOT_FOUND';
+		if (!isAbsent) throw error;
+		const expected = `expected judgements in it, or in the data set ${id}`;
+		const message = `${dataSet.id}: ${expected}, got none (${error.message})`;
+		throw new EngineError('FILE_NOT_FOUND', message, {cause: error});
+	});
 	return {
 		paths: [...found.paths, ...judged.paths],
 		warnings: [...found.warnings, ...judged.warnings, `judgements of ${id} are used`],

@@ -38,7 +38,7 @@ export function retrievalFiles(
 	const queries = part('queries').flatMap(({files}) => files);
 	if (corpus.length === 0 || queries.length === 0) return;
 	const given = [...part('qrels'), ...(configured(base === '' ? 'default' : base) ?? [])];
-	const judged = given.flatMap(({split, files}) => files.map(name => ({name, split})));
+	const judged = given.flatMap(each => each.files.map(name => ({name, split: each.split})));
 	const own = judged.filter(({name}) => !corpus.includes(name) && !queries.includes(name));
 	const isWanted = (each: {name: string; split: string | undefined}) =>
 		splitOf(each.split ?? each.name) === (split ?? 'train');
