@@ -131,7 +131,7 @@ function assignTeacherScores(record: TrainingRecord, fields: Fields): void {
 	record.negativeScores = scores.slice(positives.length);
 }
 
-/** The record whose positive is the text of these that its teacher scores highest, the first of equals. */
+/** The record whose positive is the text that its teacher scores highest, the first of equals. */
 function chosenByTeacher(
 	record: TrainingRecord,
 	where: string,

@@ -1,7 +1,7 @@
 // Queries with the places of their documents in a corpus, or with answers: LLM-Embedder's evaluation data.
 //
-// `{query, query_id?, pos_index?, answers?, task?}` a line, beside a corpus of `{title?, text}` or other
-// columns. Documents are called by their line, from 0. Both files are read and checked first.
+// `{query, query_id?, pos_index?, answers?, task?}` a line, beside a corpus of `{title?, text}` or
+// other columns. Documents are called by their line, from 0. Both files are read and checked first.
 
 import {EngineError, kindOf} from '../errors.js';
 import type {IdentifiedText, RetrievalSet} from './beir.js';
@@ -10,7 +10,7 @@ import {badField, type JsonRow, readJsonRows, stringField} from './json-rows.js'
 export type CorpusOptions = {
 	/** A file of documents. */
 	corpus: string;
-	/** The text of a document by its columns, as `{title} {text}`. Default: that, and a title may be missing. */
+	/** The text of a document by its columns. Default `{title} {text}`, where a title may be missing. */
 	template?: string | undefined;
 };
 

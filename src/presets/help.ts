@@ -33,7 +33,7 @@ function textOf(value: Value): string {
 	return Array.isArray(value) ? `[${value.join(',')}]` : String(value);
 }
 
-/** Why it has no effect, or the options that it is at its default, else those that it is when it is given. */
+/** Why it has no effect, or the options that it is at its default, else those when it is given. */
 function meaning(key: string, {dead, to, kind, default: standard, isIdle}: Option, values: Values) {
 	if (dead !== undefined) return `: ${dead}`;
 	if (isIdle) return ': refused at other values';

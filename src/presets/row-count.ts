@@ -6,7 +6,7 @@ import {RowStarts} from '../data/row-starts.js';
 /** What rows are: a text each, or a positive each. */
 export type Counted = {data: string; rowsOf: 'texts' | 'positives'};
 
-/** How many there are; nothing where the data cannot be read, which opening them for the run will say. */
+/** How many there are; nothing where the data cannot be read, which the run will say. */
 export async function rowsIn({data, rowsOf}: Counted): Promise<number | undefined> {
 	const kind = rowsOf === 'texts' ? 'text' : 'pair';
 	const dataset = await openDataset([data], {kind}).catch(() => undefined);
@@ -20,10 +20,13 @@ export async function rowsIn({data, rowsOf}: Counted): Promise<number | undefine
 	}
 }
 
-const courseOptions =
-	/^--(data|map|positives|on-shortage|max-rows|filter|teacher-m|set-option|mixing|steps|max-steps|accumul|drop-last|no-dup|schedule|warmup)/;
+/** How options of ours begin that bear upon rows, steps and the schedule. */
+const beginnings = [
+	...['data', 'map', 'positives', 'on-shortage', 'max-rows', 'filter', 'teacher-m', 'set-option'],
+	...['mixing', 'steps', 'max-steps', 'accumul', 'drop-last', 'no-dup', 'schedule', 'warmup'],
+];
 
 /** Whether options of ours may make other rows, other steps or another schedule. */
 export function changesCourse(ownWords: readonly string[]): boolean {
-	return ownWords.some(word => courseOptions.test(word));
+	return ownWords.some(word => beginnings.some(name => word.startsWith(`--${name}`)));
 }
