@@ -136,7 +136,7 @@ function cutParameters(
 }
 
 /** Whether a matrix has a column for each of the embeddings, or several times as many. */
-function isWide({shape}: LossParameter): boolean {
+function isWide({shape}: Pick<LossParameter, 'shape'>): boolean {
 	return shape !== undefined && shape(1).columns < shape(2).columns;
 }
 
@@ -155,6 +155,13 @@ function checked(loss: Loss, options: MatryoshkaOptions): Settings {
 	}
 	if (loss.needs?.teacher) {
 		refuse('OPTION_CONFLICT', "a loss without a teacher's vectors", `${loss.name}, use its widths`);
+	}
+	const odd = loss.parameters?.find(({shape}) => {
+		return shape && isWide({shape}) && shape(2).columns !== 2 * shape(1).columns;
+	});
+	if (odd) {
+		const expected = 'matrices that are as wide as the embeddings, or several times';
+		refuse('OPTION_CONFLICT', expected, odd.name);
 	}
 	return {...settings, weights: weights.length === 0 ? widths.map(() => 1) : weights};
 }

@@ -129,6 +129,14 @@ test.each([
 	[losses.infonce(), {widths: 4, reduce: 'max'}, 'OPTION_RANGE', 'reduce to be sum or mean'],
 	[losses.infonce(), {widths: 4, renormalise: true}, 'OPTION_UNKNOWN', 'got renormalise'],
 	[losses.distillvectors(), {widths: 4}, 'OPTION_CONFLICT', 'got distillvectors, use its widths'],
+	[
+		Object.assign(() => losses.infonce(), {
+			parameters: [
+				{name: 'odd', value: 0, shape: (width: number) => ({rows: 1, columns: width + 1})},
+			],
+		}),
+		...([{widths: 4}, 'OPTION_CONFLICT', 'or several times, got odd'] as const),
+	],
 	['infonce', {widths: 4}, 'LOSS_INVALID', 'a loss that it is made of, got a string'],
 ])('matryoshka of %o with %j is refused', (loss, options, code, message) => {
 	expect(() => matryoshka(loss as Loss, options as Parameters<typeof matryoshka>[1])).toThrow(
