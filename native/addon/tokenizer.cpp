@@ -113,12 +113,14 @@ class Reader {
     return {buffer_.data(), units};
   }
 
+  size_t units() const { return buffer_.size(); }
+
  private:
   bool copy(Napi::Env env, napi_value value, size_t& units) {
     return napi_get_value_string_utf16(env, value, buffer_.data(), buffer_.size(), &units) ==
            napi_ok;
   }
-  std::u16string buffer_;
+  std::vector<char16_t> buffer_;
 };
 
 class TokenizerHandle : public Napi::ObjectWrap<TokenizerHandle> {
@@ -177,7 +179,11 @@ class TokenizerHandle : public Napi::ObjectWrap<TokenizerHandle> {
     auto ids = Napi::Int32Array::New(env, ids_.size());
     if (!ids_.empty()) std::memcpy(ids.Data(), ids_.data(), ids_.size() * sizeof(int32_t));
     // One enormous text must not hold its memory for ever.
-    if (ids_.capacity() > kMostKept) ids_ = {};
+    if (reader_.units() > kMostKept || ids_.capacity() > kMostKept) {
+      tokenizer_->forget();
+      reader_ = {};
+      text::release(ids_);
+    }
     auto result = Napi::Object::New(env);
     result.Set("ids", ids);
     result.Set("offsets", offsets);

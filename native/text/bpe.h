@@ -29,6 +29,7 @@ class Bpe : public WordModel {
  public:
   Bpe(const WordSettings& settings, Vocabulary vocabulary);
   void encode(Text word, Ids& ids) override;
+  void forget() override { release(symbols_, candidates_, numbers_); }
 
  private:
   // A piece of the word, from `begin` to the next one; -1: of no number.

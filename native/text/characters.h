@@ -73,6 +73,12 @@ inline Character character_before(Text text, size_t end) {
   return character_at(text.substr(0, end), end - (is_pair ? 2 : 1));
 }
 
+// Gives the memory of a list or a text back.
+template <class... List>
+void release(List&... lists) {
+  ((lists.clear(), lists.shrink_to_fit()), ...);
+}
+
 // The bytes of a text in UTF-8.
 template <class F>
 void for_each_byte(Text text, F&& on_byte) {

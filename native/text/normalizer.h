@@ -41,6 +41,7 @@ class Normalizer {
 
   // The result stands until the next call.
   Text normalize(Text text);
+  void forget() { release(buffers_[0], buffers_[1]); }
 
  private:
   void run(size_t step, Text in, std::u16string& out);

@@ -28,6 +28,11 @@ const std::vector<Text>& Splitter::split(Text piece, bool is_first) {
   return words_;
 }
 
+void Splitter::forget() {
+  release(words_, before_, parts_);
+  for (std::u16string& text : made_) release(text);
+}
+
 void Splitter::run(const SplitStep& step, Text piece, bool is_first, std::u16string& made) {
   switch (step.kind) {
     case SplitKind::Bert:

@@ -17,6 +17,7 @@ class Splitter {
   // The words stand until the next call. `is_first`: the piece begins the text. The bytes of a word
   // are not yet characters, if the last step is one of bytes.
   const std::vector<Text>& split(Text piece, bool is_first);
+  void forget();
   bool gives_bytes() const { return !steps_.empty() && steps_.back().kind == SplitKind::ByteLevel; }
 
  private:

@@ -67,6 +67,13 @@ bool Tokenizer::encode(Text text, const Settings& settings, Ids& ids) {
   return is_cut;
 }
 
+void Tokenizer::forget() {
+  normalizer_.forget();
+  splitter_.forget();
+  model_->forget();
+  release(word_ids_, bytes_);
+}
+
 // Whether the first character is still there once it is normalised; else nothing begins the text.
 bool Tokenizer::begins_text(Text section) {
   if (!uses_first_ || section.empty()) return uses_first_;

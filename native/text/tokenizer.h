@@ -29,6 +29,8 @@ class Tokenizer {
 
   // Adds the ids of a text and says whether it was cut.
   bool encode(Text text, const Settings& settings, Ids& ids);
+  // Gives back the memory that an enormous text took.
+  void forget();
 
  private:
   enum UnitKind : uint8_t { Inside, Space, Single };  // of a chunk; between two; a chunk of its own

@@ -9,6 +9,7 @@ class Unigram : public WordModel {
  public:
   Unigram(const WordSettings& settings, Vocabulary vocabulary);
   void encode(Text word, Ids& ids) override;
+  void forget() override { release(steps_, ends_, way_, numbers_); }
 
  private:
   // A piece of the word that ends at some place: the best way there, through the one before it.

@@ -18,6 +18,8 @@ class WordModel {
   virtual ~WordModel() = default;
   // Adds the ids of a word.
   virtual void encode(Text word, Ids& ids) = 0;
+  // Gives back what a long word took.
+  virtual void forget() {}
 };
 
 std::unique_ptr<WordModel> open_word_model(const WordSettings& settings, Vocabulary vocabulary);

@@ -1,14 +1,17 @@
 // One life of a tokenizer's worker, seen from the main thread. It keeps the process alive only while
 // somebody waits for it; when it dies, all who wait are told.
 
+import {setImmediate} from 'node:timers/promises';
 import {Worker} from 'node:worker_threads';
 import {EngineError} from '../errors.js';
+import {mostUnits} from './encode-job.js';
 import type {EncodedTexts} from './encoder.js';
 import type {TokenizerSource} from './files.js';
 import {Patience, Progress, type Task} from './patience.js';
 import type {
 	EncodeRequest,
 	ErrorParts,
+	TextPart,
 	TokenizerFacts,
 	WorkerAnswer,
 	WorkerSettings,
@@ -67,15 +70,31 @@ export class TokenizerThread {
 		return this.#isAlive;
 	}
 
-	/** Posts one message at once; resolves with its ids. */
+	/** Posts the texts at once, but one that is long in parts; resolves with their ids. */
 	encode(request: Omit<EncodeRequest, 'id'>): Promise<EncodedTexts> {
 		const id = this.#nextId++;
+		const {texts} = request;
 		return new Promise((resolve, reject) => {
-			this.#worker.postMessage({id, ...request} satisfies EncodeRequest);
-			this.#waiting.set(id, {resolve, reject, texts: request.texts});
+			this.#waiting.set(id, {resolve, reject, texts});
 			this.#worker.ref();
 			this.#patience.start();
+			const [text = ''] = texts;
+			if (texts.length > 1 || text.length <= mostUnits) this.#post({id, ...request});
+			else this.#postParts(text, {id, ...request, texts: []}).catch(reject);
 		});
+	}
+
+	#post(message: EncodeRequest | TextPart): void {
+		this.#worker.postMessage(message);
+	}
+
+	/** Copying a long text in one go would hold the event loop. */
+	async #postParts(text: string, request: EncodeRequest): Promise<void> {
+		for (let begin = 0; begin < text.length && this.#isAlive; begin += mostUnits) {
+			this.#post({id: request.id, part: text.slice(begin, begin + mostUnits)});
+			await setImmediate();
+		}
+		this.#post(request);
 	}
 
 	/** Ends the worker; whoever still waits is rejected with `reason`. */

@@ -20,6 +20,12 @@ export interface EncodeRequest {
 	readonly settings: EncodeSettings;
 }
 
+/** A text that is too long for one message: its parts come before the request, which has no text then. */
+export interface TextPart {
+	readonly id: number;
+	readonly part: string;
+}
+
 export interface TokenizerFacts extends EncoderFacts {
 	/** Whether native code does the work. */
 	readonly path: TextEncoder['path'];
@@ -47,8 +53,18 @@ function start(settings: WorkerSettings, answer: (answer: WorkerAnswer) => void)
 	try {
 		const encoder = openEncoder(source);
 		answer({type: 'opened', facts: {...encoder.facts, path: encoder.path}});
-		parentPort?.on('message', (request: EncodeRequest) => {
-			encode(encoder, request, progress);
+		const parts = new Map<number, string[]>();
+		parentPort?.on('message', (message: EncodeRequest | TextPart) => {
+			const {id} = message;
+			const before = parts.get(id) ?? [];
+			if ('part' in message) {
+				before.push(message.part);
+				parts.set(id, before);
+				return;
+			}
+			parts.delete(id);
+			const texts = before.length > 0 ? [before.join('')] : message.texts;
+			encode(encoder, {...message, texts}, progress);
 		});
 	} catch (error) {
 		answer({type: 'refused', error: partsOf(error)});

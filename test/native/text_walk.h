@@ -154,6 +154,7 @@ inline int walk_texts() {
       text::Ids ids, again;
       const bool is_cut = tokenizer.encode(any_text(seed), settings, ids);
       demand(is_cut == tokenizer.encode(any_text(seed), settings, again), "a text is cut again");
+      if (seed % 50 == 0) tokenizer.forget();
       demand(ids == again, "a text has the same ids again");
       demand(int64_t(ids.size()) <= settings.max_length, "at most so many ids as asked for");
     }

@@ -78,8 +78,26 @@ test('long texts are posted in messages of few characters', async () => {
 	const post = vi.spyOn(Worker.prototype, 'postMessage');
 	const long = ['a '.repeat(100_000), 'b '.repeat(100_000), 'c', 'd '.repeat(1_000_000), 'e'];
 	await tokenizer.encode(long, settings);
-	const sizes = post.mock.calls.map(([message]) => (message as {texts: string[]}).texts.length);
-	expect(sizes).toEqual([1, 2, 1, 1]);
+	type Message = {readonly texts: readonly string[]} | {readonly part: string};
+	const sizes = post.mock.calls.map(([message]) => {
+		const sent = message as Message;
+		return 'part' in sent ? `part of ${sent.part.length}` : sent.texts.length;
+	});
+	const parts = [...Array(7).fill('part of 262144'), 'part of 164992'];
+	expect(sizes.filter(size => typeof size === 'number')).toEqual([1, 2, 1, 0]);
+	expect(sizes.filter(size => typeof size === 'string')).toEqual(parts);
+});
+
+test('a text that is posted in parts gives the ids of the whole', async () => {
+	await using tokenizer = await Tokenizer.open(files);
+	const words = Array.from({length: 200_000}, (_, n) => ['the', 'é', '中', '😀', 'end.'][n % 5]);
+	const [long, whole] = [words.join(' '), {maxLength: 1e6}];
+	const half = long.indexOf('é', long.length / 2);
+	const [both, ...halves] = await Promise.all(
+		[long, long.slice(0, half), long.slice(half)].map(text => tokenizer.encode([text], whole)),
+	);
+	const [first, second] = halves.map(({ids}) => [...ids]);
+	expect([...both!.ids]).toEqual([...first!.slice(0, -1), ...second!.slice(1)]);
 });
 
 test('an aborted call rejects with the reason and others go on', async () => {
