@@ -83,7 +83,7 @@ async function trained(bench, run) {
 	const {peer: asked} = run;
 	const beside =
 		bench.python && asked && (await trainTheirs(bench, run, {start, file, other, names}));
-	const facts = [rows.length, run.seed, ours.steps];
+	const facts = [rows.length, run.seed, ours.steps].map(String);
 	const times = [ours.seconds, beside?.seconds, ours.cpu, beside?.cpu].map(second);
 	const table = [];
 	for (const width of run.widths ?? [undefined]) {
