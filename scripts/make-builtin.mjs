@@ -1,38 +1,81 @@
 // Makes the embedded model (models/builtin) with the engine itself: a small BERT distilled from the
-// vectors of a larger model. Needs the built package and the shared data:
-//   node scripts/make-builtin.mjs --work FOLDER [--data FOLDER] [--teacher FOLDER] [--output FOLDER]
+// vectors of a larger model, in stages. Needs the built package and the shared data:
+//   node scripts/make-builtin.mjs --work FOLDER [--begin MODEL --from STAGE] [--data FOLDER]
+//     [--teacher FOLDER] [--output FOLDER] [--trial STEPS] [--recipe JSON]
 // The work folder keeps the vocabulary, the teacher's vectors, the student before training and the
-// run, so that a second call goes on where the first was stopped. Evaluation data is read at the end
-// only, for the figures of the card.
+// runs, so that a second call goes on where the first was stopped; with --begin a model takes the place
+// of what comes before a stage. Choices are made by training texts held out: --trial runs so many steps
+// of the first stage asked for, with what --recipe changes in it, and prints what it makes of them.
+// Evaluation data is read at the end only, for the figures of the card.
 
 import {execFile} from 'node:child_process';
 import {mkdir} from 'node:fs/promises';
-import {join, relative} from 'node:path';
+import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs, promisify} from 'node:util';
-import {EmbeddingModel, evaluate, train} from '../dist/index.js';
+import {EmbeddingModel, train} from '../dist/index.js';
 import {distil} from './builtin/distil.mjs';
-import {readPairs, sourceFiles} from './builtin/pairs.mjs';
+import {figures} from './builtin/figures.mjs';
+import {holdOut, measureHeldOut} from './builtin/held-out.mjs';
+import {orderedPairs} from './builtin/pairs.mjs';
 import {publish} from './builtin/publish.mjs';
+import {uniforms} from './builtin/random.mjs';
 import {piecesOf, writeStudent} from './builtin/student.mjs';
 import {teacherVectors} from './builtin/teacher.mjs';
+import {readTexts, sourceFiles} from './builtin/texts.mjs';
 
 const inRepository = path => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const seed = 1;
 const vocabularySize = 10000;
 
-/** Set before the run, after trials of a few steps judged on training texts held out. */
-const recipe = {
-	epochs: 4,
+const shared = {
 	batchSize: 128,
-	learningRate: 1e-3,
 	schedule: 'cosine',
-	warmupRatio: 0.06,
 	weightDecay: 0.01,
 	dropout: 0,
 	chunkTokens: 16384,
-	seed,
+	seed: 1,
 };
+
+const ranking = {
+	...shared,
+	order: 'file',
+	documentMaxLength: 192,
+	temperature: 0.1,
+	weights: {near: 1, apart: 10, order: 0.3, found: 0.2},
+};
+
+/** Set before the runs, after trials of a few steps judged on training texts held out. */
+const stages = [
+	{
+		...shared,
+		name: 'vectors',
+		passes: 5,
+		order: 'shuffle',
+		learningRate: 1e-3,
+		warmupRatio: 0.06,
+		temperature: 0.1,
+		weights: {near: 1, apart: 10, order: 0, found: 0},
+	},
+	{
+		...ranking,
+		name: 'ranks',
+		passes: 2,
+		learningRate: 6e-4,
+		warmupSteps: 18,
+		scheduleSteps: 600,
+		maxSteps: 175,
+	},
+	{
+		...ranking,
+		name: 'close',
+		passes: 1,
+		schedule: 'linear',
+		learningRate: 4.5e-4,
+		warmupSteps: 4,
+		maxSteps: 140,
+		seed: 2,
+	},
+];
 
 async function main() {
 	const {values} = parseArgs({
@@ -40,21 +83,43 @@ async function main() {
 			data: {type: 'string', default: inRepository('../shared/data')},
 			teacher: {type: 'string', default: inRepository('../shared/models/all-MiniLM-L6-v2')},
 			work: {type: 'string'},
+			begin: {type: 'string'},
+			from: {type: 'string', default: stages[0].name},
 			output: {type: 'string', default: inRepository('models/builtin')},
+			trial: {type: 'string'},
+			recipe: {type: 'string', default: '{}'},
 		},
 	});
 	if (!values.work) throw new Error('--work: expected a folder for what takes long to make');
-	const {data, teacher, work, output} = values;
-	await mkdir(work, {recursive: true});
-	const student = await initialStudent({data, teacher, work});
-	const model = await EmbeddingModel.load(student);
-	const run = await distilled(model, {data, teacher, work});
-	await model.dispose();
-	await publish(run.output, output, {
-		run,
-		recipe,
-		figures: folder => figures(folder, {data, teacher}),
+	await mkdir(values.work, {recursive: true});
+	const source = await readSource(values);
+	const asked = stages.slice(stages.findIndex(({name}) => name === values.from));
+	let begin = values.begin ?? (await initialStudent(values));
+	if (values.trial) {
+		const short = {maxSteps: Number(values.trial), scheduleSteps: undefined};
+		const stage = {...asked[0], ...short, ...JSON.parse(values.recipe)};
+		await trained(begin, stage, {...source, work: undefined});
+		return;
+	}
+
+	const runs = [];
+	for (const stage of asked) {
+		runs.push(await trained(begin, stage, source));
+		begin = runs.at(-1).output;
+	}
+
+	await publish(begin, values.output, {
+		runs,
+		texts: source.texts.length,
+		figures: folder => figures(folder, values),
 	});
+}
+
+/** What is trained on: texts, their teacher's vectors, what is held out of them. */
+async function readSource({data, teacher, work}) {
+	const {texts, ...grouped} = await readTexts(data);
+	const vectors = await teacherVectors(teacher, texts, join(work, 'teacher.npy'));
+	return {work, texts, teacher: vectors, ...holdOut(grouped, vectors)};
 }
 
 async function initialStudent({data, teacher, work}) {
@@ -70,54 +135,47 @@ async function initialStudent({data, teacher, work}) {
 		join(work, 'pieces.npy'),
 	);
 	const student = join(work, 'student');
-	await writeStudent(student, {vocabulary, pieces, seed});
+	await writeStudent(student, {vocabulary, pieces, seed: shared.seed});
 	return student;
 }
 
-async function distilled(model, {data, teacher, work}) {
-	const {texts, pairs} = await readPairs(data);
-	const vectors = await teacherVectors(teacher, texts, join(work, 'teacher.npy'));
-	const records = pairs.map(([query, positive], label) => ({
+/** A stage from the model in `folder` on, with what it made of the held-out texts. */
+async function trained(folder, stage, source) {
+	const {name, passes, weights, temperature, ...options} = stage;
+	const {work, texts, teacher, held} = source;
+	const model = await EmbeddingModel.load(folder);
+	const random = uniforms(options.seed);
+	const {batchSize} = options;
+	const pairs = orderedPairs(source.trained, {teacher, passes, batchSize, random});
+	const records = pairs.map(({query, positive}, label) => ({
 		query: texts[query],
 		positive: texts[positive],
 		label,
 	}));
-	const loss = distil({teacher: vectors, pairs});
-	let sum = 0;
-	const onStep = ({step, loss: value, tokensPerSecond}) => {
-		sum += value;
-		if (step % 50 > 0) return;
-		console.error(`step ${step}: loss ${(sum / 50).toFixed(4)}, ${tokensPerSecond | 0} tokens/s`);
-		sum = 0;
-	};
-	const output = join(work, 'run');
+	const before = await measureHeldOut(model, {held, texts, teacher});
+	console.error(name, 'before', before);
 	const run = await train(model, {
-		...recipe,
+		...options,
 		data: records,
-		loss,
-		output,
-		resume: true,
-		onStep,
+		loss: distil({teacher, pairs, weights, temperature}),
+		...(work && {output: join(work, name), resume: true, saveSteps: 25}),
+		onStep: told(),
 		onMessage: console.error,
 	});
-	return {...run, texts: texts.length, pairs: pairs.length};
-}
-
-/** The rows of the card's table: set, metric, this model's figure, the teacher's. */
-async function figures(folder, {data, teacher}) {
-	const [own, teachers] = [await measured(folder, data), await measured(teacher, data)];
-	return own.map(({name, task, metrics}, n) => {
-		const [key, metric] = task === 'sts' ? ['spearman_cosine', 'Spearman'] : ['ndcg@10', 'nDCG@10'];
-		return [name, metric, metrics[key].toFixed(3), teachers[n].metrics[key].toFixed(3)];
-	});
-}
-
-async function measured(folder, data) {
-	const model = await EmbeddingModel.load(folder);
-	const retrieval = ['squad/eval', 'medquad/eval', 'scifact'].map(name => join(data, name));
-	const {results} = await evaluate(model, {retrieval, sts: join(data, 'sts/dev.jsonl')});
+	const after = await measureHeldOut(model, {held, texts, teacher});
+	console.error(name, 'after', after);
 	await model.dispose();
-	return results.map(result => ({...result, name: relative(data, result.name)}));
+	return {...run, stage, before, after};
+}
+
+function told() {
+	let sum = 0;
+	return ({step, loss, tokensPerSecond}) => {
+		sum += loss;
+		if (step % 10 > 0) return;
+		console.error(`step ${step}: loss ${(sum / 10).toFixed(4)}, ${tokensPerSecond | 0} tokens/s`);
+		sum = 0;
+	};
 }
 
 await main();

@@ -1,72 +1,105 @@
-// The texts that the embedded model is distilled over, as pairs: a question with its paragraph, a
-// question with a sentence, two sentences of one page, two sentences of an inference pair. Each
-// distinct text of ../shared/data's training parts is there; no text of an evaluation set is read.
+// The rows of a distillation, pass after pass: pairs of texts, so ordered that a batch holds texts of
+// a few topics, which are hard to tell apart.
 
-import {readFile} from 'node:fs/promises';
-import {join} from 'node:path';
+import {shuffled} from './random.mjs';
+import {dot, rowOf} from './vectors.mjs';
 
-/** The files whose texts are used, in the folder of the data. */
-export const sourceFiles = data => [
-	join(data, 'squad', 'train.jsonl'),
-	join(data, 'medquad', 'train.jsonl'),
-	join(data, 'nli', 'snli_dev_pairs.jsonl'),
-];
-
-/** Reads the training texts: distinct `texts`, and `pairs` of their indices. */
-export async function readPairs(data) {
-	const [squad, medquad, inference] = await Promise.all(sourceFiles(data).map(readRows));
-	const questions = [...squad, ...medquad].map(({query, pos}) => [query, pos[0]]);
-	const premises = inference.map(({sentence1, sentence2}) => [sentence1, sentence2]);
-	return numbered([...pairQuestions(questions), ...premises]);
-}
-
-async function readRows(path) {
-	const lines = (await readFile(path, 'utf8')).split('\n');
-	return lines.filter(line => line !== '').map(line => JSON.parse(line));
-}
+const listsOfTopic = 50;
+const pairsOfGroup = 16;
+const sentencesLeft = 4;
 
 /**
-Each paragraph once with its first question; its further questions with a sentence of it each, so
-that long texts are not computed again; the sentences left over with each other. What many pages
-say in the same words is there once.
+All pairs of `passes` passes over the pages and inference pairs. In each pass a page's paragraph meets
+another of its questions, the others meet the sentence that the teacher finds nearest, and some of the
+sentences left meet each other; pairs of a question name its `paragraph`. No batch of `batchSize` pairs
+has a text twice.
 */
-function pairQuestions(rows) {
-	const questionsOf = new Map();
-	for (const [question, paragraph] of rows) {
-		const questions = questionsOf.get(paragraph);
-		if (questions === undefined) questionsOf.set(paragraph, [question]);
-		else questions.push(question);
-	}
-
-	const seen = new Set();
-	return [...questionsOf].flatMap(([paragraph, [first, ...further]]) => {
-		const short = [...further, ...sentencesOf(paragraph)].filter(text => !seen.has(text));
-		for (const text of short) seen.add(text);
-		const half = Math.ceil(short.length / 2);
-		const rest = short.slice(half).map((text, n) => [short[n], text]);
-		if (short.length % 2 === 1) rest.push([short[half - 1], first]);
-		return [[first, paragraph], ...rest];
-	});
+export function orderedPairs({pages, inference}, {teacher, passes, batchSize, random}) {
+	const others = inference.map(([query, positive]) => [{query, positive}]);
+	return Array.from({length: passes}, (_, pass) => {
+		const asked = pages.map(page => pagePairs(page, {pass, teacher, random}));
+		return apartBatches(byTopics([...asked, ...others], teacher, random), batchSize);
+	}).flat();
 }
 
-const segmenter = new Intl.Segmenter('en', {granularity: 'sentence'});
-
-function sentencesOf(paragraph) {
-	const sentences = [...segmenter.segment(paragraph)].map(({segment}) => segment.trim());
-	return sentences.filter(text => text.length >= 30 && text.length < paragraph.length);
-}
-
-/** Pairs of texts as pairs of indices into the distinct texts; a text is no partner of its own. */
-function numbered(pairs) {
-	const numberOf = new Map();
-	const number = text => {
-		if (!numberOf.has(text)) numberOf.set(text, numberOf.size);
-		return numberOf.get(text);
-	};
-	const distinct = new Map();
-	for (const pair of pairs.map(texts => texts.map(number))) {
-		if (pair[0] !== pair[1]) distinct.set(pair.join(), pair);
+function pagePairs({paragraph, questions, sentences}, {pass, teacher, random}) {
+	const turn = pass % questions.length;
+	const left = new Set(sentences);
+	const pairs = [{query: questions[turn], positive: paragraph, paragraph}];
+	for (const query of questions.toSpliced(turn, 1)) {
+		const positive = nearest(query, left, teacher);
+		if (positive === undefined) continue;
+		left.delete(positive);
+		pairs.push({query, positive, paragraph});
 	}
 
-	return {texts: [...numberOf.keys()], pairs: [...distinct.values()]};
+	const rest = shuffled([...left], random).slice(0, sentencesLeft);
+	for (let n = 0; n + 1 < rest.length; n += 2) {
+		pairs.push({query: rest[n], positive: rest[n + 1]});
+	}
+
+	return pairs;
+}
+
+function nearest(text, candidates, teacher) {
+	const own = rowOf(teacher, text);
+	let [best, most] = [undefined, -Infinity];
+	for (const candidate of candidates) {
+		const score = dot(own, rowOf(teacher, candidate));
+		if (score > most) [best, most] = [candidate, score];
+	}
+
+	return best;
+}
+
+/** Lists of pairs in random order, but so that of each topic some stand together; as one list. */
+function byTopics(lists, teacher, random) {
+	const drawn = shuffled(lists, random);
+	const vector = ([pair]) => rowOf(teacher, pair.positive);
+	const centres = drawn.slice(0, Math.ceil(lists.length / listsOfTopic)).map(vector);
+	const topics = centres.map(() => []);
+	for (const list of drawn) {
+		const row = vector(list);
+		let [best, most] = [0, -Infinity];
+		centres.forEach((centre, n) => {
+			const score = dot(row, centre);
+			if (score > most) [best, most] = [n, score];
+		});
+		topics[best].push(list);
+	}
+
+	return shuffled(
+		topics.flatMap(topic => groupsOf(topic.flat())),
+		random,
+	).flat();
+}
+
+const groupsOf = pairs =>
+	Array.from({length: Math.ceil(pairs.length / pairsOfGroup)}, (_, n) =>
+		pairs.slice(n * pairsOfGroup, (n + 1) * pairsOfGroup),
+	);
+
+/** The same pairs, those put off to a later batch that would repeat a text; the last may be lost. */
+function apartBatches(pairs, batchSize) {
+	const batches = [];
+	let waiting = [];
+	const rest = pairs.values();
+	for (;;) {
+		const [batch, seen, again] = [[], new Set(), []];
+		const take = pair => {
+			if (seen.has(pair.query) || seen.has(pair.positive)) return again.push(pair);
+			seen.add(pair.query).add(pair.positive);
+			return batch.push(pair);
+		};
+		for (const pair of waiting) batch.length < batchSize ? take(pair) : again.push(pair);
+		while (batch.length < batchSize) {
+			const {value, done} = rest.next();
+			if (done) break;
+			take(value);
+		}
+
+		if (batch.length < batchSize) return batches.flat();
+		batches.push(batch);
+		waiting = again;
+	}
 }

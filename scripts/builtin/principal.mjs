@@ -1,6 +1,8 @@
 // Principal components of rows of numbers, by subspace iteration on their covariance; the same rows
 // give the same components.
 
+import {dot} from './vectors.mjs';
+
 const rounds = 40;
 
 /** The mean of the rows and their `count` main directions, each a row of `width` numbers. */
@@ -48,10 +50,4 @@ function orthonormal(rows) {
 	}
 
 	return done;
-}
-
-export function dot(a, b) {
-	let sum = 0;
-	for (let n = 0; n < a.length; n++) sum += a[n] * b[n];
-	return sum;
 }

@@ -4,6 +4,7 @@
 import {cp, mkdir, readdir, stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {Output} from '../../dist/files/output.js';
+import {cardOf} from './card.mjs';
 import {halveWeights} from './halve.mjs';
 
 const weights = ['model.safetensors', '2_Dense/model.safetensors'];
@@ -20,8 +21,8 @@ const others = [
 	'2_Dense/config.json',
 ];
 
-/** Writes the folder, then its card, whose figures are measured on what was written. */
-export async function publish(trained, folder, {run, recipe, figures}) {
+/** Writes the folder, then its card, whose `figures` are measured on what was written. */
+export async function publish(trained, folder, {figures, ...facts}) {
 	const output = await Output.create(folder, {kind: 'folder', overwrite: true});
 	try {
 		for (const place of ['1_Pooling', '2_Dense']) await mkdir(join(output.temporary, place));
@@ -31,8 +32,8 @@ export async function publish(trained, folder, {run, recipe, figures}) {
 
 		for (const name of others) await cp(join(trained, name), join(output.temporary, name));
 		const rows = await figures(output.temporary);
-		const facts = {run, recipe, rows, bytes: await sizeOf(output.temporary)};
-		await writeFile(join(output.temporary, 'README.md'), card(facts));
+		const bytes = await sizeOf(output.temporary);
+		await writeFile(join(output.temporary, 'README.md'), cardOf({...facts, rows, bytes}));
 		await output.commit();
 	} finally {
 		await output.discard();
@@ -44,64 +45,3 @@ async function sizeOf(folder) {
 	const sizes = await Promise.all(names.map(name => stat(join(folder, name))));
 	return sizes.reduce((sum, found) => sum + (found.isFile() ? found.size : 0), 0);
 }
-
-function card({run, recipe, rows, bytes}) {
-	const {epochs, batchSize, learningRate} = recipe;
-	const tokens = Math.round((run.tokensPerSecond * run.seconds) / 1e5) / 10;
-	return `---
-license: apache-2.0
-language: en
-library_name: sentence-transformers
-pipeline_tag: sentence-similarity
-tags:
-- sentence-transformers
-- sentence-similarity
-- inbatch
----
-
-# The embedded model
-
-A small English BERT for text embeddings of 384 dimensions: 3 blocks of width 192, 6 heads, 10000
-pieces, mean pooling, a linear layer to 384, unit length, texts of up to 256 tokens. It is here so
-that a first run, a test or a demonstration needs no download; \`--model builtin\` and
-\`EmbeddingModel.load('builtin')\` open it. Larger models are better.
-
-It was made with this package alone, by \`scripts/make-builtin.mjs\`: its own WordPiece vocabulary;
-token embeddings that begin as the teacher's vectors of the pieces, cut to 192 main directions; then
-distillation, that is, training to give the vectors of its teacher,
-[all-MiniLM-L6-v2](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) (Apache-2.0), and
-its similarities within a batch. The loss is \`scripts/builtin/distil.mjs\`.
-
-## Data
-
-${run.texts} distinct English texts in ${run.pairs} pairs, and the teacher's vectors of them:
-
-| texts | from | licence |
-|---|---|---|
-| questions, paragraphs and their sentences | SQuAD 1.1, a part of the training split | CC BY-SA 4.0 |
-| questions, answers and their sentences | MedQuAD, the training part | CC BY 4.0 |
-| sentence pairs, without their labels | SNLI, development split | CC BY-SA 4.0 |
-
-The texts served for training only; none of them is in this folder. No text of a set below was
-trained on, and no option was chosen by one: they were set before the run, after trials of at most
-60 steps that were judged on training texts held out of them.
-
-## Training
-
-${run.steps} steps (${epochs} epochs) of ${batchSize} pairs, ${tokens} million tokens, AdamW with a
-largest rate of ${learningRate}, cosine schedule, f32: ${minutes(run.seconds)} on two cores of a
-server CPU shared with other work, after the teacher's vectors (about 15 minutes).
-
-## Figures
-
-Measured once, on the files of this folder (${(bytes / 1e6).toFixed(2)} MB in all, weights in f16), with \`inbatch evaluate\`.
-
-| set | metric | this model | its teacher |
-|---|---|---|---|
-${rows.map(cells => `| ${cells.join(' | ')} |`).join('\n')}
-
-It knows little of the world and nothing of languages other than English.
-`;
-}
-
-const minutes = seconds => `${Math.round(seconds / 60)} minutes`;

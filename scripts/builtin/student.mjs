@@ -5,12 +5,13 @@
 import {cp, mkdir, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {writeSafetensors} from '../../dist/files/safetensors.js';
-import {dot, principal} from './principal.mjs';
+import {principal} from './principal.mjs';
+import {normals} from './random.mjs';
+import {dot, rowOf} from './vectors.mjs';
 
 export const shape = {width: 192, blocks: 3, heads: 6, intermediate: 768, positions: 256};
 
 const embeddingDeviation = 0.1;
-const deviation = 0.02;
 const {width, blocks, heads, intermediate, positions} = shape;
 
 /** The pieces of a vocabulary as texts of their own. */
@@ -40,7 +41,7 @@ function tokenEmbeddings(pieces, mean, directions) {
 	const rows = pieces.data.length / pieces.width;
 	const tokens = new Float32Array(rows * width);
 	for (let row = 0; row < rows; row++) {
-		const vector = pieces.data.subarray(row * pieces.width, (row + 1) * pieces.width);
+		const vector = rowOf(pieces, row);
 		const centred = Float64Array.from(vector, (value, n) => value - mean[n]);
 		directions.forEach((direction, n) => {
 			tokens[row * width + n] = dot(direction, centred);
@@ -91,22 +92,6 @@ function bodyTensors(tokens, random) {
 function sourceOf([name, values, extents]) {
 	const bytes = async () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 	return {name, dtype: 'F32', shape: extents, bytes};
-}
-
-/** Normal numbers by Box and Muller over a generator of 32 bits (mulberry32). */
-function normals(seed) {
-	let state = seed;
-	const uniform = () => {
-		state = (state + 0x6d2b79f5) | 0;
-		let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-	};
-	const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-	return extents => {
-		const count = extents.reduce((product, extent) => product * extent, 1);
-		return Float32Array.from({length: count}, () => deviation * normal());
-	};
 }
 
 async function writeFolder(folder, vocabulary, {pieces, outputs}) {
