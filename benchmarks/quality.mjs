@@ -55,6 +55,7 @@ export async function measure({model: base, python, threads = 2, run: wanted = '
 			await theirs(bench, ['student', base, bench.student]);
 		}
 		for (const run of asked) {
+			console.error(`\n${run.name}: ${run.what}`);
 			for (const seed of run.seeds ?? usual.seeds) {
 				const found = await trained(bench, {...usual, ...run, seed});
 				for (const row of found) {
@@ -119,7 +120,7 @@ async function trainOurs({threads}, run, {start, file, output, names}) {
 		),
 	];
 	if (run.dropout !== undefined) args.push('--dropout', String(run.dropout));
-	console.error(`\ninbatch ${args.join(' ')}`);
+	console.error(`inbatch ${args.join(' ')}`);
 	const timed = ['-c', '"$@" && times >&2', 'sh', process.execPath, main, ...args];
 	const said = ['--threads', String(threads), '--json', '--quiet'];
 	const {stdout, stderr} = await execute('sh', [...timed, ...said], {env: plain});
