@@ -76,7 +76,8 @@ void Tokenizer::forget() {
 
 // Whether the first character is still there once it is normalised; else nothing begins the text.
 bool Tokenizer::begins_text(Text section) {
-  if (!uses_first_ || section.empty()) return uses_first_;
+  if (!uses_first_) return false;  // nobody asks
+  if (section.empty()) return true;
   return !normalizer_.normalize(section.substr(0, character_at(section, 0).units)).empty();
 }
 
