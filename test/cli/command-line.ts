@@ -13,7 +13,8 @@ export const main = join(root, 'dist', 'cli', 'main.js');
 
 export type Ended = {
 	code: number | null;
-	signal: NodeJS.Signals | null;
+	/** What ended it, where a signal did. */
+	signal?: NodeJS.Signals | undefined;
 	stdout: string;
 	stderr: string;
 };
@@ -43,7 +44,7 @@ export function inbatch(args: readonly string[], settings: Settings = {}): Promi
 	const child = spawn(process.execPath, [main, ...args], {env: {PATH: process.env.PATH, ...env}});
 	onStart?.(child);
 	let isInterrupted = false;
-	const ended: Ended = {code: null, signal: null, stdout: '', stderr: ''};
+	const ended: Ended = {code: null, stdout: '', stderr: ''};
 	child.stdout.setEncoding('utf8').on('data', (text: string) => {
 		ended.stdout += text;
 		if (closeAfter !== undefined && ended.stdout.length >= closeAfter) child.stdout.destroy();
@@ -58,6 +59,6 @@ export function inbatch(args: readonly string[], settings: Settings = {}): Promi
 	child.stdin.write(input);
 	if (!keepOpen) child.stdin.end();
 	return new Promise(resolve => {
-		child.on('close', (code, signal) => resolve({...ended, code, signal}));
+		child.on('close', (code, signal) => resolve({...ended, code, signal: signal ?? undefined}));
 	});
 }
