@@ -92,11 +92,14 @@ async function main() {
 	});
 	if (!values.work) throw new Error('--work: expected a folder for what takes long to make');
 	await mkdir(values.work, {recursive: true});
+	const from = stages.findIndex(({name}) => name === values.from);
+	if (from === -1) throw new Error(`--from: expected a stage, got ${values.from}`);
 	const source = await readSource(values);
-	const asked = stages.slice(stages.findIndex(({name}) => name === values.from));
+	const asked = stages.slice(from);
 	let begin = values.begin ?? (await initialStudent(values));
 	if (values.trial) {
-		const short = {maxSteps: Number(values.trial), scheduleSteps: undefined};
+		const warm = {warmupSteps: undefined, warmupRatio: 0.06};
+		const short = {...warm, maxSteps: Number(values.trial), scheduleSteps: undefined};
 		const stage = {...asked[0], ...short, ...JSON.parse(values.recipe)};
 		await trained(begin, stage, {...source, work: undefined});
 		return;
