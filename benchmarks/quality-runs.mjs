@@ -53,7 +53,7 @@ export const runs = [
 	{...scored, name: 'sts cosent without dropout', dropout: 0},
 	{...stella, name: 'stella', seeds: [1, 2]},
 	{...stella, name: 'stella without dropout', dropout: 0},
-	{...asked, name: 'medquad infonce'},
+	{...asked, name: 'medquad infonce', seeds: [1, 2, 3, 4, 5]},
 	{...asked, name: 'medquad infonce without dropout', dropout: 0},
 	{
 		name: 'squad infonce',
