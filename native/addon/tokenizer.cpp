@@ -140,10 +140,6 @@ class TokenizerHandle : public Napi::ObjectWrap<TokenizerHandle> {
     });
   }
 
-  void Finalize(Napi::Env env) override {
-    if (tokenizer_) Napi::MemoryManagement::AdjustExternalMemory(env, -kHeld);
-  }
-
   // encode(texts, settings): {ids, offsets, truncated}
   Napi::Value encode(const Napi::CallbackInfo& info) {
     return perform(info.Env(), [&]() -> Napi::Value {
@@ -192,7 +188,6 @@ class TokenizerHandle : public Napi::ObjectWrap<TokenizerHandle> {
   }
 
   static constexpr size_t kMostKept = 1 << 20;
-  static constexpr int64_t kHeld = 8 << 20;  // of a tokenizer of 30000 pieces
   std::unique_ptr<ScriptHost> host_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   text::Ids ids_;
