@@ -60,6 +60,6 @@ describe('a run', () => {
 	});
 
 	test('cannot have both steps and maxSteps', async () => {
-		await expect(courseOf({steps: 2, maxSteps: 2})).rejects.toThrow(/one of steps and maxSteps/);
+		await expect(courseOf({steps: 2, maxSteps: 2})).rejects.toThrow(/one of steps and max-steps/);
 	});
 });
