@@ -29,7 +29,7 @@ export async function measure({model: path, threads, seconds, python}) {
 			gflop: repeat * forwardGflop(model.folder.spec, batch.lengths),
 			unit: 'queries',
 			count: repeat,
-			title: `one query of ${tokens} tokens at a time`,
+			title: `one query of ${tokens} tokens at a time, ${dtype}`,
 		});
 		await model.dispose();
 	}

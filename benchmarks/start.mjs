@@ -1,5 +1,5 @@
 // How long from the start of a process to its first vector, and how long does loading take? Beside
-// onnxruntime-node with the same model as an ONNX graph, when INBATCH_ONNX names a folder that has
+// onnxruntime-node with the same model as an ONNX graph, when ONNX_FOLDER names a folder that has
 // node_modules/onnxruntime-node and model.onnx (peers/setup.sh makes it).
 
 import {execFile} from 'node:child_process';
@@ -10,7 +10,7 @@ import {median} from './rounds.mjs';
 const parts = ['from start to vector', 'loading'];
 
 export async function measure({model, seconds}) {
-	const onnx = process.env.INBATCH_ONNX;
+	const onnx = process.env.ONNX_FOLDER;
 	const beside = name => fileURLToPath(new URL(name, import.meta.url));
 	const candidates = [
 		['inbatch', beside('./start-run.mjs'), [model]],

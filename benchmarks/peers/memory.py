@@ -5,6 +5,7 @@ import sys
 
 work, *given = sys.argv[1:]
 if work == "contrast":
+    sys.argv = ["contrast.py", *given]
     import contrast
 
     contrast.step()

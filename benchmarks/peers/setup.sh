@@ -2,7 +2,7 @@
 # setup.sh FOLDER [MODEL]: everything the benchmarks stand beside, outside the repository.
 #
 #   FOLDER/venv   a Python for --python or INBATCH_PYTHON
-#   FOLDER/onnx   onnxruntime-node and MODEL as a graph for it, for INBATCH_ONNX
+#   FOLDER/onnx   onnxruntime-node and MODEL as a graph for it, for ONNX_FOLDER
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$1
