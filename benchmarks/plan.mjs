@@ -8,6 +8,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import {formatTable} from '../dist/files/table.js';
+import {commandEnvironment} from './rounds.mjs';
 
 const run = promisify(execFile);
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -72,6 +73,7 @@ function compared([told, taken]) {
 }
 
 async function command(args) {
-	const {stdout} = await run(process.execPath, [main, ...args], {maxBuffer: 2 ** 26});
+	const settings = {maxBuffer: 2 ** 26, env: commandEnvironment};
+	const {stdout} = await run(process.execPath, [main, ...args], settings);
 	return JSON.parse(stdout);
 }

@@ -18,15 +18,13 @@ import {formatTable} from '../dist/files/table.js';
 import {EmbeddingModel} from '../dist/model/embedding-model.js';
 import {data, retrievalSet, writeRows} from './quality-data.mjs';
 import {runs} from './quality-runs.mjs';
+import {commandEnvironment} from './rounds.mjs';
 
 const execute = promisify(execFile);
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 const main = here('../dist/cli/main.js');
 const peer = here('./peers/quality.py');
 const queries = 925;
-
-/** The command refuses variables of benchmarks. */
-const plain = {PATH: process.env.PATH};
 
 /** What a run says nothing else about. */
 const usual = {model: 'base', batchSize: 32, learningRate: 5e-5, maxLength: 64, seeds: [1]};
@@ -123,7 +121,7 @@ async function trainOurs({threads}, run, {start, file, output, names}) {
 	console.error(`inbatch ${args.join(' ')}`);
 	const timed = ['-c', '"$@" && times >&2', 'sh', process.execPath, main, ...args];
 	const said = ['--threads', String(threads), '--json', '--quiet'];
-	const {stdout, stderr} = await execute('sh', [...timed, ...said], {env: plain});
+	const {stdout, stderr} = await execute('sh', [...timed, ...said], {env: commandEnvironment});
 	const spent = stderr
 		.trimEnd()
 		.split('\n')
@@ -152,7 +150,7 @@ function theirs({python, threads}, args) {
 function encode(model, input, output, {maxLength}) {
 	const files = ['--model', model, '--input', input, '--output', output, '--overwrite'];
 	const args = [main, 'encode', ...files, '--max-length', String(maxLength)];
-	return execute(process.execPath, args, {env: plain});
+	return execute(process.execPath, args, {env: commandEnvironment});
 }
 
 /** The measure before, of ours and of theirs, and the interval of the difference. */

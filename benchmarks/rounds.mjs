@@ -14,6 +14,9 @@ import {formatTable} from '../dist/files/table.js';
 /** Where tables are kept as lines of JSON beside being printed; see plots.mjs. */
 export const record = {file: undefined};
 
+/** The command refuses variables of benchmarks. */
+export const commandEnvironment = {PATH: process.env.PATH};
+
 export function device(threads) {
 	return openDevice({device: 'cpu', ...(threads && {threads})});
 }
