@@ -275,19 +275,24 @@ export type NativeVocabulary = {
 	readonly merges: Int32Array;
 };
 
+export type AddedToken = {
+	readonly id: number;
+	readonly content: string;
+	/** Only as a word of its own. */
+	readonly singleWord: boolean;
+	/** Takes the white space before or after it along. */
+	readonly lstrip: boolean;
+	readonly rstrip: boolean;
+	/** Looked for in the normalised text instead of the text itself. */
+	readonly normalized: boolean;
+};
+
 export type NativeDefinition = {
 	readonly normalizerWhere: string;
 	readonly normalizer: readonly NativeNormalizerStep[];
 	readonly splits: readonly NativeSplit[];
-	readonly added: readonly {
-		readonly id: number;
-		/** As it is met in a text. */
-		readonly content: string;
-		readonly singleWord: boolean;
-		readonly lstrip: boolean;
-		readonly rstrip: boolean;
-		readonly normalized: boolean;
-	}[];
+	/** Contents as they are met in a text. */
+	readonly added: readonly AddedToken[];
 	readonly words: NativeWords;
 	/** Where a text is cut before it is normalised; absent when it is not. */
 	readonly chunks?: {readonly cleanText: boolean; readonly ideographs: boolean};

@@ -1,7 +1,7 @@
 // Finds added tokens in a text, leftmost and longest first, as the Rust library does; the text
 // between them is handed on.
 
-import type {AddedToken} from './definition.js';
+import type {AddedToken} from '../native.js';
 import {escapeRegExp} from './patterns.js';
 
 type OnText = (text: string, begin: number) => boolean;

@@ -2,6 +2,7 @@
 // Truncation and padding written there are not read; the caller decides the length.
 
 import {EngineError} from '../errors.js';
+import type {AddedToken} from '../native.js';
 import {parseJsonText} from '../nesting.js';
 import {decodeUtf8} from '../utf8.js';
 import type {TokenizerSource} from './files.js';
@@ -34,18 +35,6 @@ export interface TokenizerDefinition {
 	readonly suffix: readonly number[];
 	readonly largestId: number;
 	readonly largestToken: string;
-}
-
-export interface AddedToken {
-	readonly id: number;
-	readonly content: string;
-	/** Only as a word of its own. */
-	readonly singleWord: boolean;
-	/** Takes the white space before or after it along. */
-	readonly lstrip: boolean;
-	readonly rstrip: boolean;
-	/** Looked for in the normalised text instead of the text itself. */
-	readonly normalized: boolean;
 }
 
 export const modelKinds = ['WordPiece', 'BPE', 'Unigram'] as const;
