@@ -86,18 +86,41 @@ const run = await train(model, {data: 'pairs.jsonl', loss: infoNce({temperature:
 export const train: typeof import('./train/train.js').train = async (...given) =>
 	(await import('./train/train.js')).train(...given);
 
-/** What a run would take, in memory and time, without running it. */
+/**
+Plans a run of these options. The model's weights stay as they are.
+
+@example
+const {memory, seconds, fits} = await planTraining(model, {data: 'pairs.jsonl', batchSize: 512});
+*/
 export const planTraining: typeof import('./train/plan.js').planTraining = async (...given) =>
 	(await import('./train/plan.js')).planTraining(...given);
 
-/** Measures a model on retrieval and STS sets. */
+/**
+Metrics of a model on retrieval sets and scored pairs, one result per set.
+
+@example
+const {results} = await evaluate(model, {retrieval: 'scifact', sts: 'sts/dev.jsonl'});
+results[0]?.metrics['ndcg@10'];
+*/
 export const evaluate: typeof import('./evaluate/evaluate.js').evaluate = async (...given) =>
 	(await import('./evaluate/evaluate.js')).evaluate(...given);
 
-/** Examines training data: what is wrong with it, what is suspect. */
+/**
+Examines training data: broken lines, empty, repeated and garbage texts, positives among negatives,
+lengths, labels and scores, leakage into evaluation sets. What is wrong stands in `findings`.
+
+@example
+const report = await checkData('pairs.jsonl', {eval: 'scifact'});
+for (const {kind, count} of report.findings) console.log(kind, count);
+*/
 export const checkData: typeof import('./check/check.js').checkData = async (...given) =>
 	(await import('./check/check.js')).checkData(...given);
 
-/** Blends models by weights into one. */
+/**
+Writes the mean of models, which may be folders, checkpoints of a run, ids of the hub or `builtin`.
+
+@example
+await mixModels(['tuned', 'BAAI/bge-base-en-v1.5'], {weights: [0.7, 0.3], output: 'mixed'});
+*/
 export const mixModels: typeof import('./model/mix.js').mixModels = async (...given) =>
 	(await import('./model/mix.js')).mixModels(...given);

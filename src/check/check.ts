@@ -36,14 +36,7 @@ export type CheckOptions = Partial<z.input<typeof checkSchema>> & {
 	onProgress?: ((progress: {records: number}) => void) | undefined;
 };
 
-/**
-Examines training data: broken lines, empty, repeated and garbage texts, positives among negatives,
-lengths, labels and scores, leakage into evaluation sets. What is wrong stands in `findings`.
-
-@example
-const report = await checkData('pairs.jsonl', {eval: 'scifact'});
-for (const {kind, count} of report.findings) console.log(kind, count);
-*/
+/** Documented where it is public: index.ts. */
 export async function checkData(data: unknown, options: CheckOptions = {}): Promise<CheckReport> {
 	const {loss, model, eval: evaluations = [], hub, signal, onProgress, ...rest} = options;
 	const settings = parseOptions(checkSchema, rest, 'check');

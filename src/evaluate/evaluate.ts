@@ -24,13 +24,7 @@ export type EvaluateOptions = z.input<typeof evaluateSchema> &
 
 export type EvaluationReport = {model: string | null; results: SetResult[]};
 
-/**
-Metrics of a model on retrieval sets and scored pairs, one result per set.
-
-@example
-const {results} = await evaluate(model, {retrieval: 'scifact', sts: 'sts/dev.jsonl'});
-results[0]?.metrics['ndcg@10'];
-*/
+/** Documented where it is public: index.ts. */
 export async function evaluate(
 	model: EmbeddingModel,
 	{retrieval = [], sts = [], ...options}: EvaluateOptions = {},

@@ -37,12 +37,7 @@ const slack = 1e-6;
 /** Elements that are mixed in one go. */
 const pieceSize = 2 ** 17;
 
-/**
-Writes the mean of models, which may be folders, checkpoints of a run, ids of the hub or `builtin`.
-
-@example
-await mixModels(['tuned', 'BAAI/bge-base-en-v1.5'], {weights: [0.7, 0.3], output: 'mixed'});
-*/
+/** Documented where it is public: index.ts. */
 export async function mixModels(
 	sources: readonly string[],
 	{weights, output, overwrite = false, signal, onMessage, ...loading}: MixOptions,

@@ -41,12 +41,7 @@ const surveyed = 512;
 const measured = 6;
 const patience = 120;
 
-/**
-Plans a run of these options. The model's weights stay as they are.
-
-@example
-const {memory, seconds, fits} = await planTraining(model, {data: 'pairs.jsonl', batchSize: 512});
-*/
+/** Documented where it is public: index.ts. */
 export async function planTraining(
 	model: EmbeddingModel,
 	options: TrainOptions,

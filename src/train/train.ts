@@ -53,12 +53,7 @@ export type TrainOptions = Partial<z.input<typeof trainSchema>> & {
 	onMessage?: RunRequest['onMessage'];
 };
 
-/**
-Fine-tunes the model in place.
-
-@example
-const run = await train(model, {data: 'pairs.jsonl', loss: infoNce({temperature: 0.05}), output: 'out'});
-*/
+/** Documented where it is public: index.ts. */
 export async function train(model: EmbeddingModel, options: TrainOptions): Promise<TrainResult> {
 	return trainWith(model, options);
 }
