@@ -25,6 +25,13 @@ export type HardestOptions = {
 /** Below every score. */
 const lowest = -3e38;
 
+/** Which columns an op looks at beside a query's own positive. */
+const switchesOf = (meets: readonly Candidates[]) => ({
+	others: meets.includes('inBatchPositives'),
+	ownHard: meets.includes('ownHard'),
+	otherHard: meets.includes('otherHard'),
+});
+
 /** Nothing where there are no documents. Of token vectors scores are means over the query's tokens. */
 export async function hardestOf(
 	tape: Tape,
@@ -45,9 +52,7 @@ export async function hardestOf(
 		owner: joined(owners),
 		positives: positive!.rows,
 		own: false,
-		others: meets.includes('inBatchPositives'),
-		ownHard: meets.includes('ownHard'),
-		otherHard: meets.includes('otherHard'),
+		...switchesOf(meets),
 		rules: {limit: ops.constant(new Float32Array(count).fill(lowest), count, 1)},
 	});
 	// By the same arithmetic, so that equal texts have equal scores.
@@ -56,9 +61,7 @@ export async function hardestOf(
 		owner: Int32Array.from({length: positive!.rows}, (_, n) => n),
 		positives: positive!.rows,
 		own: true,
-		others: false,
-		ownHard: false,
-		otherHard: false,
+		...switchesOf([]),
 	});
 	const [pairs, scores] = await Promise.all([tape.read(suspects!), tape.read(own)]);
 	return {pairs, own: scores};
@@ -80,9 +83,7 @@ async function hardestOfTokens(
 		queryOffsets,
 		documentOffsets: behindOneAnother(documents.map(({tokens}) => tokens!)),
 		...{owner, positives, own: true},
-		others: meets.includes('inBatchPositives'),
-		ownHard: meets.includes('ownHard'),
-		otherHard: meets.includes('otherHard'),
+		...switchesOf(meets),
 	});
 	const values = await tape.read(scores);
 	const found = {pairs: new Float32Array(2 * scores.rows), own: new Float32Array(positives)};
