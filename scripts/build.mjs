@@ -1,6 +1,7 @@
 // npm run build: installs what package-lock.json names, compiles TypeScript into dist/ and the add-on
-// into out/cmake/ (--debug: out/cmake-debug/; --gyp: build/, by node-gyp). Does only what is out of
-// date. Everything is said on stderr. scripts/test.mjs and scripts/quickstart.mjs build through this.
+// into out/cmake/ (--debug: out/cmake-debug/; --gyp: build/, by node-gyp; --emulated: also the one of
+// the tests whose card is emulated, into out/emulated/). Does only what is out of date. Everything is
+// said on stderr. scripts/test.mjs and scripts/quickstart.mjs build through this.
 
 import {spawn, spawnSync} from 'node:child_process';
 import {chmodSync, existsSync, readFileSync, realpathSync, rmSync} from 'node:fs';
@@ -62,11 +63,33 @@ export function ensureNative({debug = false} = {}) {
 	refresh(target, () => {
 		expectTools(['compiler', 'cmake', 'make']);
 		removeForeignCache(folder);
-		const options = ['compile', '-O', folder, '-p', String(availableParallelism())];
-		if (debug) options.push('-D');
-		runNode(['node_modules/cmake-js/bin/cmake-js', ...options], 'compiling native/');
+		compile(folder, debug ? ['-D'] : [], 'compiling native/');
 	});
 	return join(root, binary);
+}
+
+/**
+Builds the add-on whose card is emulated, for the tests: the same objects, with native/cuda compiled
+for this machine. Needs what ensureNative() leaves.
+*/
+export function ensureEmulated() {
+	const target = {
+		name: 'emulated',
+		sources: ['native', 'test/emulator', 'CMakeLists.txt', 'package-lock.json'],
+		outputs: ['out/emulated/Release/inbatch.node'],
+	};
+	refresh(target, () => {
+		expectTools(['compiler', 'cmake', 'make']);
+		removeForeignCache('out/cmake');
+		compile('out/cmake', ['-T', 'inbatch_emulated'], 'compiling the emulated card');
+	});
+	return join(root, target.outputs[0]);
+}
+
+function compile(folder, options, doing) {
+	const jobs = ['-p', String(availableParallelism())];
+	const all = ['compile', '-O', folder, ...jobs, ...options];
+	runNode(['node_modules/cmake-js/bin/cmake-js', ...all], doing);
 }
 
 /** Builds the same sources with node-gyp, for machines without CMake, and gives the path. */
@@ -150,12 +173,15 @@ function run(program, args, doing) {
 }
 
 await start(import.meta.url, args => {
-	const unknown = args.find(arg => arg !== '--debug' && arg !== '--gyp');
-	if (unknown) throw new BuildError(`build: expected --debug or --gyp, got ${unknown}`);
+	const unknown = args.find(arg => !['--debug', '--gyp', '--emulated'].includes(arg));
+	if (unknown) {
+		throw new BuildError(`build: expected --debug, --gyp or --emulated, got ${unknown}`);
+	}
 	expectNode();
 	ensureInstalled();
 	ensureTypescript();
 	const build = args.includes('--gyp') ? ensureGyp : ensureNative;
 	console.error(`build: ${build({debug: args.includes('--debug')})}`);
+	if (args.includes('--emulated')) console.error(`build: ${ensureEmulated()}`);
 	return 0;
 });

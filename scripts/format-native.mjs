@@ -5,7 +5,7 @@ import {start} from './build.mjs';
 import {filesBelow, root} from './freshness.mjs';
 
 await start(import.meta.url, args => {
-	const sources = ['native', 'test/native']
+	const sources = ['native', 'test/native', 'test/emulator']
 		.flatMap(filesBelow)
 		.filter(file => /\.(h|cpp|cuh?)$/.test(file));
 	const mode = args.includes('--check') ? ['--dry-run', '--Werror'] : ['-i'];

@@ -4,11 +4,12 @@
 import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
-import {ensureBuilt, runToEnd, start} from './build.mjs';
+import {ensureBuilt, ensureEmulated, runToEnd, start} from './build.mjs';
 import {root} from './freshness.mjs';
 
 await start(import.meta.url, async args => {
 	ensureBuilt();
+	ensureEmulated();
 	const folder = mkdtempSync(join(tmpdir(), 'inbatch-test-'));
 	const report = join(folder, 'report.json');
 	try {

@@ -32,6 +32,7 @@ export const errorCodes = {
 	TOKENIZER_INVALID: 'The tokenizer file is malformed or does not fit the model.',
 	TOKENIZER_KIND: 'The tokenizer is of a kind that is not known.',
 	DEVICE_UNAVAILABLE: 'The device asked for cannot be used here.',
+	DEVICE_FAILED: 'The device refused work, or failed while it worked.',
 	DTYPE_UNSUPPORTED: 'The device does not compute in this type.',
 	NATIVE_UNAVAILABLE: 'The native add-on could not be loaded.',
 	OP_INVALID: 'An operation was given operands that do not fit.',

@@ -312,6 +312,23 @@ export type NativeTokenizer = {
 	};
 };
 
+export type NativeCard = {
+	name: string;
+	/** Compute capability, as 9.0. */
+	capability: number;
+	memoryBytes: number;
+	/** Why it cannot be used. */
+	reason?: string;
+};
+
+export type NativeCards = {
+	list: NativeCard[];
+	/** The version of CUDA that the installed driver knows, as 13000; 0 without one. */
+	driver: number;
+	/** Why there is none that could be used. */
+	reason?: string;
+};
+
 export type Native = {
 	/** The host tells what it is asked of Unicode; see src/tokenizer/native-host.ts. */
 	Tokenizer: new (
@@ -319,7 +336,10 @@ export type Native = {
 		vocabulary: NativeVocabulary,
 		host: object,
 	) => NativeTokenizer;
-	Device: new (threads: number) => NativeDevice;
+	/** Threads of this machine, or one of its cards. */
+	Device: new (
+		threads: number | {card: number},
+	) => NativeDevice;
 	/** With `document` a model of two towers; the parameters of that one are named `document.…`. */
 	Model: new (
 		device: NativeDevice,
@@ -328,6 +348,8 @@ export type Native = {
 	) => NativeModel;
 	Canceller: new () => Canceller;
 	setErrorClass(type: new (code: never, message: string) => Error): void;
+	/** The cards of this machine; starts nothing on them. */
+	cards(): NativeCards;
 	/** The name of the kernels in use. */
 	kernels(): string;
 	/** Replaces the kernels of the whole process; false when this CPU cannot run them. */

@@ -6,6 +6,7 @@ import {describe, expect, test} from 'vitest';
 import {errorCodes} from '../dist/errors.js';
 import {errorsPage} from '../scripts/errors-page.mjs';
 import {importCircles, type Sources, wrongImports, wrongIncludes} from './house/arrows.js';
+import {cardLanguage} from './house/card-language.js';
 import {anyTypes, longFiles, wideLines} from './house/measures.js';
 
 const root = join(import.meta.dirname, '..');
@@ -47,6 +48,10 @@ describe('the sources', () => {
 
 	test('include downwards only', () => {
 		expect(wrongIncludes(native)).toEqual([]);
+	});
+
+	test('speak to a card by its intrinsics only', () => {
+		expect(cardLanguage(native)).toEqual([]);
 	});
 
 	test.each(folders)('of %s are not too long', folder => {
@@ -140,6 +145,19 @@ describe('the rules find', () => {
 	test("Node's headers outside addon/", () => {
 		expect(wrongIncludes(made({'model/norm.h': '#include <napi.h>\n'}))).toHaveLength(1);
 		expect(wrongIncludes(made({'addon/model.h': '#include <napi.h>\n'}))).toEqual([]);
+	});
+
+	test.each([
+		'  asm volatile("bar.sync 0;");',
+		'  kernel<<<grid, block>>>(x);',
+		'  __shared__ float row[32];',
+		'#include <cuda_runtime.h>',
+		'#include <mma.h>',
+	])('the language of a card in the kernel %j', line => {
+		expect(cardLanguage(made({'cuda/norm.cu': `// asm, <<<\n${line}\n`}))).toEqual([
+			'cuda/norm.cu:2',
+		]);
+		expect(cardLanguage(made({'cuda/ptx.cuh': line}))).toEqual([]);
 	});
 
 	test('a file of more than 420 lines', () => {

@@ -1,6 +1,7 @@
 // Registration: what JavaScript sees of the native half.
 #include <napi.h>
 
+#include "../base/card.h"
 #include "../cpu/kernels.h"
 #include "classes.h"
 #include "convert.h"
@@ -34,6 +35,30 @@ Napi::Value use_kernels(const Napi::CallbackInfo& info) {
   });
 }
 
+// cards(): the cards of this machine, and why one of them, or any, cannot be used.
+Napi::Value cards(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Env env = info.Env();
+    CardDriver* driver = card_driver();
+    const auto found = driver ? driver->list() : std::vector<CardProperties>{};
+    const auto list = Napi::Array::New(env, found.size());
+    for (uint32_t index = 0; index < found.size(); ++index) {
+      const auto card = Napi::Object::New(env);
+      card.Set("name", found[index].name);
+      card.Set("capability", double(found[index].capability) / 10);
+      card.Set("memoryBytes", double(found[index].memory));
+      if (!found[index].reason.empty()) card.Set("reason", found[index].reason);
+      list.Set(index, card);
+    }
+    const auto object = Napi::Object::New(env);
+    const std::string reason = driver ? driver->reason() : "this build has no CUDA";
+    if (!reason.empty()) object.Set("reason", reason);
+    object.Set("driver", double(driver ? driver->version() : 0));
+    object.Set("list", list);
+    return object;
+  });
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<Environment>(new AddonData(env));
   define_canceller(env, exports);
@@ -42,6 +67,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   ModelHandle::define(env, exports);
   define_tokenizer(env, exports);
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class));
+  exports.Set("cards", Napi::Function::New(env, cards));
   exports.Set("kernels", Napi::Function::New(env, kernels));
   exports.Set("useKernels", Napi::Function::New(env, use_kernels));
   return exports;

@@ -27,6 +27,20 @@ class Canceller : public Napi::ObjectWrap<Canceller> {
   Flag flag;
 };
 
+// What Device is made of: the number of threads, or {card: number}.
+Engine& engine_of(Napi::Value value) {
+  if (value.IsObject()) {
+    const auto card = argument<int64_t>("device", value.As<Napi::Object>().Get("card"));
+    expect(card >= 0 && card < 1024, "device",
+           "expected a card from 0 on, got " + std::to_string(card));
+    return Engine::of_card(int(card));
+  }
+  const auto threads = argument<int64_t>("device", value);
+  expect(threads >= 1 && threads <= 1024, "device",
+         "expected 1 to 1024 threads, got " + std::to_string(threads));
+  return Engine::of(int(threads));
+}
+
 }  // namespace
 
 void define_canceller(Napi::Env env, Napi::Object exports) {
@@ -63,14 +77,11 @@ void DeviceHandle::define(Napi::Env env, Napi::Object exports) {
                                      InstanceMethod<&DeviceHandle::statistics>("statistics")}));
 }
 
-// new Device(threads)
+// new Device(threads), or new Device({card})
 DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceHandle>(info) {
   guarded(info.Env(), [&]() -> Napi::Value {
-    const auto threads = argument<int64_t>("device", info[0]);
-    expect(threads >= 1 && threads <= 1024, "device",
-           "expected 1 to 1024 threads, got " + std::to_string(threads));
     cpu::kernels();
-    lane_ = std::make_shared<Lane>(Engine::of(int(threads)));
+    lane_ = std::make_shared<Lane>(engine_of(info[0]));
     info.This().As<Napi::Object>().TypeTag(&kDeviceTag);
     return info.Env().Undefined();
   });
@@ -82,6 +93,13 @@ DeviceHandle* DeviceHandle::from(Napi::Value value) {
   return Unwrap(value.As<Napi::Object>());
 }
 
+void DeviceHandle::expect_here(const char* where, const Tensor& tensor) const {
+  const Place place = engine().memory().place();
+  if (tensor.place == place) return;
+  refuse(where, std::string("expected a tensor of the ") + name_of(place) + ", got one of the " +
+                    name_of(tensor.place));
+}
+
 // tensor(rows, columns, type): memory of undefined contents.
 Napi::Value DeviceHandle::tensor(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
@@ -91,7 +109,8 @@ Napi::Value DeviceHandle::tensor(const Napi::CallbackInfo& info) {
     expect(rows >= 0 && cols >= 0 && (cols == 0 || rows <= kMost / cols), "tensor",
            "expected extents whose product fits, got " + std::to_string(rows) + " x " +
                std::to_string(cols));
-    Held held{{nullptr, rows, cols, type_of(argument<std::string>("tensor", info[2])), Place::Cpu},
+    Held held{{nullptr, rows, cols, type_of(argument<std::string>("tensor", info[2])),
+               engine().memory().place()},
               nullptr};
     held.block = engine().memory().take(size_t(held.tensor.bytes()));
     held.tensor.data = held.block->data;
@@ -103,7 +122,8 @@ Napi::Value DeviceHandle::tensor(const Napi::CallbackInfo& info) {
 Napi::Value DeviceHandle::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto job = std::make_unique<Job>();
-    job->work = operation(argument<std::string>("run", info[0]), info[1]);
+    job->work =
+        operation(argument<std::string>("run", info[0]), info[1], engine().memory().place());
     Environment::of(info.Env()).queue(lane_, std::move(job));
     return info.Env().Undefined();
   });
@@ -114,12 +134,13 @@ Napi::Value DeviceHandle::write(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const Held* held = held_of(info[0]);
     if (!held) refuse("write", "expected a tensor");
+    expect_here("write", held->tensor);
     const Bytes bytes = bytes_of("write", info[1], held->tensor.bytes());
-    auto staged = engine().memory().take(bytes.size);
+    auto staged = engine().staging().take(bytes.size);
     std::memcpy(staged->data, bytes.data, bytes.size);
     auto job = std::make_unique<Job>();
-    job->work = [to = *held, staged, size = bytes.size](const Stream&) {
-      std::memcpy(to.tensor.data, staged->data, size);
+    job->work = [to = *held, staged, size = bytes.size](const Stream& stream) {
+      stream.upload(to.tensor.data, staged->data, size);
     };
     Environment::of(info.Env()).queue(lane_, std::move(job));
     return info.Env().Undefined();
@@ -131,12 +152,14 @@ Napi::Value DeviceHandle::read(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Held* held = held_of(info[0]);
     if (!held) refuse("read", "expected a tensor");
+    expect_here("read", held->tensor);
     const Bytes bytes = bytes_of("read", info[1], held->tensor.bytes());
     auto job = std::make_unique<Job>();
     job->cancelled = flag_of(info[2]);
     job->held.push_back(Napi::Persistent(info[1].As<Napi::Object>()));
-    job->work = [from = *held, bytes](const Stream&) {
-      std::memcpy(bytes.data, from.tensor.data, bytes.size);
+    job->work = [from = *held, bytes](const Stream& stream) {
+      stream.download(bytes.data, from.tensor.data, bytes.size);
+      stream.wait();
     };
     return Environment::of(info.Env()).await(info.Env(), lane_, std::move(job));
   });
@@ -146,7 +169,7 @@ Napi::Value DeviceHandle::read(const Napi::CallbackInfo& info) {
 Napi::Value DeviceHandle::synchronize(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto job = std::make_unique<Job>();
-    job->work = [](const Stream&) {};
+    job->work = [](const Stream& stream) { stream.wait(); };
     return Environment::of(info.Env()).await(info.Env(), lane_, std::move(job));
   });
 }
@@ -154,6 +177,7 @@ Napi::Value DeviceHandle::synchronize(const Napi::CallbackInfo& info) {
 // peak(): the FMA peak of all threads together in GFLOP/s, over some 20 ms.
 Napi::Value DeviceHandle::peak(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
+    expect(!engine().card(), "peak", "expected the device cpu, got a card");
     auto job = std::make_unique<Job>();
     auto rate = std::make_shared<double>(0);
     job->work = [rate](const Stream& stream) { *rate = cpu::fma_peak(stream); };
@@ -172,10 +196,14 @@ Napi::Value DeviceHandle::statistics(const Napi::CallbackInfo& info) {
       allocations += pool.scratch(worker).allocations();
       bytes += pool.scratch(worker).capacity();
     }
+    if (Card* card = engine().card()) {
+      allocations += card->scratch().allocations();
+      bytes += card->scratch().capacity();
+    }
     const auto object = Napi::Object::New(info.Env());
     object.Set("allocations", double(allocations));
     object.Set("bytes", double(bytes));
-    object.Set("kernels", cpu::kernels().name);
+    object.Set("kernels", engine().card() ? "cuda" : cpu::kernels().name);
     object.Set("threads", double(pool.threads()));
     return object;
   });

@@ -24,6 +24,8 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value peak(const Napi::CallbackInfo& info);
   Napi::Value statistics(const Napi::CallbackInfo& info);
 
+  void expect_here(const char* where, const Tensor& tensor) const;
+
   std::shared_ptr<Lane> lane_;
 };
 

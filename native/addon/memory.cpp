@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "../base/arena.h"
+#include "../base/error.h"
 
 namespace inbatch {
 namespace {
@@ -18,21 +18,39 @@ size_t class_of(size_t bytes) {
 
 }  // namespace
 
+void* Memory::take_anew(size_t size) {
+  try {
+    return source_.take(size);
+  } catch (const Error&) {
+    if (std::all_of(free_.begin(), free_.end(),
+                    [](const auto& list) { return list.second.empty(); }))
+      throw;
+  }
+  for (auto& [bytes, list] : free_) {
+    for (void* data : list) source_.give(data, bytes);
+    held_ -= bytes * list.size();
+    list.clear();
+  }
+  return source_.take(size);
+}
+
 std::shared_ptr<Memory::Block> Memory::take(size_t bytes) {
   const size_t size = class_of(bytes);
   const std::lock_guard lock(mutex_);
   auto& list = free_[size];
   void* data = nullptr;
   if (list.empty()) {
-    data = take_pages(size);
+    data = take_anew(size);
     ++allocations_;
     held_ += size;
   } else {
     data = list.back();
     list.pop_back();
   }
+  source_.open(data, bytes);
   return {new Block{data, size}, [this](Block* block) {
             const std::lock_guard guard(mutex_);
+            source_.close(block->data, block->bytes);
             free_[block->bytes].push_back(block->data);
             delete block;
           }};

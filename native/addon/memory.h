@@ -11,22 +11,30 @@
 #include <mutex>
 #include <vector>
 
+#include "../base/arena.h"
 #include "../base/tensor.h"
 
 namespace inbatch {
 
 class Memory {
  public:
+  explicit Memory(MemorySource& source = host_memory()) : source_(source) {}
+
   struct Block {
     void* data;
     size_t bytes;
   };
 
+  // Where even giving back what waits to be used again does not help, throws OUT_OF_MEMORY.
   std::shared_ptr<Block> take(size_t bytes);
+  Place place() const { return source_.place(); }
   uint64_t allocations() const { return allocations_; }
   size_t held() const { return held_; }
 
  private:
+  void* take_anew(size_t size);
+
+  MemorySource& source_;
   std::mutex mutex_;
   std::map<size_t, std::vector<void*>> free_;
   uint64_t allocations_ = 0;

@@ -11,14 +11,15 @@ namespace inbatch {
 namespace {
 
 using Work = std::function<void(const Stream&)>;
-using Maker = Work (*)(Napi::Value);
+using Maker = Work (*)(Napi::Value, Place);
 
 template <class Op>
-Work make(Napi::Value fields) {
+Work make(Napi::Value fields, Place place) {
   std::vector<std::shared_ptr<Memory::Block>> blocks;
   Op op;
   read(Reading{Op::name, &blocks}, fields, op);
   op.check();
+  expect_place(op, place);
   return [op, blocks = std::move(blocks)](const Stream& stream) { run(stream, op); };
 }
 
@@ -29,11 +30,11 @@ std::unordered_map<std::string, Maker> table_of(OpList<Op...>) {
 
 }  // namespace
 
-Work operation(const std::string& name, Napi::Value fields) {
+Work operation(const std::string& name, Napi::Value fields, Place place) {
   static const auto* table = new std::unordered_map<std::string, Maker>(table_of(AllOps{}));
   const auto found = table->find(name);
   if (found == table->end()) throw Error("OP_INVALID", "run: expected an op, got \"" + name + '"');
-  return found->second(fields);
+  return found->second(fields, place);
 }
 
 }  // namespace inbatch

@@ -33,6 +33,14 @@ bool may_overtake(const Job& job, const Job& other) {
   return job.lane != other.lane || (job.call && other.call && job.call != other.call);
 }
 
+// What failed half-way may have copies under way to memory that its owner takes back now.
+void finish_copies(const Stream& stream) {
+  try {
+    stream.wait();
+  } catch (const std::exception&) {  // the job has an error of its own, of which this is a part
+  }
+}
+
 // Node unloads an add-on with the last worker that loaded it; the code that our threads run must
 // stay.
 void stay_loaded() {
@@ -50,11 +58,24 @@ Engine& Engine::of(int threads) {
   static auto* engines = new std::map<int, Engine*>;  // never destroyed: threads outlive main
   const std::lock_guard lock(mutex);
   Engine*& engine = (*engines)[threads];
-  if (!engine) {
-    stay_loaded();
-    engine = new Engine(threads);
-    std::thread([self = engine] { self->loop(); }).detach();
-  }
+  if (!engine) engine = &start(new Engine(threads));
+  return *engine;
+}
+
+Engine& Engine::of_card(int index) {
+  static std::mutex mutex;
+  static auto* engines = new std::map<int, Engine*>;  // never destroyed: threads outlive main
+  const std::lock_guard lock(mutex);
+  CardDriver* driver = card_driver();
+  if (!driver) throw Error("DEVICE_UNAVAILABLE", "device: this build has no CUDA");
+  Engine*& engine = (*engines)[index];
+  if (!engine) engine = &start(new Engine(driver->open(index)));
+  return *engine;
+}
+
+Engine& Engine::start(Engine* engine) {
+  stay_loaded();
+  std::thread([engine] { engine->loop(); }).detach();
   return *engine;
 }
 
@@ -136,7 +157,7 @@ void Engine::loop() {
 }
 
 void Engine::perform(Job& job) {
-  const Stream stream{Place::Cpu, &pool_, -1, job.cancelled.get(), &wanted_};
+  const Stream stream{memory().place(), &pool_, -1, job.cancelled.get(), &wanted_, card_};
   job.has_more = false;
   try {
     if (job.environment->is_closing() || stream.is_cancelled()) throw Cancelled();
@@ -150,6 +171,7 @@ void Engine::perform(Job& job) {
   } catch (const std::exception& error) {
     job.error = Error("INTERNAL", error.what());
   }
+  if (job.error) finish_copies(stream);
   if (job.error) job.has_more = false;
   if (!job.has_more) job.work = nullptr;  // lets go of what it held, in the order of the queue
 }

@@ -1,9 +1,9 @@
 // The device thread, its jobs, and how their ends come back to JavaScript.
 //
-// An Engine is a thread that runs jobs, one at a time, with one pool. Engines are shared by the
-// process, one per number of threads, and never destroyed. Everything JavaScript owns belongs to an
-// Environment (one per Node environment): its jobs are cancelled and waited for when the
-// environment ends.
+// An Engine is a thread that runs jobs, one at a time, with one pool or on one card. Engines are
+// shared by the process, one per number of threads and one per card, and never destroyed.
+// Everything JavaScript owns belongs to an Environment (one per Node environment): its jobs are
+// cancelled and waited for when the environment ends.
 //
 // The jobs of a lane (a device as JavaScript holds it, and the models on it) run in order, except
 // that calls, which only read, do not wait for other calls. Beyond that lanes and calls take turns:
@@ -55,15 +55,22 @@ struct Job {
 class Engine {
  public:
   static Engine& of(int threads);
+  // Throws DEVICE_UNAVAILABLE when this machine has no such card, or it cannot be used.
+  static Engine& of_card(int index);
 
   void submit(std::unique_ptr<Job> job);
   // Cancels all jobs of the environment; returns when none is queued or running.
   void drain(Environment* environment);
   Pool& pool() { return pool_; }
-  Memory& memory() { return memory_; }
+  // Memory of the device, and of this machine for what is on its way there.
+  Memory& memory() { return card_ ? card_memory_ : memory_; }
+  Memory& staging() { return memory_; }
+  Card* card() { return card_; }
 
  private:
   explicit Engine(int threads) : pool_(threads) {}
+  explicit Engine(Card& card) : pool_(1), card_(&card), card_memory_(card) {}
+  static Engine& start(Engine* engine);
   using Jobs = std::deque<std::unique_ptr<Job>>;
   void loop();
   void perform(Job& job);
@@ -71,7 +78,8 @@ class Engine {
   void end_turn(const Job& job, double seconds);
 
   Pool pool_;
-  Memory memory_;
+  Card* card_ = nullptr;
+  Memory memory_, card_memory_;
   std::mutex mutex_;
   std::condition_variable changed_;
   Jobs jobs_;  // as they were queued

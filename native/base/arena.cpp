@@ -15,18 +15,6 @@
 namespace inbatch {
 namespace {
 
-// Under the address sanitizer what is not pushed may not be touched.
-void close_memory([[maybe_unused]] const void* data, [[maybe_unused]] size_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
-  __asan_poison_memory_region(data, bytes);
-#endif
-}
-void open_memory([[maybe_unused]] const void* data, [[maybe_unused]] size_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
-  __asan_unpoison_memory_region(data, bytes);
-#endif
-}
-
 constexpr size_t kAlign = 64;
 constexpr size_t kPage = 4096;
 constexpr size_t kHugePage = size_t(2) << 20;
@@ -39,7 +27,25 @@ constexpr size_t kGap = 0;
 
 size_t rounded(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
+struct HostMemory final : MemorySource {
+  Place place() const override { return Place::Cpu; }
+  void* take(size_t bytes) override { return take_pages(bytes); }
+  void give(void* data, size_t bytes) override {
+    open(data, bytes);
+    give_pages(data, bytes);
+  }
+#if defined(__SANITIZE_ADDRESS__)
+  void open(void* data, size_t bytes) override { __asan_unpoison_memory_region(data, bytes); }
+  void close(void* data, size_t bytes) override { __asan_poison_memory_region(data, bytes); }
+#endif
+};
+
 }  // namespace
+
+MemorySource& host_memory() {
+  static auto* memory = new HostMemory;  // never destroyed: arenas may outlive main
+  return *memory;
+}
 
 void* take_pages(size_t bytes) {
   bytes = rounded(std::max<size_t>(bytes, 1), kPage);
@@ -68,18 +74,15 @@ void drop_pages(void* data, size_t bytes) {
 Arena::~Arena() { free_blocks(); }
 
 void Arena::free_blocks() {
-  for (const Block& block : blocks_) {
-    open_memory(block.data, block.bytes);
-    give_pages(block.data, block.bytes);
-  }
+  for (const Block& block : blocks_) source_.give(block.data, block.bytes);
   blocks_.clear();
   capacity_ = 0;
 }
 
 void Arena::add_block(size_t bytes) {
   const size_t size = rounded(std::max(bytes, kSmallestBlock), kPage);
-  blocks_.push_back({static_cast<char*>(take_pages(size)), size, 0});
-  close_memory(blocks_.back().data, size);
+  blocks_.push_back({static_cast<char*>(source_.take(size)), size, 0});
+  source_.close(blocks_.back().data, size);
   capacity_ += size;
   ++allocations_;
 }
@@ -93,14 +96,14 @@ void* Arena::push(size_t wanted) {
   }
   if (block_ == blocks_.size()) add_block(std::max(bytes, capacity_ / 2));
   void* data = blocks_[block_].data + used_;
-  open_memory(data, wanted);
+  source_.open(data, wanted);
   used_ += bytes;
   peak_ = std::max(peak_, live());
   return data;
 }
 
 Tensor Arena::tensor(int64_t rows, int64_t cols, Type type) {
-  Tensor view{nullptr, rows, cols, type, Place::Cpu};
+  Tensor view{nullptr, rows, cols, type, source_.place()};
   view.data = push(size_t(view.bytes()));
   return view;
 }
@@ -116,7 +119,7 @@ void Arena::release(Mark mark) {
   used_ = mark.used;
   for (size_t i = block_; i < blocks_.size(); ++i) {
     const size_t kept = i == block_ ? used_ : 0;
-    close_memory(blocks_[i].data + kept, blocks_[i].bytes - kept);
+    source_.close(blocks_[i].data + kept, blocks_[i].bytes - kept);
   }
   if (block_ != 0 || used_ != 0 || blocks_.size() < 2) return;
   const size_t whole = capacity_;

@@ -12,13 +12,30 @@
 
 namespace inbatch {
 
+// Where an arena has its blocks from: the pages of this machine, or the memory of a card.
+class MemorySource {
+ public:
+  virtual ~MemorySource() = default;
+  virtual Place place() const = 0;
+  // 64-byte aligned; throws OUT_OF_MEMORY.
+  virtual void* take(size_t bytes) = 0;
+  virtual void give(void* data, size_t bytes) = 0;
+  // Where memory is watched: from open() on the bytes may be used, and what they hold is undefined;
+  // from close() on they may not be touched.
+  virtual void open(void*, size_t) {}
+  virtual void close(void*, size_t) {}
+};
+
+// The pages of this machine.
+MemorySource& host_memory();
+
 class Arena {
  public:
   struct Mark {
     size_t block = 0, used = 0;
   };
 
-  Arena() = default;
+  explicit Arena(MemorySource& source = host_memory()) : source_(source) {}
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -48,6 +65,7 @@ class Arena {
   void free_blocks();
   size_t live() const;
 
+  MemorySource& source_;
   std::vector<Block> blocks_;
   size_t block_ = 0, used_ = 0, capacity_ = 0, peak_ = 0;
   uint64_t allocations_ = 0;

@@ -7,12 +7,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "arena.h"
+#include "card.h"
 #include "error.h"
 
 namespace inbatch {
@@ -50,23 +52,45 @@ class Pool {
   std::exception_ptr error_;
 };
 
-// Where work runs: a device's pool, or one worker of it alone.
+// Where work runs: a device's pool, one worker of it alone, or the queue of a card. What is asked
+// of a card happens in the order of its queue, and only wait() waits for it.
 struct Stream {
   Place place = Place::Cpu;
   Pool* pool = nullptr;
   int worker = -1;  // -1: all workers of the pool; otherwise this one, in the calling thread
   const std::atomic<bool>* cancelled = nullptr;
   const std::atomic<bool>* wanted = nullptr;
+  Card* card = nullptr;  // when place is Cuda; loops and scratch(worker) stay on this machine
 
   int threads() const { return worker < 0 ? pool->threads() : 1; }
   bool is_cancelled() const { return cancelled && cancelled->load(std::memory_order_relaxed); }
   // Whether others wait for the device: long work that can be taken up again may stop here.
   bool is_wanted() const { return wanted && wanted->load(std::memory_order_relaxed); }
-  Stream alone(int w) const { return {place, pool, w, cancelled, wanted}; }
+  Stream alone(int w) const { return {place, pool, w, cancelled, wanted, card}; }
 
   Arena& scratch(int self) const { return pool->scratch(self); }
-  // Scratch of the calling thread, for what the items of a loop share.
-  Arena& scratch() const { return pool->scratch(worker < 0 ? 0 : worker); }
+  // Scratch of the place: on this machine of the calling thread, for what the items of a loop
+  // share.
+  Arena& scratch() const { return card ? card->scratch() : pool->scratch(worker < 0 ? 0 : worker); }
+
+  // Copies between this machine's memory and that of the place, within it, and zeros. On a card
+  // `from` of an upload may be reused at once, `to` of a download holds nothing before wait().
+  void upload(void* to, const void* from, size_t bytes) const {
+    card ? card->upload(to, from, bytes) : copy_bytes(to, from, bytes);
+  }
+  void download(void* to, const void* from, size_t bytes) const {
+    card ? card->download(to, from, bytes) : copy_bytes(to, from, bytes);
+  }
+  void copy(void* to, const void* from, size_t bytes) const {
+    card ? card->copy(to, from, bytes) : copy_bytes(to, from, bytes);
+  }
+  void clear(void* to, size_t bytes) const {
+    if (bytes > 0) card ? card->clear(to, bytes) : void(std::memset(to, 0, bytes));
+  }
+  // Returns when all of this is done; throws what went wrong on the card since the last wait.
+  void wait() const {
+    if (card) card->wait();
+  }
 
   // body(item, worker). What an item pushes on scratch(worker) is released after it.
   template <class F>
@@ -87,6 +111,10 @@ struct Stream {
   }
 
  private:
+  static void copy_bytes(void* to, const void* from, size_t bytes) {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+
   template <class F>
   void alone_for(int64_t count, F&& body) const {
     const int self = worker < 0 ? 0 : worker;

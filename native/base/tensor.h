@@ -42,6 +42,8 @@ constexpr const char* name_of(Type type) {
   }
 }
 
+constexpr const char* name_of(Place place) { return place == Place::Cpu ? "cpu" : "card"; }
+
 struct Tensor {
   void* data = nullptr;
   int64_t rows = 0, cols = 0;

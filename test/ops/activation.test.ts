@@ -3,7 +3,8 @@
 import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
 import {type Activation, activate, activations, slope} from '../support/activations.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
 	blank,
 	grid,
@@ -45,7 +46,7 @@ const cases = grid({activation: activations, shape: shapes}).map(({activation, s
 	};
 });
 
-onEveryPath('activation', device => {
+onEveryDevice('activation', device => {
 	test.each(cases)('applies $activation to $rows by $columns', async one => {
 		expectClose(await forward(device, one.activation, one.x), one.y);
 	});
@@ -112,7 +113,7 @@ onEveryPath('activation', device => {
 	});
 });
 
-sameBitsEverywhere('an activation', async device => {
+const several = async (device: NativeDevice) => {
 	const random = normals(1);
 	const x = randomMatrix(97, 384, random, 3);
 	const dy = randomMatrix(97, 384, random);
@@ -121,4 +122,7 @@ sameBitsEverywhere('an activation', async device => {
 		results.push(await forward(device, activation, x), await backward(device, activation, x, dy));
 	}
 	return results;
-});
+};
+
+sameBitsEverywhere('an activation', several);
+sameBitsOnCards('an activation', several);

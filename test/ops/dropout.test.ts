@@ -2,7 +2,8 @@
 
 import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
 	grid,
 	type Matrix,
@@ -45,7 +46,7 @@ function survivors(draw: Draw, x: Matrix, places: readonly {text: number; row: n
 	});
 }
 
-onEveryPath('dropout', device => {
+onEveryDevice('dropout', device => {
 	test.each(cases)('draws $draw for texts of $lengths, $columns wide', async one => {
 		const x = matrixOf(sum(one.lengths), one.columns, index => index + 1);
 		const numbers = one.lengths.map((_, text) => 7 * text + 3);
@@ -87,8 +88,11 @@ onEveryPath('dropout', device => {
 	});
 });
 
-sameBitsEverywhere('dropout', async device => {
+const several = async (device: NativeDevice) => {
 	const x = randomMatrix(194, 384, normals(1));
 	const texts = {offsets: offsetsOf([129, 64, 1]), texts: Int32Array.of(4, 5, 6)};
 	return [await drop(device, draws[1]!, x, texts)];
-});
+};
+
+sameBitsEverywhere('dropout', several);
+sameBitsOnCards('dropout', several);

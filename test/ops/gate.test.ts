@@ -3,8 +3,9 @@
 import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
 import {activations} from '../support/activations.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {centralGradients, expectGradients} from '../support/differences.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {blank, grid, largest, type Matrix, normals, randomMatrix, sum} from '../support/matrix.js';
 import {type Gate, gateBackward, gateForward} from '../support/oracle-heads.js';
 import {runOp, tensorOf} from '../support/run-op.js';
@@ -46,7 +47,7 @@ const cases = grid({
 	};
 });
 
-onEveryPath('gate', device => {
+onEveryDevice('gate', device => {
 	test.each(cases)('$activation of the $gate half of $rows by $columns', async one => {
 		expectClose(await forward(device, one, one.pre), one.y);
 	});
@@ -76,11 +77,14 @@ onEveryPath('gate', device => {
 	});
 });
 
-sameBitsEverywhere('a gate', async device => {
+const several = async (device: NativeDevice) => {
 	const {pre, dy} = operands(130, 389);
 	const results: Matrix[] = [];
 	for (const gate of grid({activation: activations, gate: gates})) {
 		results.push(await forward(device, gate, pre), await backward(device, gate, pre, dy));
 	}
 	return results;
-});
+};
+
+sameBitsEverywhere('a gate', several);
+sameBitsOnCards('a gate', several);

@@ -1,0 +1,58 @@
+// A card as the core sees it: memory of its own and a queue that works in order. native/cuda has
+// the one implementation; a build without it has no cards, and its core is the same.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "arena.h"
+
+namespace inbatch {
+
+class Card : public MemorySource {
+ public:
+  Place place() const final { return Place::Cuda; }
+  // As messages name it: `card 0 (NVIDIA H200)`.
+  virtual const std::string& name() const = 0;
+
+  // Queued, all of them. An upload has read `from` when it returns; a download has filled `to` when
+  // wait() returns.
+  virtual void upload(void* to, const void* from, size_t bytes) = 0;
+  virtual void download(void* to, const void* from, size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  virtual void clear(void* to, size_t bytes) = 0;
+  // Until the queue is empty; throws the first thing that went wrong in it.
+  virtual void wait() = 0;
+
+  // Memory of the card for the duration of an op or a pass.
+  Arena& scratch() { return scratch_; }
+
+ private:
+  Arena scratch_{*this};
+};
+
+struct CardProperties {
+  std::string name;
+  int capability = 0;  // 90: compute capability 9.0
+  size_t memory = 0;   // bytes, used or not
+  std::string reason;  // why it cannot be used; empty when it can
+};
+
+// The back end of cards.
+class CardDriver {
+ public:
+  virtual ~CardDriver() = default;
+  // The version of CUDA that the installed driver knows, as 12080; 0 without a driver.
+  virtual int version() = 0;
+  // Why there are no cards at all; empty when there may be some.
+  virtual std::string reason() = 0;
+  // The cards of this machine. Starts nothing on them.
+  virtual std::vector<CardProperties> list() = 0;
+  // Opens a card, once for the process; throws DEVICE_UNAVAILABLE.
+  virtual Card& open(int index) = 0;
+};
+
+// Null where this build has no such back end.
+CardDriver* card_driver();
+
+}  // namespace inbatch

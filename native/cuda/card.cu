@@ -1,0 +1,183 @@
+// The cards of this machine, by the CUDA runtime. Contract: base/card.h.
+#include "../base/card.h"
+
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "install.h"
+#include "launch.cuh"
+
+namespace inbatch::cuda {
+namespace {
+
+constexpr int kLeastCapability = 80;
+
+std::string gigabytes(size_t bytes) {
+  char text[32];
+  snprintf(text, sizeof text, "%.2f GB", double(bytes) / 1e9);
+  return text;
+}
+
+class RuntimeCard final : public Card {
+ public:
+  RuntimeCard(int index, const std::string& model)
+      : index_(index), name_("card " + std::to_string(index) + " (" + model + ")") {
+    use();
+    expect_success(cudaStreamCreate(&queue_), "to start");
+  }
+
+  const std::string& name() const override { return name_; }
+  cudaStream_t queue() const { return queue_; }
+
+  void* take(size_t bytes) override {
+    use();
+    void* data = nullptr;
+    const cudaError_t error = cudaMalloc(&data, bytes > 0 ? bytes : 1);
+    if (error != cudaErrorMemoryAllocation) {
+      expect_success(error, "memory");
+      return data;
+    }
+    cudaGetLastError();  // it is told below; the next call must not find it
+    size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    throw Error("OUT_OF_MEMORY", name_ + ": expected " + gigabytes(bytes) + " of memory, got " +
+                                     gigabytes(free) + " free of " + gigabytes(total) +
+                                     "; lower the tokens of one pass (chunkTokens, batchTokens)");
+  }
+  void give(void* data, size_t) override {
+    use();
+    cudaFree(data);  // a failure of the queue is told by the next wait
+  }
+  void open(void* data, size_t bytes) override { forget_contents(data, bytes, queue_); }
+
+  void upload(void* to, const void* from, size_t bytes) override {
+    move(to, from, bytes, cudaMemcpyHostToDevice);
+  }
+  void download(void* to, const void* from, size_t bytes) override {
+    move(to, from, bytes, cudaMemcpyDeviceToHost);
+  }
+  void copy(void* to, const void* from, size_t bytes) override {
+    move(to, from, bytes, cudaMemcpyDeviceToDevice);
+  }
+  void clear(void* to, size_t bytes) override {
+    use();
+    if (bytes > 0) expect_success(cudaMemsetAsync(to, 0, bytes, queue_), "to write zeros");
+  }
+  void wait() override {
+    use();
+    expect_success(cudaStreamSynchronize(queue_), "the work queued before to be done");
+  }
+
+ private:
+  void use() const { cudaSetDevice(index_); }
+
+  void move(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+    use();
+    if (bytes > 0) expect_success(cudaMemcpyAsync(to, from, bytes, kind, queue_), "to copy");
+  }
+
+  void expect_success(cudaError_t error, const char* expected) const {
+    if (error == cudaSuccess) return;
+    throw Error("DEVICE_FAILED",
+                name_ + ": expected " + expected + ", got: " + cudaGetErrorString(error));
+  }
+
+  int index_;
+  std::string name_;
+  cudaStream_t queue_{};
+};
+
+class RuntimeDriver final : public CardDriver {
+ public:
+  int version() override {
+    int version = 0;
+    return cudaDriverGetVersion(&version) == cudaSuccess ? version : 0;
+  }
+
+  std::string reason() override {
+    int count = 0;
+    const cudaError_t error = cudaGetDeviceCount(&count);
+    if (error == cudaSuccess && count > 0) return "";
+    cudaGetLastError();
+    if (error == cudaErrorInsufficientDriver) return driver_reason();
+    if (error == cudaSuccess || error == cudaErrorNoDevice) return "this machine has no card";
+    return cudaGetErrorString(error);
+  }
+
+  std::vector<CardProperties> list() override {
+    std::vector<CardProperties> cards;
+    int count = 0;
+    if (cudaGetDeviceCount(&count) != cudaSuccess) count = 0;
+    for (int index = 0; index < count; ++index) cards.push_back(properties_of(index));
+    cudaGetLastError();
+    return cards;
+  }
+
+  Card& open(int index) override {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = cards_.find(index); found != cards_.end()) return *found->second;
+    const std::string where = "device 'cuda:" + std::to_string(index) + "' is not available: ";
+    if (const std::string none = reason(); !none.empty()) {
+      throw Error("DEVICE_UNAVAILABLE", where + none);
+    }
+    const auto cards = list();
+    if (size_t(index) >= cards.size()) {
+      throw Error("DEVICE_UNAVAILABLE",
+                  where + "expected a card below " + std::to_string(cards.size()));
+    }
+    const CardProperties& properties = cards[size_t(index)];
+    if (!properties.reason.empty()) {
+      throw Error("DEVICE_UNAVAILABLE", where + properties.reason);
+    }
+    install_kernels();
+    auto* card = new RuntimeCard(index, properties.name);  // never destroyed: jobs outlive main
+    cards_[index] = card;
+    return *card;
+  }
+
+ private:
+  static CardProperties properties_of(int index) {
+    cudaDeviceProp found{};
+    if (const cudaError_t error = cudaGetDeviceProperties(&found, index); error != cudaSuccess) {
+      return {"unknown", 0, 0, cudaGetErrorString(error)};
+    }
+    CardProperties card{found.name, 10 * found.major + found.minor, found.totalGlobalMem, ""};
+    if (card.capability < kLeastCapability) {
+      card.reason = "expected compute capability 8.0 or newer, got " + std::to_string(found.major) +
+                    "." + std::to_string(found.minor);
+    }
+    return card;
+  }
+
+  std::string driver_reason() {
+    const auto text = [](int version) {
+      return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+    };
+    int needed = 0;
+    cudaRuntimeGetVersion(&needed);
+    const std::string expected = "expected a driver for CUDA " + text(needed) + " or newer, ";
+    return expected + (version() == 0 ? "found none" : "got one for CUDA " + text(version()));
+  }
+
+  std::mutex mutex_;
+  std::map<int, RuntimeCard*> cards_;
+};
+
+}  // namespace
+
+cudaStream_t queue_of(const Stream& stream) {
+  return static_cast<RuntimeCard*>(stream.card)->queue();
+}
+
+}  // namespace inbatch::cuda
+
+namespace inbatch {
+
+CardDriver* card_driver() {
+  static auto* driver = new cuda::RuntimeDriver;
+  return driver;
+}
+
+}  // namespace inbatch

@@ -1,0 +1,82 @@
+// Every test of an op that has a kernel for cards runs on the emulated card too, and on a real one
+// where there is one. A report of the emulator (a race, a deadlock, unwritten bytes) fails the read
+// that follows, with its text.
+
+import {existsSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {join} from 'node:path';
+import {afterEach, beforeEach, describe, test} from 'vitest';
+import {EngineError} from '../../dist/errors.js';
+import {type Native, type NativeDevice, native} from '../../dist/native.js';
+import {onEveryPath} from './kernel-paths.js';
+import type {Matrix} from './matrix.js';
+import {expectSameBits} from './tolerance.js';
+
+/** The add-on whose one card is emulated; `node scripts/build.mjs --emulated` makes it. */
+export const emulatedPath = join(import.meta.dirname, '../../out/emulated/Release/inbatch.node');
+
+let opened: Native | undefined;
+
+export function emulated(): Native {
+	if (!opened) {
+		if (!existsSync(emulatedPath)) {
+			throw new Error('expected the emulated add-on; run node scripts/build.mjs --emulated');
+		}
+		opened = createRequire(import.meta.url)(emulatedPath) as Native;
+		opened.setErrorClass(EngineError);
+	}
+	return opened;
+}
+
+type CardDevice = {name: string; open: () => NativeDevice};
+
+const usable = native()
+	.cards()
+	.list.flatMap(({name, reason}, card) => (reason === undefined ? [{name, card}] : []))
+	.slice(0, 1);
+
+const cards: CardDevice[] = [
+	{name: 'the emulated card', open: () => new (emulated().Device)({card: 0})},
+	...usable.map(({name, card}) => ({name, open: () => new (native().Device)({card})})),
+];
+
+/** The tests in `body`: once for each set of kernels of the CPU, once for each card. */
+export function onEveryDevice(subject: string, body: (device: NativeDevice) => void): void {
+	onEveryPath(subject, body);
+	onEveryCard(subject, body);
+}
+
+export function onEveryCard(subject: string, body: (device: NativeDevice) => void): void {
+	for (const {name, open} of cards) describe(`${subject} on ${name}`, () => body(open()));
+	test.skipIf(usable.length === 0)(
+		usable.length > 0
+			? `${subject} has been on a card`
+			: `${subject} on a card (skipped: this machine has none)`,
+		() => {},
+	);
+}
+
+/** That what `run` returns has the same bits however the threads of a card take turns. */
+export function sameBitsOnCards(
+	subject: string,
+	run: (device: NativeDevice) => Promise<readonly Matrix[]>,
+): void {
+	describe.each(cards)(`${subject} on $name`, ({open}) => {
+		const before = process.env.EMULATOR_SEED;
+		beforeEach(() => seed('1'));
+		afterEach(() => seed(before ?? '1'));
+
+		test('gives the same bits again, in another order of things', async () => {
+			const first = await run(open());
+			for (const other of ['2', '3']) {
+				seed(other);
+				const again = await run(open());
+				for (const [index, matrix] of first.entries()) expectSameBits(again[index]!, matrix);
+			}
+		});
+	});
+}
+
+function seed(value: string): void {
+	process.env.EMULATOR_SEED = value;
+}
