@@ -5,7 +5,15 @@
 
 namespace inbatch::cuda {
 
-using PresentOps =
-    OpList<ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout>;
+using PresentOps = OpList<
+    // activation
+    ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
+    // norm
+    NormForward, NormBackward, HeadNormForward, HeadNormBackward,
+    // pool
+    PoolForward, PoolBackward, LayerMeanForward, LayerMeanBackward, LayerMeanWeights,
+    NormalizeForward, NormalizeBackward,
+    // rotary
+    Rotary>;
 
 }  // namespace inbatch::cuda

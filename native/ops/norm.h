@@ -25,7 +25,7 @@ inline void expect_heads(const char* op, const char* field, const Tensor& tensor
 //   y         (T, C) overwritten
 //   mean rstd (T, 1) overwritten
 //
-// Sums of a row run in 16 lanes. The variance is the mean square minus the squared mean, in one
+// Sums of a row run in 16 lanes, on a card in 32. The variance is the mean square minus the squared mean, in one
 // fma.
 struct NormForward {
   NormKind kind = NormKind::Layer;
@@ -60,7 +60,8 @@ struct NormForward {
 //   dx       (T, C) overwritten; may be dy. Both x and residual receive it
 //   dweight  (1, C) added to, or empty; dbias (1, C) added to, or empty
 //
-// Parameter gradients are chains over rows in order that start from their present values.
+// Parameter gradients are chains over rows in order that start from their present values; on a card
+// sums over the rows in a fixed order of their own, added to the present values at the end.
 struct NormBackward {
   NormKind kind = NormKind::Layer;
   float offset = 0;
@@ -128,7 +129,7 @@ struct HeadNormForward {
 //   dweight  (1, D) added to, or empty; dbias (1, D) added to, or empty
 //
 // Parameter gradients are chains over rows and, within a row, over heads, in order; they start from
-// their present values.
+// their present values. On a card as in NormBackward.
 struct HeadNormBackward {
   NormKind kind = NormKind::Layer;
   float offset = 0;

@@ -73,7 +73,7 @@ struct PoolForward {
 //   dy   (N, at least at + C) f32
 //   dx   (T, C)
 //   x    (T, C) as there, for Gem; empty for other kinds. What lies below 1e-6 has no gradient
-//   dpower  (1) added to, text by text in their order, or empty
+//   dpower  (1) added to, text by text in their order (on a card in another fixed one), or empty
 struct PoolBackward {
   Pooling kind = Pooling::Mean;
   int32_t at = 0;

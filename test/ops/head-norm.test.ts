@@ -2,8 +2,9 @@
 
 import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {centralGradients, expectGradients} from '../support/differences.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
 	blank,
 	grid,
@@ -76,7 +77,7 @@ function backward(device: NativeDevice, given: Operands) {
 	return runOp(device, 'headNormBackward', gradientOf(given), given.before);
 }
 
-onEveryPath('a norm of heads', device => {
+onEveryDevice('a norm of heads', device => {
 	test.each(shapes)(
 		'$kind of $heads heads of $width from column $first, $rows rows, offset $offset',
 		async shape => {
@@ -169,7 +170,7 @@ async function read(
 	return {rows, columns, values: Float64Array.from(values)};
 }
 
-sameBitsEverywhere('a norm of heads', async device => {
+const several = async (device: NativeDevice) => {
 	const results = kinds
 		.map(kind => operands({kind, offset: 1, rows: 300, heads: 6, width: 72, first: 9}))
 		.map(async given => [
@@ -177,4 +178,7 @@ sameBitsEverywhere('a norm of heads', async device => {
 			...Object.values(await backward(device, given)),
 		]);
 	return (await Promise.all(results)).flat();
-});
+};
+
+sameBitsEverywhere('a norm of heads', several);
+sameBitsOnCards('a norm of heads', several);

@@ -2,7 +2,8 @@
 
 import {test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {blank, grid, largest, type Matrix, normals, randomMatrix} from '../support/matrix.js';
 import {
 	addColumns,
@@ -104,7 +105,7 @@ const cases = shapes.map(shape => {
 	};
 });
 
-onEveryPath('norm', device => {
+onEveryDevice('norm', device => {
 	test.each(cases)(
 		'$kind of $rows by $columns, a bias: $hasBias, a residual: $hasResidual, offset $offset',
 		async one => {
@@ -127,7 +128,7 @@ onEveryPath('norm', device => {
 	);
 });
 
-sameBitsEverywhere('a norm', async device => {
+const several = async (device: NativeDevice) => {
 	const options = {offset: 0, rows: 130, columns: 384, hasBias: true, hasResidual: true};
 	const results = kinds
 		.map(kind => operands({kind, ...options}))
@@ -136,4 +137,7 @@ sameBitsEverywhere('a norm', async device => {
 			...Object.values(await backward(device, given)),
 		]);
 	return (await Promise.all(results)).flat();
-});
+};
+
+sameBitsEverywhere('a norm', several);
+sameBitsOnCards('a norm', several);

@@ -2,8 +2,9 @@
 
 import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {centralGradients, expectGradients} from '../support/differences.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
 	blank,
 	type Matrix,
@@ -55,20 +56,21 @@ const drawn = ({lengths, columns, p}: (typeof cases)[number]): Given => ({
 	skip: Int32Array.from(lengths, (_, text) => (text === 0 && lengths[0]! > 2 ? 1 : 0)),
 });
 
-onEveryPath('a generalised mean', device => {
+onEveryDevice('a generalised mean', device => {
 	test('of 1, 2 and 3 by the power 3 is 2.289428', async () => {
 		const x: Matrix = {rows: 3, columns: 1, values: Float64Array.of(1, 2, 3)};
 		const given = {x, power: scalar(3), offsets: Int32Array.of(0, 3)};
 		expect((await pool(device, given)).values[0]).toBeCloseTo(2.289428, 6);
 	});
 
-	test.each(cases)('of texts of $lengths by the power $p, $columns wide', async one => {
-		const given = drawn(one);
+	test.each(cases)('of texts of $lengths by the power $p, $columns wide', async drawing => {
+		const given = drawn(drawing);
 		expectClose(await pool(device, given), round => plain(given, round));
 	});
 
-	test.each(cases)('goes back to texts of $lengths and the power $p', async one => {
-		const {x, power, offsets, skip} = drawn({...one, columns: Math.min(one.columns, 16)});
+	test.each(cases)('goes back to texts of $lengths and the power $p', async drawing => {
+		const columns = Math.min(drawing.columns, 16);
+		const {x, power, offsets, skip} = drawn({...drawing, columns});
 		const dy = randomMatrix(offsets.length - 1, x.columns, normals(4));
 		const fields = {kind: 'gem', add: false, dy, offsets, skip, x, power};
 		const outputs = {dx: blank(x.rows, x.columns), dpower: scalar(0)};
@@ -81,4 +83,7 @@ onEveryPath('a generalised mean', device => {
 	});
 });
 
-sameBitsEverywhere('a generalised mean', async device => [await pool(device, drawn(cases[2]!))]);
+const one = async (device: NativeDevice) => [await pool(device, drawn(cases[2]!))];
+
+sameBitsEverywhere('a generalised mean', one);
+sameBitsOnCards('a generalised mean', one);

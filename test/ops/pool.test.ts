@@ -3,8 +3,9 @@
 import {readFileSync} from 'node:fs';
 import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {centralGradients, expectGradients} from '../support/differences.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
 	blank,
 	grid,
@@ -93,7 +94,7 @@ async function normalizeBack(device: NativeDevice, y: Matrix, norm: Matrix, dy: 
 	return (await runOp(device, 'normalizeBackward', {y, norm, dy}, {dx})).dx;
 }
 
-onEveryPath('pool', device => {
+onEveryDevice('pool', device => {
 	test.each(texts)(
 		'$kind over texts of $lengths but $skipped rows, $columns wide',
 		async ({columns, lengths, ...pooled}) => {
@@ -230,7 +231,7 @@ onEveryPath('pool', device => {
 	});
 });
 
-sameBitsEverywhere('pooling', async device => {
+const several = async (device: NativeDevice) => {
 	const lengths = [129, 64, 1, 0];
 	const random = normals(1);
 	const [x, dy] = [randomMatrix(sum(lengths), 384, random), randomMatrix(4, 384, random)];
@@ -242,4 +243,7 @@ sameBitsEverywhere('pooling', async device => {
 	}
 	const {y, norm} = await normalize(device, x);
 	return [...results, y, norm, await normalizeBack(device, y, norm, x)];
-});
+};
+
+sameBitsEverywhere('pooling', several);
+sameBitsOnCards('pooling', several);

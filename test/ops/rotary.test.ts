@@ -2,8 +2,9 @@
 
 import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {centralGradients, expectGradients} from '../support/differences.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
 	blank,
 	grid,
@@ -46,7 +47,7 @@ const shapes = grid({
 	],
 }).map(({lengths, head}) => ({lengths, ...head}));
 
-onEveryPath('rotary', device => {
+onEveryDevice('rotary', device => {
 	test.each(shapes)(
 		'turns $pairs pairs of $heads heads, $width wide, in texts of $lengths',
 		async shape => {
@@ -85,9 +86,12 @@ onEveryPath('rotary', device => {
 	});
 });
 
-sameBitsEverywhere('rotary', async device => {
+const several = async (device: NativeDevice) => {
 	const shape = {lengths: [129, 64, 1], heads: 5, width: 80, pairs: 37};
 	const turn = {...turnOf(shape), magnitude: 1.1};
 	const x = rowsFor(shape);
 	return [await turned(device, turn, x), await turned(device, {...turn, inverse: true}, x)];
-});
+};
+
+sameBitsEverywhere('rotary', several);
+sameBitsOnCards('rotary', several);

@@ -1,0 +1,384 @@
+// Pooling, means of layers, rows of unit length. Contract: ops/pool.h.
+//
+// Pooling: grid (N, C / 64), 64 threads: a block has a text and 64 columns, a thread one column,
+// whose rows it walks in order. Each x is read once and each y written once (Gem, in f64, reads
+// twice).
+#include "../ops/pool.h"
+
+#include "columns.cuh"
+#include "elements.cuh"
+#include "rows.cuh"
+
+namespace inbatch::cuda {
+namespace {
+
+constexpr int kPoolThreads = 64;
+constexpr double kLeastOfGem = 1e-6;  // what the generalised mean raises everything below to
+
+// The texts and which of their rows a pooling sees.
+struct Texts {
+  Pooling kind;
+  const int32_t *offsets, *skip;
+};
+
+struct Seen {
+  int64_t begin, end;
+  int64_t place;  // of the first in its text, from 1
+  DEVICE bool empty() const { return begin >= end; }
+  DEVICE double count() const { return double(end - begin); }
+};
+
+DEVICE Seen seen_of(const Texts& texts, int64_t text) {
+  const int64_t first = texts.offsets[text], end = texts.offsets[text + 1];
+  const int64_t left = first + (texts.skip ? texts.skip[text] : 0);
+  Seen seen{left < end ? left : end, end, 1};
+  seen.place = seen.begin - first + 1;
+  if (seen.empty()) return seen;
+  if (texts.kind == Pooling::Cls) seen.end = seen.begin + 1;
+  if (texts.kind == Pooling::Last) seen.begin = end - 1;
+  return seen;
+}
+
+// Of the row that is `index` further than the first, before the sum is divided.
+DEVICE float weight_of(Pooling kind, const Seen& seen, int64_t index) {
+  return kind == Pooling::WeightedMean ? float(seen.place + index) : 1.0f;
+}
+
+// What multiplies the weighted sum.
+DEVICE float share_of(Pooling kind, const Seen& seen) {
+  if (seen.empty()) return 0.0f;
+  const double count = seen.count();
+  if (kind == Pooling::MeanSqrtLen) return float(1.0 / sqrt(count));
+  if (kind != Pooling::WeightedMean) return float(1.0 / count);
+  return float(1.0 / (count * (double(seen.place) + (count - 1.0) / 2.0)));
+}
+
+// A matrix and where the columns of a pooling begin in its rows.
+template <class T>
+struct Window {
+  T* data;
+  int64_t pitch;
+  DEVICE T& at(int64_t row, int64_t column) const { return data[row * pitch + column]; }
+};
+
+template <class T>
+struct PoolOperands {
+  Texts texts;
+  int64_t columns;
+  Window<const T> x;
+  Window<T> y;
+  int32_t* argmax;
+  const float* power;
+};
+
+// What is no number comes before all numbers and stays.
+DEVICE bool leads(float x, float most) { return !(x <= most) && most == most; }
+
+template <class T>
+DEVICE void pool_most(const PoolOperands<T>& op, const Seen& seen, int64_t text, int64_t column) {
+  float most = seen.empty() ? 0.0f : -INFINITY;
+  int64_t found = seen.empty() ? -1 : seen.begin;
+  for (int64_t row = seen.begin; row < seen.end; ++row) {
+    const float x = float(op.x.at(row, column));
+    if (!leads(x, most)) continue;
+    most = x;
+    found = row;
+  }
+  op.y.at(text, column) = T(most);
+  if (op.argmax) op.argmax[text * op.columns + column] = int32_t(found);
+}
+
+// ln m and (1 / m) dm/dp, m the mean of the powers of a column.
+struct GemColumn {
+  double log_mean, slope;
+};
+
+template <class T>
+DEVICE GemColumn gem_of(const Window<const T>& x, const Seen& seen, int64_t column, double power) {
+  double sum = 0, weighted = 0;
+  for (int64_t row = seen.begin; row < seen.end; ++row) {
+    const double value = double(float(x.at(row, column)));
+    const double base = log(value > kLeastOfGem ? value : kLeastOfGem), raised = exp(power * base);
+    sum += raised;
+    weighted += raised * base;
+  }
+  return {log(sum / seen.count()), weighted / sum};
+}
+
+template <class T>
+__global__ void __launch_bounds__(kPoolThreads) pool_texts(PoolOperands<T> op) {
+  const int64_t text = blockIdx.x, column = int64_t(blockIdx.y) * kPoolThreads + threadIdx.x;
+  if (column >= op.columns) return;
+  const Seen seen = seen_of(op.texts, text);
+  if (op.texts.kind == Pooling::Max) return pool_most(op, seen, text, column);
+  if (op.texts.kind == Pooling::Gem) {
+    const double power = double(*op.power);
+    const double root =
+        seen.empty() ? 0.0 : exp(gem_of(op.x, seen, column, power).log_mean / power);
+    op.y.at(text, column) = T(float(root));
+    return;
+  }
+  float sum = 0.0f;
+  for (int64_t row = seen.begin; row < seen.end; ++row) {
+    const float weight = weight_of(op.texts.kind, seen, row - seen.begin);
+    sum = fmaf(float(op.x.at(row, column)), weight, sum);
+  }
+  op.y.at(text, column) = T(sum * share_of(op.texts.kind, seen));
+}
+
+template <class T>
+struct UnpoolOperands {
+  Texts texts;
+  int64_t columns;
+  bool add;
+  Window<const T> dy;
+  const int32_t* argmax;
+  Window<T> dx;
+  Window<const T> x;
+  const float* power;
+  double* dpower;  // (N, C): the part of each element in the gradient of p; or null
+};
+
+// Every row of the text is walked, so that those which the pooling does not see are overwritten
+// too.
+template <class T>
+__global__ void __launch_bounds__(kPoolThreads) unpool_texts(UnpoolOperands<T> op) {
+  const int64_t text = blockIdx.x, column = int64_t(blockIdx.y) * kPoolThreads + threadIdx.x;
+  if (column >= op.columns) return;
+  const Seen seen = seen_of(op.texts, text);
+  const float dy = float(op.dy.at(text, column)), share = share_of(op.texts.kind, seen);
+  const int64_t found = op.argmax ? op.argmax[text * op.columns + column] : -1;
+  for (int64_t row = op.texts.offsets[text]; row < op.texts.offsets[text + 1]; ++row) {
+    float slope = 0.0f;
+    if (op.texts.kind == Pooling::Max) {
+      slope = row == found ? dy : 0.0f;
+    } else if (row >= seen.begin && row < seen.end) {
+      slope = dy * (share * weight_of(op.texts.kind, seen, row - seen.begin));
+    }
+    T& dx = op.dx.at(row, column);
+    dx = T(op.add ? float(dx) + slope : slope);
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(kPoolThreads) unpool_gem(UnpoolOperands<T> op) {
+  const int64_t text = blockIdx.x, column = int64_t(blockIdx.y) * kPoolThreads + threadIdx.x;
+  if (column >= op.columns) return;
+  const Seen seen = seen_of(op.texts, text);
+  const double dy = double(float(op.dy.at(text, column))), power = double(*op.power);
+  const GemColumn gem = seen.empty() ? GemColumn{0, 0} : gem_of(op.x, seen, column, power);
+  const double log_y = gem.log_mean / power;
+  for (int64_t row = op.texts.offsets[text]; row < op.texts.offsets[text + 1]; ++row) {
+    const double x = double(float(op.x.at(row, column)));
+    const bool bends = row >= seen.begin && row < seen.end && x > kLeastOfGem;
+    const double slope = bends ? dy / seen.count() * exp((power - 1) * (log(x) - log_y)) : 0.0;
+    T& dx = op.dx.at(row, column);
+    dx = T(op.add ? float(dx) + float(slope) : float(slope));
+  }
+  if (!op.dpower) return;
+  const double part = seen.empty() ? 0.0 : dy * exp(log_y) * (gem.slope - log_y) / power;
+  op.dpower[text * op.columns + column] = part;
+}
+
+struct Partial {
+  double of_thread[kRowThreads];
+};
+
+// The sum over the threads of a block, in their order, for thread 0. All threads must come, and the
+// shared memory serves once.
+DEVICE double sum_of_block(double value) {
+  Partial& shared = shared_memory<Partial>();
+  shared.of_thread[threadIdx.x] = value;
+  __syncthreads();  // parts written -> read by thread 0
+  double sum = 0;
+  for (int thread = 0; threadIdx.x == 0 && thread < kRowThreads; ++thread) {
+    sum += shared.of_thread[thread];
+  }
+  return sum;
+}
+
+// One block of 256 threads: total += all parts.
+__global__ void __launch_bounds__(kRowThreads)
+    add_parts(float* total, const double* parts, int64_t size) {
+  double sum = 0;
+  for (int64_t i = threadIdx.x; i < size; i += kRowThreads) sum += parts[i];
+  sum = sum_of_block(sum);
+  if (threadIdx.x == 0) *total = float(double(*total) + sum);
+}
+
+Extent pool_extent(int64_t texts, int64_t columns) {
+  return {dim3(blocks_of(texts, 1), blocks_of(columns, kPoolThreads)), dim3(kPoolThreads)};
+}
+
+DEVICE float share_of_layer(const float* weights, int layers, int layer) {
+  double sum = 0;
+  for (int i = 0; i < layers; ++i) sum += double(weights[i]);
+  return float(double(weights[layer]) / sum);
+}
+
+struct Layer {
+  const float* weights;
+  int layers, layer;
+  bool add;
+  int64_t rows, columns;
+};
+
+// Grid (T / 8), 256 threads: a warp has a row.
+template <class T>
+__global__ void __launch_bounds__(kRowThreads) add_layer(Layer op, const T* x, T* y) {
+  const int64_t row = row_of_warp();
+  if (row >= op.rows) return;
+  const float share = share_of_layer(op.weights, op.layers, op.layer);
+  for (int64_t column = lane_of_row(); column < op.columns; column += 32) {
+    const int64_t at = row * op.columns + column;
+    y[at] = T((op.add ? float(y[at]) : 0.0f) + float(x[at]) * share);
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(kRowThreads)
+    dot_rows(Layer op, const T* x, const T* dy, float* dots) {
+  const int64_t row = row_of_warp();
+  if (row >= op.rows) return;
+  float dot = 0.0f;
+  for (int64_t column = lane_of_row(); column < op.columns; column += 32) {
+    const int64_t at = row * op.columns + column;
+    dot = fmaf(float(dy[at]), float(x[at]), dot);
+  }
+  dot = warp_sum(dot);
+  if (lane_of_row() == 0) dots[row * op.layers + op.layer] = dot;
+}
+
+// Grid (L), 256 threads: a block has a layer, a thread every 256th row.
+__global__ void __launch_bounds__(kRowThreads)
+    layer_weights(const float* dots, const float* weights, float* dweights, int64_t rows) {
+  const int layer = int(blockIdx.x), layers = int(gridDim.x);
+  double whole = 0, sum = 0;
+  for (int i = 0; i < layers; ++i) whole += double(weights[i]);
+  for (int64_t row = threadIdx.x; row < rows; row += kRowThreads) {
+    double mean = 0;
+    for (int i = 0; i < layers; ++i) mean += double(weights[i]) * double(dots[row * layers + i]);
+    sum += (double(dots[row * layers + layer]) - mean / whole) / whole;
+  }
+  sum = sum_of_block(sum);
+  if (threadIdx.x == 0) dweights[layer] = float(double(dweights[layer]) + sum);
+}
+
+// Grid (N / 8), 256 threads: a warp has a row, and reads it twice, the second time from the cache.
+template <class T>
+__global__ void __launch_bounds__(kRowThreads)
+    normalize_rows(const T* x, T* y, float* norms, int64_t rows, int64_t columns) {
+  const int64_t row = row_of_warp();
+  if (row >= rows) return;
+  float squares = 0.0f;
+  for (int64_t column = lane_of_row(); column < columns; column += 32) {
+    const float value = float(x[row * columns + column]);
+    squares = fmaf(value, value, squares);
+  }
+  const float length = sqrtf(warp_sum(squares)), norm = length < 1e-12f ? 1e-12f : length;
+  const float scale = 1.0f / norm;
+  for (int64_t column = lane_of_row(); column < columns; column += 32) {
+    const int64_t at = row * columns + column;
+    y[at] = T(float(x[at]) * scale);
+  }
+  if (lane_of_row() == 0) norms[row] = norm;
+}
+
+template <class T>
+struct Unit {
+  const T* y;
+  const float* norm;
+  const T* dy;
+  T* dx;
+  int64_t rows, columns;
+};
+
+// dx may be dy: a lane reads a column for the last time before it writes it.
+template <class T>
+__global__ void __launch_bounds__(kRowThreads) normalize_backward(Unit<T> op) {
+  const int64_t row = row_of_warp();
+  if (row >= op.rows) return;
+  float along = 0.0f;
+  for (int64_t column = lane_of_row(); column < op.columns; column += 32) {
+    const int64_t at = row * op.columns + column;
+    along = fmaf(float(op.dy[at]), float(op.y[at]), along);
+  }
+  along = warp_sum(along);
+  const float scale = 1.0f / op.norm[row];
+  for (int64_t column = lane_of_row(); column < op.columns; column += 32) {
+    const int64_t at = row * op.columns + column;
+    op.dx[at] = T((float(op.dy[at]) - float(op.y[at]) * along) * scale);
+  }
+}
+
+}  // namespace
+
+template <>
+void run<PoolForward>(const Stream& stream, const PoolForward& op) {
+  const PoolOperands<float> operands{{op.kind, op.offsets.i32(), op.skip.i32()},
+                                     op.x.cols,
+                                     {op.x.f32(), op.x.cols},
+                                     {op.y.f32() + op.at, op.y.cols},
+                                     op.argmax.i32(),
+                                     op.power.f32()};
+  launch(stream, pool_extent(op.y.rows, op.x.cols), pool_texts<float>, operands);
+}
+
+template <>
+void run<PoolBackward>(const Stream& stream, const PoolBackward& op) {
+  const Scope scope(stream.scratch());
+  UnpoolOperands<float> operands{{op.kind, op.offsets.i32(), op.skip.i32()},
+                                 op.dx.cols,
+                                 op.add,
+                                 {op.dy.f32() + op.at, op.dy.cols},
+                                 op.argmax.i32(),
+                                 {op.dx.f32(), op.dx.cols},
+                                 {op.x.f32(), op.dx.cols},
+                                 op.power.f32(),
+                                 nullptr};
+  const Extent extent = pool_extent(op.dy.rows, op.dx.cols);
+  if (op.kind != Pooling::Gem) return launch(stream, extent, unpool_texts<float>, operands);
+  if (!op.dpower.empty()) {
+    operands.dpower = stream.scratch().tensor(op.dy.rows, op.dx.cols, Type::F64).as<double>();
+  }
+  launch(stream, extent, unpool_gem<float>, operands);
+  if (op.dpower.empty()) return;
+  launch(stream, {dim3(1), dim3(kRowThreads), sizeof(Partial)}, add_parts, op.dpower.f32(),
+         operands.dpower, op.dy.rows * op.dx.cols);
+}
+
+template <>
+void run<LayerMeanForward>(const Stream& stream, const LayerMeanForward& op) {
+  const Layer layer{op.weights.f32(), int(op.weights.size()), op.layer, op.add, op.x.rows,
+                    op.x.cols};
+  launch(stream, rows_extent(op.x.rows), add_layer<float>, layer, op.x.f32(), op.y.f32());
+}
+
+template <>
+void run<LayerMeanBackward>(const Stream& stream, const LayerMeanBackward& op) {
+  const Layer layer{op.weights.f32(), int(op.weights.size()), op.layer, op.add, op.x.rows,
+                    op.x.cols};
+  const Extent extent = rows_extent(op.x.rows);
+  launch(stream, extent, dot_rows<float>, layer, op.x.f32(), op.dy.f32(), op.dots.f32());
+  launch(stream, extent, add_layer<float>, layer, op.dy.f32(), op.dx.f32());
+}
+
+template <>
+void run<LayerMeanWeights>(const Stream& stream, const LayerMeanWeights& op) {
+  launch(stream, {dim3(unsigned(op.weights.size())), dim3(kRowThreads), sizeof(Partial)},
+         layer_weights, op.dots.f32(), op.weights.f32(), op.dweights.f32(), op.dots.rows);
+}
+
+template <>
+void run<NormalizeForward>(const Stream& stream, const NormalizeForward& op) {
+  launch(stream, rows_extent(op.x.rows), normalize_rows<float>, op.x.f32(), op.y.f32(),
+         op.norm.f32(), op.x.rows, op.x.cols);
+}
+
+template <>
+void run<NormalizeBackward>(const Stream& stream, const NormalizeBackward& op) {
+  const Unit<float> unit{op.y.f32(), op.norm.f32(), op.dy.f32(), op.dx.f32(), op.y.rows, op.y.cols};
+  launch(stream, rows_extent(op.y.rows), normalize_backward<float>, unit);
+}
+
+}  // namespace inbatch::cuda
