@@ -1,7 +1,9 @@
 // Matrix products with weights.
 //
 // A weight is packed once and multiplied many times. Packed is (ceil(N / 16), K * 16): panel p
-// holds the rows 16 p .. 16 p + 15 of the weight as [k][16], rows beyond N as zeros.
+// holds the rows 16 p .. 16 p + 15 of the weight, rows beyond N as zeros. Within it the layout is
+// that of the back end: the CPU has a panel as f32 [k][16]; a card as [16][k], so that all of it is
+// a row-major matrix (N rounded up to 16, K), in f32 or, where its type says so, in bf16.
 #pragma once
 
 #include "op.h"
@@ -14,7 +16,8 @@ constexpr int64_t panels_of(int64_t n) { return (n + kPanel - 1) / kPanel; }
 // packed = panels of weight, or of its transpose.
 //
 //   weight   (N, K) f32, read
-//   packed   (panels(N), 16 K), or (panels(K), 16 N) when transposed; overwritten
+//   packed   (panels(N), 16 K), or (panels(K), 16 N) when transposed; overwritten. Rounded to its
+//            type
 struct LinearPack {
   bool transposed = false;
   Tensor weight, packed;
