@@ -76,7 +76,9 @@ export function ensureEmulated() {
 	const target = {
 		name: 'emulated',
 		sources: ['native', 'test/emulator', 'CMakeLists.txt', 'package-lock.json'],
-		outputs: ['out/emulated/Release/inbatch.node'],
+		outputs: ['Release/inbatch.node', 'conformance', 'reports', 'streams'].map(
+			file => `out/emulated/${file}`,
+		),
 	};
 	refresh(target, () => {
 		expectTools(['compiler', 'cmake', 'make']);

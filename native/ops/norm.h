@@ -25,8 +25,8 @@ inline void expect_heads(const char* op, const char* field, const Tensor& tensor
 //   y         (T, C) overwritten
 //   mean rstd (T, 1) overwritten
 //
-// Sums of a row run in 16 lanes, on a card in 32. The variance is the mean square minus the squared mean, in one
-// fma.
+// Sums of a row run in 16 lanes, on a card in 32. The variance is the mean square minus the squared
+// mean, in one fma.
 struct NormForward {
   NormKind kind = NormKind::Layer;
   float epsilon = 1e-12f, offset = 0;

@@ -13,6 +13,7 @@
 #include "../../native/cuda/device.cuh"
 
 using inbatch::bf16;
+using inbatch::pack;
 
 namespace {
 

@@ -1,44 +1,49 @@
-// Streams run their work in a random order that events allow; a missing event or wait shows in some
-// seeds.
-#include "check.h"
+// Streams run their work in a random order that events allow: a missing event or wait shows as
+// wrong data in some seeds. Prints how often of twenty the data were right.
+#include <cstdio>
+#include <vector>
+
+#include "runtime.h"
 
 namespace {
 
-// Copies 1s over 0s on one stream, reads them on another; true if the reader saw the 1s.
-bool second_stream_sees(bool with_event, bool with_wait, int seed) {
-#ifndef __CUDACC__
+constexpr size_t bytes = 256;
+
+// Writes ones on one stream and reads them on another; whether the reader saw them.
+bool second_stream_sees(bool with_event, bool with_wait, uint64_t seed) {
   emulator::seed(seed);
-#endif
   cudaStream_t first, second;
   cudaEvent_t written;
   cudaStreamCreate(&first);
   cudaStreamCreate(&second);
   cudaEventCreate(&written);
-  Buffer<int> from(std::vector<int>(64, 0));
-  std::vector<int> got(64, -1);
-  cudaMemsetAsync(from.data, 1, 64 * sizeof(int), first);
+  void* data = nullptr;
+  cudaMalloc(&data, bytes);
+  std::vector<char> got(bytes, -1);
+  cudaMemsetAsync(data, 0, bytes, 0);
+  cudaStreamSynchronize(0);
+  cudaMemsetAsync(data, 1, bytes, first);
   cudaEventRecord(written, first);
   if (with_event) cudaStreamWaitEvent(second, written);
-  cudaMemcpyAsync(got.data(), from.data, 64 * sizeof(int), cudaMemcpyDeviceToHost, second);
+  cudaMemcpyAsync(got.data(), data, bytes, cudaMemcpyDeviceToHost, second);
   if (with_wait) cudaStreamSynchronize(second);
-  const bool seen = got[63] == 0x01010101;
-  cudaDeviceSynchronize();
+  const bool seen = got[bytes - 1] == 1;
+  cudaFree(data);
   return seen;
 }
 
 int seen_of_twenty(bool with_event, bool with_wait) {
   int seen = 0;
-  for (int seed = 1; seed <= 20; ++seed) seen += second_stream_sees(with_event, with_wait, seed);
+  for (int seed = 1; seed <= 20; ++seed) {
+    seen += second_stream_sees(with_event, with_wait, uint64_t(seed));
+  }
   return seen;
 }
 
 }  // namespace
 
 int main() {
-  const int ordered = seen_of_twenty(true, true);
-  const int unordered = seen_of_twenty(false, true);
-  const int unwaited = seen_of_twenty(true, false);
-  printf("streams: right with event and wait %d of 20, without event %d, without wait %d\n",
-         ordered, unordered, unwaited);
-  return ordered != 20 || unordered == 20 || unwaited == 20;
+  printf("ordered %d\n", seen_of_twenty(true, true));
+  printf("without event %d\n", seen_of_twenty(false, true));
+  printf("without wait %d\n", seen_of_twenty(true, false));
 }
