@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "../ops/op.h"
+#include "../ops/rates.h"
 
 namespace inbatch::cpu {
 
@@ -142,23 +143,14 @@ struct RotaryRows {
   float magnitude, sign;   // sign: of the sine
 };
 
-struct AdamStep {
+struct AdamStep : AdamRates {
   float *weight, *gradient, *first, *second;
   int64_t size;
-  float keep;                        // 1 - rate decay
-  float pull;                        // decay that is added to the gradient
-  float step;                        // rate / (1 - beta1^step)
-  float beta1, rest1, beta2, rest2;  // rest: 1 - beta, rounded once
-  float root2;                       // 1 / sqrt(1 - beta2^step)
-  float epsilon, gradient_scale;
 };
 
-struct LionStep {
+struct LionStep : LionRates {
   float *weight, *gradient, *first;
   int64_t size;
-  float keep, rate;                  // keep: 1 - rate decay
-  float beta1, rest1, beta2, rest2;  // rest: 1 - beta, rounded once
-  float gradient_scale;
 };
 
 // Dot products of `rows` vectors with `lanes` others, made into softmax terms (ops/contrast.h).

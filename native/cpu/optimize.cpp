@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "../ops/run.h"
-#include "adam_step.h"
+#include "kernels.h"
 
 namespace inbatch::cpu {
 namespace {
@@ -105,12 +105,10 @@ double root_mean_square(const Stream& stream, const Factors& factors) {
 template <>
 void run<AdamW>(const Stream& stream, const AdamW& op) {
   const int64_t size = op.weight.size();
-  AdamStep step = adam_step_of(op);
-  step.keep = op.coupled ? 1.0f : step.keep;
-  step.pull = op.coupled ? float(op.decay) : 0.0f;
+  const AdamRates rates = adam_rates_of(op, op.coupled);
   stream.parallel_for((size + kChunk - 1) / kChunk, [&](int64_t item, int) {
     const int64_t at = item * kChunk;
-    AdamStep part = step;
+    AdamStep part{rates};
     part.weight = op.weight.f32() + at;
     part.gradient = op.gradient.f32() + at;
     part.first = op.first.f32() + at;
@@ -123,17 +121,10 @@ void run<AdamW>(const Stream& stream, const AdamW& op) {
 template <>
 void run<Lion>(const Stream& stream, const Lion& op) {
   const int64_t size = op.weight.size();
-  LionStep step{};
-  step.keep = float(1.0 - op.rate * op.decay);
-  step.rate = float(op.rate);
-  step.beta1 = float(op.beta1);
-  step.rest1 = float(1.0 - op.beta1);
-  step.beta2 = float(op.beta2);
-  step.rest2 = float(1.0 - op.beta2);
-  step.gradient_scale = float(op.gradient_scale);
+  const LionRates rates = lion_rates_of(op);
   stream.parallel_for((size + kChunk - 1) / kChunk, [&](int64_t item, int) {
     const int64_t at = item * kChunk;
-    LionStep part = step;
+    LionStep part{rates};
     part.weight = op.weight.f32() + at;
     part.gradient = op.gradient.f32() + at;
     part.first = op.first.f32() + at;

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "../ops/run.h"
-#include "adam_step.h"
+#include "kernels.h"
 
 namespace inbatch::cpu {
 namespace {
@@ -126,7 +126,7 @@ void run<AdamW8>(const Stream& stream, const AdamW8& op) {
   static const SignedMap signed_map;
   static const UnsignedMap unsigned_map;
   const int64_t size = op.weight.size();
-  const AdamStep step = adam_step_of(op);
+  const AdamRates rates = adam_rates_of(op);
   stream.parallel_for((size + kItem - 1) / kItem, [&](int64_t item, int) {
     float first[kBlock], second[kBlock];
     for (int64_t at = item * kItem; at < std::min(size, (item + 1) * kItem); at += kBlock) {
@@ -135,7 +135,7 @@ void run<AdamW8>(const Stream& stream, const AdamW8& op) {
       float *m_scale = op.first_scale.f32() + block, *v_scale = op.second_scale.f32() + block;
       decode(signed_map, m, *m_scale, first, count);
       decode(unsigned_map, v, *v_scale, second, count);
-      AdamStep part = step;
+      AdamStep part{rates};
       part.weight = op.weight.f32() + at;
       part.gradient = op.gradient.f32() + at;
       part.first = first;

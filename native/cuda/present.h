@@ -10,6 +10,10 @@ using PresentOps = OpList<
     ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
     // norm
     NormForward, NormBackward, HeadNormForward, HeadNormBackward,
+    // optimize
+    AdamW, Lion, Adafactor, Clip, SumSquares,
+    // optimize8
+    AdamW8,
     // pool
     PoolForward, PoolBackward, LayerMeanForward, LayerMeanBackward, LayerMeanWeights,
     NormalizeForward, NormalizeBackward,

@@ -132,7 +132,7 @@ struct Clip {
   void check() const { expect(bound > 0, name, "expected a bound above 0"); }
 };
 
-// result = sum of x^2: chains of 16 lanes over 4096 elements, added in f64 in order.
+// result = sum of x^2: short chains, added in f64 in an order that follows from the size alone.
 //
 //   x       (1, P) f32
 //   result  (1, 1) f64, added to

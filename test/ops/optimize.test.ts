@@ -1,13 +1,15 @@
-// AdamW, Adam and Lion against the oracle, AdamW against torch too, and sums of squares.
+// AdamW, Adam, Lion and Adafactor against the oracle, AdamW against torch too, sums of squares.
 
 import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {expect, test} from 'vitest';
 import {readNpy} from '../../dist/files/npy.js';
 import type {NativeDevice} from '../../dist/native.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {type Matrix, matrixOf, normals, randomMatrix, zeros} from '../support/matrix.js';
 import {type AdamW, adamW, lion, type Moments, mapped} from '../support/oracle.js';
+import {adafactor, type Factored} from '../support/oracle-optimizers.js';
 import {runOp, tensorOf} from '../support/run-op.js';
 import {expectClose, type Round, worstError} from '../support/tolerance.js';
 
@@ -66,6 +68,35 @@ async function trainLion(device: NativeDevice, {start, gradients}: Operands): Pr
 	return moments;
 }
 
+const factoredOptions = (n: number) => {
+	const {rate, decay} = settings;
+	return {rate, decay, gradientScale: 1 / (n + 1), step: n + 1};
+};
+
+async function trainFactored(device: NativeDevice, start: Factored, gradients: Matrix[]) {
+	let {weight, rows: rowSquares, columns: columnSquares} = start;
+	for (const [n, gradient] of gradients.entries()) {
+		const outputs = {weight, columnSquares, rowSquares};
+		const given = {...factoredOptions(n), gradient};
+		({weight, rowSquares, columnSquares} = await runOp(device, 'adafactor', given, outputs));
+	}
+	return {weight, rows: rowSquares, columns: columnSquares};
+}
+
+const matrices = [
+	[2, 1],
+	[37, 5],
+	[300, 33],
+	[3, 1100],
+].map(([rows, columns]) => ({rows: rows!, columns: columns!}));
+
+function factoredOperands({rows, columns}: {rows: number; columns: number}) {
+	const random = normals(rows + columns);
+	const weight = randomMatrix(rows, columns, random);
+	const start: Factored = {weight, rows: zeros(1, rows), columns: zeros(1, columns)};
+	return {start, gradients: steps.map(() => randomMatrix(rows, columns, random))};
+}
+
 async function sumSquares(device: NativeDevice, x: Matrix, before: number): Promise<number> {
 	const result = device.tensor(1, 1, 'f64');
 	device.write(result, Float64Array.of(before));
@@ -81,7 +112,7 @@ async function readMatrix(name: string): Promise<Matrix> {
 	return {rows, columns, values: Float64Array.from(data as Float64Array)};
 }
 
-onEveryPath('optimize', device => {
+onEveryDevice('optimize', device => {
 	test.each(sizes.flatMap(size => [false, true].map(coupled => [size, coupled] as const)))(
 		'takes three steps over %d weights, the decay coupled: %s',
 		async (size, coupled) => {
@@ -106,6 +137,35 @@ onEveryPath('optimize', device => {
 					)[part],
 			);
 		}
+	});
+
+	test.each(matrices)('takes three steps of Adafactor over $rows by $columns', async shape => {
+		const {start, gradients} = factoredOperands(shape);
+		const after = await trainFactored(device, start, gradients);
+		for (const part of ['weight', 'rows', 'columns'] as const) {
+			expectClose(after[part], round => {
+				const one = (state: Factored, gradient: Matrix, n: number) =>
+					adafactor(state, gradient, factoredOptions(n), round);
+				return gradients.reduce(one, start)[part];
+			});
+		}
+	});
+
+	test('of a vector Adafactor factors nothing', async () => {
+		const {start, gradients} = factoredOperands({rows: 1, columns: 40});
+		const [gradient] = gradients;
+		const outputs = {weight: start.weight, columnSquares: start.columns};
+		const given = {...factoredOptions(0), gradient: gradient!};
+		const after = await runOp(device, 'adafactor', given, outputs);
+		const oracle = (round: Round) => adafactor(start, gradient!, factoredOptions(0), round);
+		expectClose(after.weight, round => oracle(round).weight);
+		expectClose(after.columnSquares, round => oracle(round).columns);
+	});
+
+	test('clips to a bound on both sides, but for what is no number', async () => {
+		const x = matrixOf(1, 5, at => [-3, -0.5, 0.25, 7, Number.NaN][at]!);
+		const after = await runOp(device, 'clip', {bound: 0.5}, {x});
+		expect([...after.x.values]).toEqual([-0.5, -0.5, 0.25, 0.5, Number.NaN]);
 	});
 
 	test('Lion leaves a weight without gradient and moment where it is', async () => {
@@ -168,10 +228,15 @@ onEveryPath('optimize', device => {
 	});
 });
 
-sameBitsEverywhere('an update', async device => {
-	const given = operands(beyondOneItem);
+const several = (size: number) => async (device: NativeDevice) => {
+	const given = operands(size);
 	const total = await sumSquares(device, given.gradients[0]!, 0);
 	const trained = [await train(device, given), await train(device, given, true)];
 	const all = [...trained, await trainLion(device, given)].flatMap(Object.values<Matrix>);
-	return [...all, mapped(zeros(1, 1), () => total)];
-});
+	const {start, gradients} = factoredOperands({rows: 300, columns: 33});
+	const {weight} = await trainFactored(device, start, gradients);
+	return [...all, weight, mapped(zeros(1, 1), () => total)];
+};
+
+sameBitsEverywhere('an update', several(beyondOneItem));
+sameBitsOnCards('an update', several(20_001));

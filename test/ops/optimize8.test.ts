@@ -2,7 +2,8 @@
 
 import {describe, expect, test} from 'vitest';
 import type {NativeDevice, Tensor} from '../../dist/native.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {type Matrix, matrixOf, normals, randomMatrix, zeros} from '../support/matrix.js';
 import {type AdamW, adamW, type Moments, mapped} from '../support/oracle.js';
 import {
@@ -77,7 +78,7 @@ test('the maps have 256 rising values, 0 among them and 1 at the end', () => {
 	]);
 });
 
-onEveryPath('adamW8', device => {
+onEveryDevice('adamW8', device => {
 	test.each(sizes)('takes each of three steps over %d weights from what it left', async size => {
 		const random = normals(size + 1);
 		let state = start(size);
@@ -175,12 +176,14 @@ describe('a run of a hundred steps', () => {
 	});
 });
 
-sameBitsEverywhere('an update of 8-bit moments', async device => {
-	const size = 70_001;
+const twoSteps = (size: number) => async (device: NativeDevice) => {
 	let state = start(size);
 	for (const number of [1, 2]) {
 		state = await step(device, state, randomMatrix(1, size, normals(number)), optionsOf(number));
 	}
 	const {weight, first, second} = state;
 	return [weight, ...[first, second].flatMap(({codes, scales}) => [rowOf(codes), rowOf(scales)])];
-});
+};
+
+sameBitsEverywhere('an update of 8-bit moments', twoSteps(70_001));
+sameBitsOnCards('an update of 8-bit moments', twoSteps(10_001));
