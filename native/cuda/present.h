@@ -8,6 +8,8 @@ namespace inbatch::cuda {
 using PresentOps = OpList<
     // activation
     ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
+    // linear
+    LinearPack, LinearUnpack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
     // norm
     NormForward, NormBackward, HeadNormForward, HeadNormBackward,
     // optimize
@@ -17,7 +19,11 @@ using PresentOps = OpList<
     // pool
     PoolForward, PoolBackward, LayerMeanForward, LayerMeanBackward, LayerMeanWeights,
     NormalizeForward, NormalizeBackward,
+    // quantized
+    QuantizedPack, QuantizedForward,
     // rotary
-    Rotary>;
+    Rotary,
+    // weights
+    Blend, Exchange, Perturb, SquaredDistance>;
 
 }  // namespace inbatch::cuda

@@ -7,8 +7,9 @@
 // an unsigned byte: 2 * 255 * 63 fits into 16 bits, which AVX2 adds pairs of products in, so its
 // sums are exact, and every instruction set has the same ones.
 //
-// Packed is (panels(N), 16 * words(K)) i32: panel p holds its 16 rows as [word][16], a word the
-// values of four neighbours in K, the first in its lowest byte; what lies beyond is zero.
+// Packed is (panels(N), 16 * words(K)) i32: panel p holds its 16 rows, on the CPU as [word][16], on
+// a card as [16][word]; a word has the values of four neighbours in K, the first in its lowest
+// byte; what lies beyond is zero.
 #pragma once
 
 #include "linear.h"

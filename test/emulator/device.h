@@ -270,6 +270,11 @@ inline int64_t __double_as_longlong(double x) {
   memcpy(&bits, &x, 8);
   return bits;
 }
+// sum + the four products of signed bytes.
+inline int __dp4a(int a, int b, int sum) {
+  for (int shift = 0; shift < 32; shift += 8) sum += int8_t(a >> shift) * int8_t(b >> shift);
+  return sum;
+}
 inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
 inline float exp2_fast(float x) { return exp2f(x); }
 template <class T>

@@ -3,16 +3,17 @@
 import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
 import {activations} from '../support/activations.js';
+import {onEveryCard, onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
 	blank,
 	grid,
 	lazy,
 	type Matrix,
-	matrixOf,
 	normals,
 	randomMatrix,
 	rowsOf,
+	zeros,
 } from '../support/matrix.js';
 import {
 	addColumns,
@@ -27,6 +28,8 @@ import {expectClose, expectSameBits, once, type Round} from '../support/toleranc
 const panel = 16;
 const widths = [1, 7, 16, 26, 33, 384];
 const shapes = grid({rows: [0, 1, 5, 13, 97, 130], inputs: widths, outputs: widths});
+/** One tile of a card, less and more. */
+const fewShapes = grid({rows: [0, 1, 67], inputs: [1, 33, 70], outputs: [1, 16, 70]});
 
 type Shape = (typeof shapes)[number];
 
@@ -76,7 +79,7 @@ function backwardWeight(device: NativeDevice, {x, dy, dweight, dbias}: WeightGra
 	return runOp(device, 'linearBackwardWeight', {x, dy}, {dweight, dbias});
 }
 
-const cases = shapes.map(shape => {
+const caseOf = (shape: Shape) => {
 	const given = lazy(() => operands(shape));
 	const none = 'none' as const;
 	return {
@@ -87,9 +90,9 @@ const cases = shapes.map(shape => {
 		dweight: once(round => linearBackwardWeight({...given(), before: given().dweight}, round)),
 		dbias: once(round => addColumns(given().dy, given().dbias, round)),
 	};
-});
+};
 
-onEveryPath('linear', device => {
+const products = (cases: ReturnType<typeof caseOf>[]) => (device: NativeDevice) => {
 	test.each(cases)('multiplies $rows rows of $inputs by a weight of $outputs', async one => {
 		const {x, weight, bias} = one.given();
 		const {y} = await forward(device, x, weight, {bias});
@@ -108,11 +111,14 @@ onEveryPath('linear', device => {
 		expectClose(dweight, one.dweight, {scale: sizeOfTerms(x, dy, one.rows)});
 		expectClose(dbias, one.dbias);
 	});
-});
+};
+
+onEveryPath('linear', products(shapes.map(caseOf)));
+onEveryCard('linear', products(fewShapes.map(caseOf)));
 
 const parts = grid({inputs: [1, 26, 384], outputs: [1, 16, 130, 384], from: [0, 1, 0.4]});
 
-onEveryPath('linear', device => {
+onEveryDevice('linear', device => {
 	test.each(parts)('unpacks $outputs rows of $inputs from $from on', async shape => {
 		const {inputs, outputs, from} = shape;
 		const weight = randomMatrix(outputs, inputs, normals(inputs + 7 * outputs));
@@ -132,15 +138,14 @@ const finished = [
 	{rows: 200, inputs: 26, outputs: 384},
 ];
 
-const finishes = grid({
-	shape: finished,
-	activation: activations,
-	hasBias: [true, false],
-	keepsPre: [true, false],
-});
+const fewFinished = [
+	{rows: 13, inputs: 33, outputs: 26},
+	{rows: 70, inputs: 26, outputs: 66},
+];
 
-onEveryPath('what finishes a product', device => {
-	test.each(finishes)(
+const finishing = (shapes: Shape[]) => (device: NativeDevice) => {
+	const has = [true, false];
+	test.each(grid({shape: shapes, activation: activations, hasBias: has, keepsPre: has}))(
 		'of $shape is $activation, a bias: $hasBias, what came before it: $keepsPre',
 		async ({shape, activation, hasBias, keepsPre}) => {
 			const given = operands(shape);
@@ -157,7 +162,7 @@ onEveryPath('what finishes a product', device => {
 		},
 	);
 
-	test.each(grid({shape: finished, activation: activations.slice(1)}))(
+	test.each(grid({shape: shapes, activation: activations.slice(1)}))(
 		'of $shape is the slope of $activation on the way back',
 		async ({shape, activation}) => {
 			const {dy, weight, pre} = operands(shape);
@@ -166,7 +171,7 @@ onEveryPath('what finishes a product', device => {
 		},
 	);
 
-	test.each(finished)(
+	test.each(shapes)(
 		'of $rows rows from $outputs to $inputs is a sum with what is there',
 		async shape => {
 			const {dy, weight, dx: before} = operands(shape);
@@ -175,9 +180,12 @@ onEveryPath('what finishes a product', device => {
 			expectClose(dx, round => linearBackwardInput(given, round));
 		},
 	);
-});
+};
 
-onEveryPath('the bits of a product', device => {
+onEveryPath('what finishes a product', finishing(finished));
+onEveryCard('what finishes a product', finishing(fewFinished));
+
+onEveryDevice('the bits of a product', device => {
 	test('of a row alone are those that it has in a batch', async () => {
 		const {x, weight, bias, dy} = operands({rows: 130, inputs: 33, outputs: 384});
 		const {y} = await forward(device, x, weight, {bias, activation: 'gelu'});
@@ -209,52 +217,83 @@ onEveryPath('the bits of a product', device => {
 	);
 });
 
-onEveryPath('a weight', device => {
-	test.each(grid({rows: [1, 16, 26], columns: [1, 7, 33], transposed: [false, true]}))(
+/** Where element k of a row lies within a panel of the CPU, and within one of a card. */
+type Place = (k: number, row: number, depth: number) => number;
+const besideOthers: Place = (k, row) => k * panel + row;
+const alongItsRow: Place = (k, row, depth) => row * depth + k;
+
+const packing = (placeOf: Place) => (device: NativeDevice) => {
+	test.each(grid({rows: [1, 16, 26, 70], columns: [1, 7, 33], transposed: [false, true]}))(
 		'of $rows by $columns is packed into panels, transposed: $transposed',
 		async ({rows, columns, transposed}) => {
 			const weight = randomMatrix(rows, columns, normals(rows + columns));
 			const [outer, depth] = transposed ? [columns, rows] : [rows, columns];
-			const expected = matrixOf(Math.ceil(outer / panel), depth * panel, index => {
-				const [strip, inner] = [Math.floor(index / depth / panel), index % (depth * panel)];
-				const [k, n] = [Math.floor(inner / panel), strip * panel + (inner % panel)];
+			const expected = zeros(Math.ceil(outer / panel), depth * panel);
+			for (const {n, k} of cellsOf(outer, depth)) {
 				const at = transposed ? k * columns + n : n * columns + k;
-				return n < outer ? weight.values[at]! : 0;
-			});
+				const within = Math.floor(n / panel) * depth * panel + placeOf(k, n % panel, depth);
+				expected.values[within] = weight.values[at]!;
+			}
 			expectSameBits(await pack(device, weight, transposed), expected);
 		},
 	);
-});
+};
+
+function cellsOf(rows: number, depth: number) {
+	return Array.from({length: rows * depth}, (_, at) => ({
+		n: Math.floor(at / depth),
+		k: at % depth,
+	}));
+}
+
+onEveryPath('a weight', packing(besideOthers));
+onEveryCard('a weight', packing(alongItsRow));
 
 // Many rows are cut by rows, few by columns.
 const long = operands({rows: 523, inputs: 33, outputs: 384});
 const wide = operands({rows: 97, inputs: 384, outputs: 26});
 const low = operands({rows: 13, inputs: 384, outputs: 384});
 
-sameBitsEverywhere('the forward product', async device => {
+type Operands = ReturnType<typeof operands>;
+
+const forwardBits = (all: Operands[]) => async (device: NativeDevice) => {
 	const results: Matrix[] = [];
-	for (const {x, weight, bias} of [long, wide, low]) {
+	for (const {x, weight, bias} of all) {
 		const packed = await pack(device, weight, false);
 		const y = blank(x.rows, weight.rows);
 		const inputs = {x, packed, bias, activation: 'gelu'};
 		results.push(...Object.values(await runOp(device, 'linearForward', inputs, {y, pre: y})));
 	}
 	return results;
-});
+};
 
-sameBitsEverywhere('the gradient of the input', async device => [
-	await backwardInput(device, {...long, activation: 'gelu', before: undefined}),
-	await backwardInput(device, {...low, activation: 'tanh', before: undefined}),
-	await backwardInput(device, {...wide, activation: 'none', before: wide.dx, pre: undefined}),
-	await backwardInput(device, {...low, activation: 'none', before: low.dx, pre: undefined}),
-]);
+const inputBits = (all: Operands[]) => async (device: NativeDevice) => {
+	const results: Matrix[] = [];
+	for (const {dx, ...given} of all) {
+		results.push(
+			await backwardInput(device, {...given, activation: 'gelu'}),
+			await backwardInput(device, {...given, activation: 'none', before: dx, pre: undefined}),
+		);
+	}
+	return results;
+};
 
-sameBitsEverywhere('the gradient of the weight', async device => [
-	...Object.values(await backwardWeight(device, long)),
-	...Object.values(await backwardWeight(device, wide)),
-]);
+const weightBits = (all: Operands[]) => async (device: NativeDevice) => {
+	const results: Matrix[] = [];
+	for (const given of all) results.push(...Object.values(await backwardWeight(device, given)));
+	return results;
+};
 
-onEveryPath('a wrong operand', device => {
+const small = operands({rows: 70, inputs: 33, outputs: 66});
+
+sameBitsEverywhere('the forward product', forwardBits([long, wide, low]));
+sameBitsOnCards('the forward product', forwardBits([small]));
+sameBitsEverywhere('the gradient of the input', inputBits([long, low, wide]));
+sameBitsOnCards('the gradient of the input', inputBits([small]));
+sameBitsEverywhere('the gradient of the weight', weightBits([long, wide]));
+sameBitsOnCards('the gradient of the weight', weightBits([small]));
+
+onEveryDevice('a wrong operand', device => {
 	test('is refused at the call, with what was expected', () => {
 		const fields = {x: device.tensor(2, 3, 'f32'), y: device.tensor(2, 5, 'f32')};
 		const packed = device.tensor(1, 4 * panel, 'f32');

@@ -1,8 +1,9 @@
 // Products with weights of 7 bits and rows of 8: the whole numbers exactly, what is made of them closely.
 
-import {describe, expect, test} from 'vitest';
+import {expect, test} from 'vitest';
 import {type NativeDevice, native, type Tensor} from '../../dist/native.js';
 import {type Activation, activate, activations} from '../support/activations.js';
+import {emulated, onEveryCard, onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
 	blank,
@@ -93,13 +94,20 @@ function operands({rows, inputs, outputs}: {rows: number; inputs: number; output
 
 const widths = [1, 3, 4, 7, 16, 33, 130];
 const shapes = grid({rows: [0, 1, 5, 13, 97], inputs: widths, outputs: [1, 16, 26, 33, 130]});
+/** One tile of a card, less and more. */
+const fewShapes = grid({rows: [0, 1, 67], inputs: [1, 7, 130], outputs: [1, 16, 70]});
 
-onEveryPath('a quantized product', device => {
-	test.each(shapes)('multiplies $rows rows of $inputs by a weight of $outputs', async shape => {
+const products = (of: typeof shapes) => (device: NativeDevice) => {
+	test.each(of)('multiplies $rows rows of $inputs by a weight of $outputs', async shape => {
 		const given = operands(shape);
 		expectClose(await forward(device, given), round => oracle(given, round));
 	});
+};
 
+onEveryPath('a quantized product', products(shapes));
+onEveryCard('a quantized product', products(fewShapes));
+
+onEveryDevice('a quantized product', device => {
 	test.each(grid({activation: activations, hasBias: [true, false]}))(
 		'ends with $activation, a bias: $hasBias',
 		async ({activation, hasBias}) => {
@@ -149,13 +157,17 @@ onEveryPath('a quantized product', device => {
 	});
 });
 
-describe('a packed weight', () => {
+/** Which word of a panel has the bytes of word `word` of a row: of the CPU, and of a card. */
+type Place = (word: number, row: number, words: number) => number;
+const besideOthers: Place = (word, row) => word * panel + row;
+const alongItsRow: Place = (word, row, words) => row * words + word;
+
+const packing = (placeOf: Place) => (device: NativeDevice) => {
 	test.each([
 		[1, 1],
 		[16, 4],
 		[33, 70],
 	])('of %i rows and %i columns holds its whole numbers four to a word', async (rows, columns) => {
-		const device = newDevice();
 		const weight = randomMatrix(rows, columns, normals(rows + columns));
 		const {whole, units} = quantized(weight, 63);
 		const {packed, scale, sums} = pack(device, weight);
@@ -167,22 +179,33 @@ describe('a packed weight', () => {
 		const bytes = new Int8Array(words.buffer);
 		for (let n = 0; n < rows; n += 1) {
 			const own = [...whole.values.subarray(n * columns, (n + 1) * columns)];
-			const at = (k: number) =>
-				bytes[
-					(Math.floor(n / panel) * packed.columns + Math.floor(k / 4) * panel + (n % panel)) * 4 +
-						(k % 4)
-				];
+			const at = (k: number) => {
+				const word = placeOf(Math.floor(k / 4), n % panel, wordsOf(columns));
+				return bytes[(Math.floor(n / panel) * packed.columns + word) * 4 + (k % 4)];
+			};
 			expect(own.map((_, k) => at(k))).toEqual(own.map(value => value + 0));
 			expect(found.scale[n]).toBe(units[n]);
 			expect(found.sums[n]).toBe(128 * own.reduce((total, value) => total + value, 0));
 		}
 	});
-});
+};
+
+onEveryPath('a packed weight', packing(besideOthers));
+onEveryCard('a packed weight', packing(alongItsRow));
 
 const {x, weight, bias} = operands({rows: 200, inputs: 130, outputs: 70});
 sameBitsEverywhere('a quantized product', async device => [
 	await forward(device, {x, weight, bias, activation: 'gelu'}),
 ]);
+sameBitsOnCards('a quantized product', async device => [
+	await forward(device, {...operands({rows: 70, inputs: 33, outputs: 66}), activation: 'gelu'}),
+]);
+
+test('the bits of a quantized product on the emulated card are those of the CPU', async () => {
+	const given = operands({rows: 13, inputs: 130, outputs: 70});
+	const card = new (emulated().Device)({card: 0});
+	expectSameBits(await forward(card, given), await forward(newDevice(), given));
+});
 
 const hasVnni = native().useKernels('avx512-plain') && native().useKernels('avx512');
 test.skipIf(!hasVnni)(

@@ -2,6 +2,7 @@
 
 import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
 import {type Matrix, matrixOf, normals, randomMatrix, zeros} from '../support/matrix.js';
 import {mapped} from '../support/oracle.js';
@@ -66,6 +67,14 @@ onEveryPath('weights', device => {
 		}
 	});
 
+	test('clips elements at the bound, and leaves what is not a number', async () => {
+		const x = matrixOf(1, 6, at => [0.5, -0.5, 0.25, -3, Number.NaN, 7][at]!);
+		const {x: after} = await runOp(device, 'clip', {bound: 0.25}, {x});
+		expect([...after.values]).toEqual([0.25, -0.25, 0.25, -0.25, Number.NaN, 0.25]);
+	});
+});
+
+onEveryDevice('means and moves of weights', device => {
 	test.each(sizes)('moves %d elements a share of the way, or all of it to the bit', async size => {
 		const [x, y] = pair(size);
 		const {y: after} = await runOp(device, 'blend', {share: 0.3, x}, {y});
@@ -113,12 +122,6 @@ onEveryPath('weights', device => {
 		const exact = a.values.reduce((sum, value, at) => sum + (value - b.values[at]!) ** 2, 2);
 		expect(Math.abs(total[0]! - exact)).toBeLessThanOrEqual(1e-12 * exact);
 	});
-
-	test('clips elements at the bound, and leaves what is not a number', async () => {
-		const x = matrixOf(1, 6, at => [0.5, -0.5, 0.25, -3, Number.NaN, 7][at]!);
-		const {x: after} = await runOp(device, 'clip', {bound: 0.25}, {x});
-		expect([...after.values]).toEqual([0.25, -0.25, 0.25, -0.25, Number.NaN, 0.25]);
-	});
 });
 
 test('a gradient of zeros moves nothing under Adafactor', async () => {
@@ -133,4 +136,11 @@ test('a gradient of zeros moves nothing under Adafactor', async () => {
 sameBitsEverywhere('an update of Adafactor over a tall matrix', async device => {
 	const {start, gradients} = operands(20_000, 5);
 	return Object.values<Matrix>(await factor(device, start, gradients));
+});
+
+sameBitsOnCards('a move of weights', async device => {
+	const [x, y] = pair(4099);
+	const blended = await runOp(device, 'blend', {share: 0.3, x}, {y});
+	const moved = await runOp(device, 'perturb', {scale: 0.1, gradient: x}, {weight: y});
+	return [blended.y, moved.weight];
 });

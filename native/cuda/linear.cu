@@ -1,0 +1,151 @@
+// Products with weights. Contract: ops/linear.h.
+//
+// A packed weight is row-major (N rounded up to 16, K), or the same of its transpose, so forward
+// and dx are one product of rows with rows (a b^T) and dweight is one of columns with columns (a^T
+// b). f32 has the plain tiles of tile.cuh.
+#include "../ops/linear.h"
+
+#include "elements.cuh"
+#include "product.cuh"
+#include "tile.cuh"
+
+namespace inbatch::cuda {
+namespace {
+
+// Packed row by row; rows beyond the last are zero.
+struct PackedRows {
+  const float* weight;
+  float* packed;
+  int64_t size;
+  DEVICE void operator()(int64_t i) const { packed[i] = i < size ? weight[i] : 0.0f; }
+};
+
+constexpr int kSquare = 32, kSquareLines = 8;  // of a transposition: a warp per line
+
+struct Square {
+  float value[kSquare][kSquare + 1];
+};
+
+// Grid (tiles), 256 threads: a block turns a square of 32 x 32 in shared memory, so that both sides
+// are read and written along their rows. packed (lanes, rows) = transpose of weight (rows,
+// columns).
+__global__ void __launch_bounds__(kSquare* kSquareLines)
+    pack_columns(float* packed, const float* weight, int64_t rows, int64_t columns, int64_t lanes) {
+  auto& square = shared_memory<Square>();
+  const int64_t wide = (rows + kSquare - 1) / kSquare;
+  const int64_t first_row = blockIdx.x % wide * kSquare, first_lane = blockIdx.x / wide * kSquare;
+  const int own = int(threadIdx.x) % kSquare, line = int(threadIdx.x) / kSquare;
+  for (int i = line; i < kSquare; i += kSquareLines) {
+    const int64_t row = first_row + i, column = first_lane + own;
+    const bool within = row < rows && column < columns;
+    square.value[i][own] = within ? weight[row * columns + column] : 0.0f;
+  }
+  __syncthreads();  // square written -> read by other lanes
+  for (int i = line; i < kSquare; i += kSquareLines) {
+    const int64_t lane = first_lane + i, row = first_row + own;
+    if (lane < lanes && row < rows) packed[lane * rows + row] = square.value[own][i];
+  }
+}
+
+// A product of f32 in plain tiles.
+template <bool goes_across>
+struct PlainProduct {
+  using Element = float;
+  static constexpr bool across = goes_across;
+  TileLines<float> a, b;
+  int64_t depth;
+  Product<float> whole;
+
+  explicit PlainProduct(const Product<float>& p)
+      : a{p.a, p.rows, across ? p.rows : p.depth},
+        b{p.b, p.columns, across ? p.columns : p.depth},
+        depth(p.depth),
+        whole(p) {}
+  DEVICE float begin(int64_t row, int64_t column) const { return whole.begin(row, column); }
+  DEVICE void end(int64_t row, int64_t column, float sum) const { whole.end(row, column, sum); }
+};
+
+struct Strip {
+  float value[kSquare][kSquare];
+};
+
+// Grid (N / 32), 256 threads: total += the rows of dy, one chain for each column. A block brings 32
+// rows of 32 columns into shared memory at a time and its first warp adds them in order.
+__global__ void __launch_bounds__(kSquare* kSquareLines)
+    add_rows(float* total, const float* dy, int64_t rows, int64_t columns) {
+  auto& strip = shared_memory<Strip>();
+  const int own = int(threadIdx.x) % kSquare, line = int(threadIdx.x) / kSquare;
+  const int64_t column = int64_t(blockIdx.x) * kSquare + own;
+  const bool exists = column < columns, adds = line == 0 && exists;
+  float sum = adds ? total[column] : 0.0f;
+  for (int64_t first = 0; first < rows; first += kSquare) {
+    for (int i = line; i < kSquare; i += kSquareLines) {
+      const bool within = exists && first + i < rows;
+      strip.value[i][own] = within ? dy[(first + i) * columns + column] : 0.0f;
+    }
+    __syncthreads();  // strip written -> added by the first warp
+    for (int i = 0; adds && i < kSquare && first + i < rows; ++i) sum += strip.value[i][own];
+    __syncthreads();  // strip added -> overwritten by the next rows
+  }
+  if (adds) total[column] = sum;
+}
+
+}  // namespace
+
+template <>
+void run<LinearPack>(const Stream& stream, const LinearPack& op) {
+  const Tensor &weight = op.weight, &packed = op.packed;
+  if (!op.transposed) {
+    return over_elements(stream, packed.size(),
+                         PackedRows{weight.f32(), packed.f32(), weight.size()});
+  }
+  const int64_t lanes = packed.rows * kPanel, wide = blocks_of(weight.rows, kSquare);
+  launch(stream,
+         {dim3(blocks_of(wide * blocks_of(lanes, kSquare), 1)), dim3(kSquare * kSquareLines),
+          sizeof(Square)},
+         pack_columns, packed.f32(), weight.f32(), weight.rows, weight.cols, lanes);
+}
+
+template <>
+void run<LinearUnpack>(const Stream& stream, const LinearUnpack& op) {
+  const float* from = op.packed.f32() + op.row * op.weight.cols;
+  stream.copy(op.weight.data, from, size_t(op.weight.bytes()));
+}
+
+template <>
+void run<LinearForward>(const Stream& stream, const LinearForward& op) {
+  Product<float> product{op.x.f32(), op.packed.f32(), op.y.f32(), op.x.rows, op.y.cols, op.x.cols};
+  product.bias = op.bias.f32();
+  product.activation = op.activation;
+  product.pre = op.pre.f32();
+  multiply_tiles(stream, PlainProduct<false>(product));
+}
+
+template <>
+void run<LinearBackwardInput>(const Stream& stream, const LinearBackwardInput& op) {
+  Product<float> product{op.dy.f32(), op.packed.f32(), op.dx.f32(),
+                         op.dy.rows,  op.dx.cols,      op.dy.cols};
+  product.accumulate = op.accumulate;
+  if (op.activation != Activation::None) {
+    product.slope = op.activation;
+    product.slope_pre = op.pre.f32();
+  }
+  multiply_tiles(stream, PlainProduct<false>(product));
+}
+
+template <>
+void run<LinearBackwardWeight>(const Stream& stream, const LinearBackwardWeight& op) {
+  if (op.x.rows == 0) return;
+  if (!op.dbias.empty()) {
+    launch(
+        stream, {dim3(blocks_of(op.dy.cols, kSquare)), dim3(kSquare * kSquareLines), sizeof(Strip)},
+        add_rows, op.dbias.f32(), static_cast<const float*>(op.dy.f32()), op.dy.rows, op.dy.cols);
+  }
+  if (op.dweight.empty()) return;
+  Product<float> product{op.dy.f32(), op.x.f32(), op.dweight.f32(),
+                         op.dy.cols,  op.x.cols,  op.x.rows};
+  product.accumulate = true;
+  multiply_tiles(stream, PlainProduct<true>(product));
+}
+
+}  // namespace inbatch::cuda
