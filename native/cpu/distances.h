@@ -3,10 +3,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 
-#include "../ops/op.h"
+#include "../ops/attention.h"
 
 namespace inbatch::cpu {
 
@@ -23,7 +22,9 @@ class Buckets {
       longest = std::max(longest, op.offsets.i32()[text + 1] - op.offsets.i32()[text]);
     }
     near_ = stream.scratch().tensor(1, longest, Type::I32).i32();
-    for (int32_t far = 0; far < longest; ++far) near_[far] = bucket(far, op.furthest);
+    for (int32_t far = 0; far < longest; ++far) {
+      near_[far] = bucket_of(far, count_, op.furthest);
+    }
   }
 
   int64_t count() const { return count_; }
@@ -32,15 +33,6 @@ class Buckets {
   }
 
  private:
-  // Each operation rounds to float32, as in the programs that the weights come from.
-  int32_t bucket(int32_t far, int32_t furthest) const {
-    const int32_t half = int32_t(count_ / 2), exact = half / 2;
-    if (far < exact) return far;
-    const float range = float(std::log(double(furthest) / exact));
-    const float share = std::log(float(far) / float(exact)) / range;
-    return std::min(exact + int32_t(share * float(half - exact)), half - 1);
-  }
-
   int64_t count_;
   int32_t* near_ = nullptr;
 };

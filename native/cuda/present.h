@@ -10,6 +10,8 @@ using PresentOps = OpList<
     ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
     // linear
     LinearPack, LinearUnpack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
+    // attention
+    AttentionForward, AttentionBackward,
     // norm
     NormForward, NormBackward, HeadNormForward, HeadNormBackward,
     // optimize

@@ -1,6 +1,9 @@
 // Attention within each text.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "op.h"
 
 namespace inbatch {
@@ -107,6 +110,16 @@ struct AttentionBackward {
   }
   void check() const;
 };
+
+// The bucket of `far` tokens of `count` buckets, direction aside. Each operation rounds to float32,
+// as in the programs that the weights come from.
+inline int32_t bucket_of(int32_t far, int64_t count, int32_t furthest) {
+  const int32_t half = int32_t(count / 2), exact = half / 2;
+  if (far < exact) return far;
+  const float range = float(std::log(double(furthest) / exact));
+  const float share = std::log(float(far) / float(exact)) / range;
+  return std::min(exact + int32_t(share * float(half - exact)), half - 1);
+}
 
 // What forward and backward both ask of their fields.
 template <class Op>

@@ -4,6 +4,7 @@
 import {readFileSync} from 'node:fs';
 import {describe, expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
+import {onEveryCard, sameBitsOnCards} from '../support/cards.js';
 import {centralGradients, expectGradients} from '../support/differences.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
@@ -79,6 +80,31 @@ const long: Shape[] = [
 	},
 	{...wide, lengths: [1100], width: 20, sees: {window: 64}},
 	{...wide, lengths: [1100], heads: [1, 1], width: 8, rate: 0, adds: []},
+];
+
+/** A tile of a card has 32 tokens, and columns of 32, 64 or 128. */
+const tiles = grid<Shape>({
+	...everything,
+	lengths: [[1], [2, 0, 33]],
+	heads: [[2, 1]],
+	width: [20, 33, 80, 131],
+	rate: [0.3],
+});
+const partsOfTiles = grid<Shape>({
+	lengths: [[5, 1, 40]],
+	heads: [
+		[2, 2],
+		[3, 1],
+	],
+	width: [8],
+	rate: [0.2],
+	sees: [{}, {causal: true}, {window: 5}, {causal: true, window: 16}],
+	adds: [['slopes'], ['bias'], ['slopes', 'bias']],
+});
+const severalTiles: Shape[] = [
+	{...wide, lengths: [100], width: 8, sees: {window: 20}},
+	{...wide, lengths: [32, 64], width: 8, rate: 0, sees: {causal: true}},
+	{...wide, lengths: [40, 3], width: 12, rate: 0, adds: []},
 ];
 
 function operands({lengths, heads: [heads, keyHeads], width, ...shape}: Shape): AttentionCase {
@@ -157,7 +183,7 @@ function textsOf<Case extends AttentionCase>(given: Case, begin: number, end: nu
 	};
 }
 
-const cases = [...plain, ...parts, ...long].map(shape => {
+const caseOf = (shape: Shape) => {
 	const given = operands(shape);
 	const gradient = lazy(() => withGradient(given));
 	const {lengths, heads, width, sees, adds, rate} = shape;
@@ -170,13 +196,27 @@ const cases = [...plain, ...parts, ...long].map(shape => {
 		ahead: lazyByRounding(round => attentionForward(given, round)),
 		back: lazyByRounding(round => attentionBackward(gradient(), round)),
 	};
-});
+};
 
 /** All of them at once: the case that the invariances are tried on. */
-const mixed = operands({
-	...{lengths: [17, 600, 0, 49, 530, 3], heads: [4, 2], width: 8, rate: 0.3},
-	...{sees: {window: 200}, adds: ['slopes', 'bias']},
-});
+const mixedOf = (lengths: number[], window: number) =>
+	operands({
+		...{lengths, heads: [4, 2], width: 8, rate: 0.3},
+		...{sees: {window}, adds: ['slopes', 'bias']},
+	});
+
+type Subject = {cases: ReturnType<typeof caseOf>[]; mixed: AttentionCase; last: number};
+
+const onProcessors: Subject = {
+	cases: [...plain, ...parts, ...long].map(caseOf),
+	mixed: mixedOf([17, 600, 0, 49, 530, 3], 200),
+	last: 530,
+};
+const onCards: Subject = {
+	cases: [...tiles, ...partsOfTiles, ...severalTiles].map(caseOf),
+	mixed: mixedOf([17, 70, 0, 33, 40, 3], 30),
+	last: 40,
+};
 
 /** What backward reads, from the engine's own forward. */
 async function inEngine(device: NativeDevice, given: AttentionCase): Promise<WithGradient> {
@@ -184,7 +224,7 @@ async function inEngine(device: NativeDevice, given: AttentionCase): Promise<Wit
 	return {...given, o, lse, dout: randomMatrix(o.rows, o.columns, normals(o.rows))};
 }
 
-onEveryPath('attention', device => {
+function attention(device: NativeDevice, {cases, mixed, last}: Subject): void {
 	test.each(cases)('$title', async ({given, ahead}) => {
 		const {o, lse} = await forward(device, given);
 		expectClose(o, round => ahead(round).o);
@@ -220,11 +260,11 @@ onEveryPath('attention', device => {
 		const before = randomMatrix(mixed.bias!.rows, mixed.heads, normals(3));
 		const whole = await backward(device, gradient, before);
 		const first = await backward(device, textsOf(gradient, 0, 2), before);
-		const last = await backward(device, textsOf(gradient, 2, 6), first.dbias);
-		expectSameBits(last.dbias, whole.dbias);
+		const rest = await backward(device, textsOf(gradient, 2, 6), first.dbias);
+		expectSameBits(rest.dbias, whole.dbias);
 	});
 
-	const given = operands({...wide, lengths: [17, 48, 530], width: 8, heads: [1, 1], adds: []});
+	const given = operands({...wide, lengths: [17, 48, last], width: 8, heads: [1, 1], adds: []});
 
 	test('stands scores that are far apart', async () => {
 		const qkv = matrixOf(given.qkv.rows, given.qkv.columns, at => 30 * given.qkv.values[at]!);
@@ -241,14 +281,19 @@ onEveryPath('attention', device => {
 		expect([...rowsOf(o, 70, 71).values.subarray(0, given.width)].every(Number.isNaN)).toBe(true);
 		expect(o.values.filter(Number.isNaN).length).toBe(2 * given.width!);
 	});
-});
+}
 
-sameBitsEverywhere('attention', async device => {
-	const gradient = await inEngine(device, mixed);
-	const {o, lse} = gradient;
+onEveryPath('attention', device => attention(device, onProcessors));
+onEveryCard('attention', device => attention(device, onCards));
+
+const everyOutput = async (device: NativeDevice, given: AttentionCase) => {
+	const gradient = await inEngine(device, given);
 	const {dqkv, dbias} = await backward(device, gradient);
-	return [o, lse, dqkv, dbias];
-});
+	return [gradient.o, gradient.lse, dqkv, dbias];
+};
+
+sameBitsEverywhere('attention', device => everyOutput(device, onProcessors.mixed));
+sameBitsOnCards('attention', device => everyOutput(device, onCards.mixed));
 
 describe('the oracle of attention', () => {
 	const shapes = parts.filter(({heads}) => heads[1] < heads[0]);

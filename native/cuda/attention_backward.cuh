@@ -1,0 +1,260 @@
+// Attention on ordinary cores, backward: a block per tile of queries for dq and the buckets, one
+// per tile of keys for dk and dv. Contract: ops/attention.h.
+#pragma once
+
+#include "attention_tiles.cuh"
+#include "rows.cuh"
+
+namespace inbatch::cuda {
+namespace {
+
+// delta[t, h] = dout[t, h] . o[t, h]: what the gradients of a row's weights have in common. A warp
+// has a row.
+template <class T>
+__global__ void __launch_bounds__(kRowThreads)
+    attention_deltas(const T* __restrict__ dout, const T* __restrict__ o, float* __restrict__ delta,
+                     int64_t rows, int width) {
+  const int64_t row = row_of_warp();
+  if (row >= rows) return;
+  float sum = 0.0f;
+  for (int j = lane_of_row(); j < width; j += 32) {
+    sum += float(dout[row * width + j]) * float(o[row * width + j]);
+  }
+  sum = warp_sum(sum);
+  if (lane_of_row() == 0) delta[row] = sum;
+}
+
+template <class T>
+struct Gradients {
+  const T *qkv, *dout;
+  const float *lse, *delta;
+  T* dqkv;
+  float* buckets;  // (slots, H, B) gradients of the buckets of each tile of queries, or null
+};
+
+template <int W>
+struct BackwardShared {
+  Tile<W> own, own_other, met,
+      met_other;           // q and dout, k and v: the block's own and those it meets
+  Square weights, slopes;  // after dropout; gradients of the scores
+  QueryRows queries;
+  Distances distances;
+  float diagonals[2 * kTile];
+};
+
+// The 32 queries from `first` on.
+template <class T>
+DEVICE void load_queries(QueryRows& to, const AttentionRules& rules, const Gradients<T>& given,
+                         const TextTile& text, int head, int first) {
+  const int query = first + int(threadIdx.x);
+  if (threadIdx.x >= kTile || query >= text.tokens) return;
+  const int64_t at = (int64_t(text.begin) + query) * rules.heads + head;
+  to.lse[threadIdx.x] = given.lse[at];
+  to.delta[threadIdx.x] = given.delta[at];
+  to.key[threadIdx.x] = rules.key_of(text.text, head, query);
+}
+
+// A weight after dropout, and the gradient of its score.
+struct Weight {
+  float kept, slope;
+};
+
+// `query` and `key`: places; `at`: the query's row of its tile; s, dp: q . k and dout . v.
+DEVICE Weight weight_of(const AttentionRules& rules, const TextTile& text, const QueryRows& queries,
+                        int at, int query, int key, float score, float dp) {
+  const bool is_seen = query < text.tokens && key < text.tokens && rules.sees(query, key);
+  if (!is_seen) return {0.0f, 0.0f};
+  const float weight = expf(score - queries.lse[at]);
+  const float kept = rules.kept(queries.key[at], key);
+  return {weight * kept, weight * (dp * kept - queries.delta[at])};
+}
+
+// Both products of two tiles, by W columns at a time: s = own . met, dp = own_other . met_other.
+// Loads the tiles; what `also` loads beside them is there when all have returned.
+template <int W, class T, class Also>
+DEVICE void multiply_tiles(BackwardShared<W>& shared, const Rows<T>& own, const Rows<T>& own_other,
+                           const Rows<T>& met, const Rows<T>& met_other, int width, bool is_first,
+                           float (&s)[kOwn][kOther], float (&dp)[kOwn][kOther], Also also) {
+  for (int part = 0; part < width; part += W) {
+    __syncthreads();  // all that was read of before -> overwritten
+    if (width > W || is_first) {
+      load_tile(shared.own, own, part, width);
+      load_tile(shared.own_other, own_other, part, width);
+    }
+    load_tile(shared.met, met, part, width);
+    load_tile(shared.met_other, met_other, part, width);
+    if (part == 0) also();
+    __syncthreads();  // tiles written -> read by all
+    add_products(s, shared.own, shared.met, min(W, width - part));
+    add_products(dp, shared.own_other, shared.met_other, min(W, width - part));
+  }
+}
+
+// Adds the gradients of the scores of two tiles to the buckets of their distances: a thread sums a
+// diagonal from its first query on, then one sums the diagonals of a bucket by rising distance.
+template <int W>
+DEVICE void add_buckets(BackwardShared<W>& shared, const AttentionRules& rules, float* buckets,
+                        int first_distance) {
+  __syncthreads();  // slopes written -> read by all; diagonals of before read -> overwritten
+  const int diagonal = int(threadIdx.x), shift = diagonal - (kTile - 1);
+  if (diagonal < 2 * kTile - 1) {
+    float sum = 0.0f;
+    for (int query = max(0, -shift); query < min(kTile, kTile - shift); ++query) {
+      sum += shared.slopes.at[query][query + shift];
+    }
+    shared.diagonals[diagonal] = sum;
+  }
+  __syncthreads();  // diagonals written -> read by all
+  for (int bucket = int(threadIdx.x); bucket < rules.buckets.count; bucket += kTileThreads) {
+    float sum = buckets[bucket * rules.heads];
+    for (int at = 0; at < 2 * kTile - 1; ++at) {
+      if (rules.buckets.of(first_distance + at) == bucket) sum += shared.diagonals[at];
+    }
+    buckets[bucket * rules.heads] = sum;
+  }
+}
+
+// dq of a tile of queries, and its share of the buckets.
+template <class T, int W>
+__global__ void __launch_bounds__(kTileThreads, 2)
+    attention_backward_queries(AttentionRules rules, Gradients<T> given) {
+  auto& shared = shared_memory<BackwardShared<W>>();
+  const int head = int(blockIdx.y), column = int(blockIdx.z) * W, width = rules.width;
+  const TextTile tile = tile_of_slot(rules.offsets, rules.text_count, kTile, int(blockIdx.x));
+  float* buckets = nullptr;
+  if (given.buckets && column == 0) {
+    buckets = given.buckets + int64_t(blockIdx.x) * rules.buckets.count * rules.heads + head;
+    for (int b = int(threadIdx.x); b < rules.buckets.count; b += kTileThreads) {
+      buckets[b * rules.heads] = 0.0f;
+    }
+  }
+  if (tile.is_none()) return;
+  const int key_head = head / (rules.heads / rules.key_heads), rows = tile.rows(kTile);
+  const int64_t row = rules.row(), out = int64_t(rules.heads) * width;
+  const Rows<T> q{given.qkv + tile.row() * row + head * width, row, rows};
+  const Rows<T> dout{given.dout + tile.row() * out + head * width, out, rows};
+  Sums<W> dq;
+  const Places reach = reach_of(tile, kTile, rules.before, rules.after);
+  for (int first = reach.begin; first < reach.end; first += kTile) {
+    const int count = min(kTile, tile.tokens - first);
+    const int distance = first - tile.first - (kTile - 1);
+    const T* from = given.qkv + (tile.begin + first) * row + (rules.heads + key_head) * width;
+    const Rows<T> k{from, row, count}, v{from + rules.key_heads * width, row, count};
+    const bool is_first = first == reach.begin;
+    float s[kOwn][kOther] = {}, dp[kOwn][kOther] = {};
+    multiply_tiles(shared, q, dout, k, v, width, is_first, s, dp, [&] {
+      shared.distances.fill(rules, head, distance, 1);
+      if (is_first) load_queries(shared.queries, rules, given, tile, head, tile.first);
+    });
+#pragma unroll
+    for (int i = 0; i < kOwn; ++i) {
+#pragma unroll
+      for (int j = 0; j < kOther; ++j) {
+        const int at = Distances::index(own_row(i), other_row(j));
+        const float score =
+            s[i][j] * rules.scale + (rules.adds ? shared.distances.added[at] : 0.0f);
+        shared.slopes.at[own_row(i)][other_row(j)] =
+            weight_of(rules, tile, shared.queries, own_row(i), tile.first + own_row(i),
+                      first + other_row(j), score, dp[i][j])
+                .slope;
+      }
+    }
+    if (width > W) {
+      __syncthreads();  // the last columns of k read -> overwritten by the block's own
+      load_tile(shared.met, k, column, width);
+      __syncthreads();  // k written -> read by all
+    }
+    __syncwarp();  // slopes written -> read by the lanes of their row
+    dq.add_weighted(shared.slopes, shared.met, count, width - column);
+    if (buckets) add_buckets(shared, rules, buckets, distance);
+  }
+  const float factors[kOwn] = {rules.scale, rules.scale};
+  dq.store(given.dqkv + tile.row() * row + head * width, row, rows, column, width, factors);
+}
+
+// dk and dv of a tile of keys: over the heads that they serve in order, and over the queries that
+// see them in order.
+template <class T, int W>
+__global__ void __launch_bounds__(kTileThreads, 2)
+    attention_backward_keys(AttentionRules rules, Gradients<T> given) {
+  auto& shared = shared_memory<BackwardShared<W>>();
+  const TextTile tile = tile_of_slot(rules.offsets, rules.text_count, kTile, int(blockIdx.x));
+  if (tile.is_none()) return;
+  const int key_head = int(blockIdx.y), column = int(blockIdx.z) * W, width = rules.width;
+  const int group = rules.heads / rules.key_heads, rows = tile.rows(kTile);
+  const int64_t row = rules.row(), out = int64_t(rules.heads) * width;
+  const int64_t at_k = tile.row() * row + (rules.heads + key_head) * width;
+  const int64_t at_v = at_k + rules.key_heads * width;
+  const Rows<T> k{given.qkv + at_k, row, rows}, v{given.qkv + at_v, row, rows};
+  Sums<W> dk, dv;
+  const Places reach = reach_of(tile, kTile, rules.after, rules.before);
+  for (int head = key_head * group; head < (key_head + 1) * group; ++head) {
+    for (int first = reach.begin; first < reach.end; first += kTile) {
+      const int count = min(kTile, tile.tokens - first);
+      const int64_t from = int64_t(tile.begin) + first;
+      const Rows<T> q{given.qkv + from * row + head * width, row, count};
+      const Rows<T> dout{given.dout + from * out + head * width, out, count};
+      const bool is_first = head == key_head * group && first == reach.begin;
+      float s[kOwn][kOther] = {}, dp[kOwn][kOther] = {};
+      multiply_tiles(shared, k, v, q, dout, width, is_first, s, dp, [&] {
+        shared.distances.fill(rules, head, tile.first - first + (kTile - 1), -1);
+        load_queries(shared.queries, rules, given, tile, head, first);
+      });
+#pragma unroll
+      for (int i = 0; i < kOwn; ++i) {
+#pragma unroll
+        for (int j = 0; j < kOther; ++j) {
+          const int at = Distances::index(own_row(i), other_row(j));
+          const float score =
+              s[i][j] * rules.scale + (rules.adds ? shared.distances.added[at] : 0.0f);
+          const Weight weight =
+              weight_of(rules, tile, shared.queries, other_row(j), first + other_row(j),
+                        tile.first + own_row(i), score, dp[i][j]);
+          shared.weights.at[own_row(i)][other_row(j)] = weight.kept;
+          shared.slopes.at[own_row(i)][other_row(j)] = weight.slope;
+        }
+      }
+      if (width > W) {
+        __syncthreads();  // the last columns of q and dout read -> overwritten by the block's own
+        load_tile(shared.met, q, column, width);
+        load_tile(shared.met_other, dout, column, width);
+        __syncthreads();  // q and dout written -> read by all
+      }
+      __syncwarp();  // weights and slopes written -> read by the lanes of their row
+      dk.add_weighted(shared.slopes, shared.met, count, width - column);
+      dv.add_weighted(shared.weights, shared.met_other, count, width - column);
+    }
+  }
+  const float factors[kOwn] = {rules.scale, rules.scale}, ones[kOwn] = {1.0f, 1.0f};
+  dk.store(given.dqkv + at_k, row, rows, column, width, factors);
+  dv.store(given.dqkv + at_v, row, rows, column, width, ones);
+}
+
+// Leaves in the first slot of each text the sum of all of its slots, in their order. Grid
+// (N, B H / 128): a thread has an element.
+__global__ void __launch_bounds__(kTileThreads, 2)
+    sum_slots(const int32_t* __restrict__ offsets, float* __restrict__ buckets, int elements) {
+  const int text = int(blockIdx.x), at = int(blockIdx.y) * kTileThreads + int(threadIdx.x);
+  if (at >= elements) return;
+  const int first = offsets[text] / kTile + text, last = offsets[text + 1] / kTile + text + 1;
+  float sum = buckets[int64_t(first) * elements + at];
+  for (int slot = first + 1; slot < last; ++slot) sum += buckets[int64_t(slot) * elements + at];
+  buckets[int64_t(first) * elements + at] = sum;
+}
+
+// Adds the texts to dbias one after another: a thread has an element.
+__global__ void __launch_bounds__(kTileThreads, 2)
+    add_texts(const int32_t* __restrict__ offsets, const float* __restrict__ buckets,
+              float* __restrict__ dbias, int texts, int elements) {
+  const int at = int(blockIdx.x) * kTileThreads + int(threadIdx.x);
+  if (at >= elements) return;
+  float sum = dbias[at];
+#pragma unroll 8
+  for (int text = 0; text < texts; ++text) {
+    sum += buckets[(int64_t(offsets[text]) / kTile + text) * elements + at];
+  }
+  dbias[at] = sum;
+}
+
+}  // namespace
+}  // namespace inbatch::cuda
