@@ -63,7 +63,7 @@ export function ensureNative({debug = false} = {}) {
 	refresh(target, () => {
 		expectTools(['compiler', 'cmake', 'make']);
 		removeForeignCache(folder);
-		compile(folder, debug ? ['-D'] : [], 'compiling native/');
+		make('compile', folder, debug ? ['-D'] : [], 'compiling native/');
 	});
 	return join(root, binary);
 }
@@ -83,14 +83,15 @@ export function ensureEmulated() {
 	refresh(target, () => {
 		expectTools(['compiler', 'cmake', 'make']);
 		removeForeignCache('out/cmake');
-		compile('out/cmake', ['-T', 'inbatch_emulated'], 'compiling the emulated card');
+		make('build', 'out/cmake', ['-T', 'inbatch_emulated'], 'compiling the emulated card');
 	});
 	return join(root, target.outputs[0]);
 }
 
-function compile(folder, options, doing) {
+// Where `build` fails, `compile` removes everything and begins again.
+function make(how, folder, options, doing) {
 	const jobs = ['-p', String(availableParallelism())];
-	const all = ['compile', '-O', folder, ...jobs, ...options];
+	const all = [how, '-O', folder, ...jobs, ...options];
 	runNode(['node_modules/cmake-js/bin/cmake-js', ...all], doing);
 }
 

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "../base/error.h"
-
 namespace inbatch {
 namespace {
 
@@ -18,20 +16,13 @@ size_t class_of(size_t bytes) {
 
 }  // namespace
 
-void* Memory::take_anew(size_t size) {
-  try {
-    return source_.take(size);
-  } catch (const Error&) {
-    if (std::all_of(free_.begin(), free_.end(),
-                    [](const auto& list) { return list.second.empty(); }))
-      throw;
-  }
+void Memory::give_back() {
+  const std::lock_guard lock(mutex_);
   for (auto& [bytes, list] : free_) {
     for (void* data : list) source_.give(data, bytes);
     held_ -= bytes * list.size();
     list.clear();
   }
-  return source_.take(size);
 }
 
 std::shared_ptr<Memory::Block> Memory::take(size_t bytes) {
@@ -40,7 +31,7 @@ std::shared_ptr<Memory::Block> Memory::take(size_t bytes) {
   auto& list = free_[size];
   void* data = nullptr;
   if (list.empty()) {
-    data = take_anew(size);
+    data = source_.take(size);
     ++allocations_;
     held_ += size;
   } else {

@@ -25,17 +25,16 @@ class Memory {
     size_t bytes;
   };
 
-  // Where even giving back what waits to be used again does not help, throws OUT_OF_MEMORY.
   std::shared_ptr<Block> take(size_t bytes);
+  // Gives to the source what waits to be used again.
+  void give_back();
   Place place() const { return source_.place(); }
   uint64_t allocations() const { return allocations_; }
   size_t held() const { return held_; }
 
  private:
-  void* take_anew(size_t size);
-
   MemorySource& source_;
-  std::mutex mutex_;
+  std::recursive_mutex mutex_;  // a source that is short of memory calls give_back()
   std::map<size_t, std::vector<void*>> free_;
   uint64_t allocations_ = 0;
   size_t held_ = 0;

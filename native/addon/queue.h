@@ -69,7 +69,9 @@ class Engine {
 
  private:
   explicit Engine(int threads) : pool_(threads) {}
-  explicit Engine(Card& card) : pool_(1), card_(&card), card_memory_(card) {}
+  explicit Engine(Card& card) : pool_(1), card_(&card), card_memory_(card) {
+    card.when_short = [this] { card_memory_.give_back(); };
+  }
   static Engine& start(Engine* engine);
   using Jobs = std::deque<std::unique_ptr<Job>>;
   void loop();

@@ -2,6 +2,7 @@
 // the one implementation; a build without it has no cards, and its core is the same.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ class Card : public MemorySource {
   virtual void clear(void* to, size_t bytes) = 0;
   // Until the queue is empty; throws the first thing that went wrong in it.
   virtual void wait() = 0;
+
+  // Called when take() finds too little: gives back what its owner holds in reserve.
+  std::function<void()> when_short;
 
   // Memory of the card for the duration of an op or a pass.
   Arena& scratch() { return scratch_; }

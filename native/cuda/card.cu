@@ -14,9 +14,9 @@ namespace {
 
 constexpr int kLeastCapability = 80;
 
-std::string gigabytes(size_t bytes) {
+std::string size_of(size_t bytes) {
   char text[32];
-  snprintf(text, sizeof text, "%.2f GB", double(bytes) / 1e9);
+  snprintf(text, sizeof text, "%.2f MB", double(bytes) / 1e6);
   return text;
 }
 
@@ -33,17 +33,13 @@ class RuntimeCard final : public Card {
 
   void* take(size_t bytes) override {
     use();
-    void* data = nullptr;
-    const cudaError_t error = cudaMalloc(&data, bytes > 0 ? bytes : 1);
-    if (error != cudaErrorMemoryAllocation) {
-      expect_success(error, "memory");
-      return data;
-    }
-    cudaGetLastError();  // it is told below; the next call must not find it
+    if (void* data = take_if_free(bytes)) return data;
+    if (when_short) when_short();
+    if (void* data = take_if_free(bytes)) return data;
     size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
-    throw Error("OUT_OF_MEMORY", name_ + ": expected " + gigabytes(bytes) + " of memory, got " +
-                                     gigabytes(free) + " free of " + gigabytes(total) +
+    throw Error("OUT_OF_MEMORY", name_ + ": expected " + size_of(bytes) + " of memory, got " +
+                                     size_of(free) + " free of " + size_of(total) +
                                      "; lower the tokens of one pass (chunkTokens, batchTokens)");
   }
   void give(void* data, size_t) override {
@@ -72,6 +68,15 @@ class RuntimeCard final : public Card {
 
  private:
   void use() const { cudaSetDevice(index_); }
+
+  void* take_if_free(size_t bytes) {
+    void* data = nullptr;
+    const cudaError_t error = cudaMalloc(&data, bytes > 0 ? bytes : 1);
+    if (error == cudaSuccess) return data;
+    cudaGetLastError();  // the next call must not find it
+    if (error != cudaErrorMemoryAllocation) expect_success(error, "memory");
+    return nullptr;
+  }
 
   void move(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
     use();
