@@ -1,11 +1,15 @@
 // Contrastive softmax. Contract: ops/contrast.h.
 //
-// One side of the scores stands in blocks, the other passes by in slabs that are packed once for
-// all blocks; an item is a block against a slab, tile by tile. Forward and the gradient of the rows
-// have the rows as blocks, the gradient of the columns has the columns as blocks, so each gradient
-// has one writer and a fixed order. Tiles without candidates are skipped. Beyond the operands there
-// are the panels of a slab, a tile per worker and a few numbers per vector. A guide's scores are a
-// second tile beside ours; rules cost nothing where there are none.
+// Rows stand in blocks, columns pass by in slabs that are packed once for all blocks; an item is a
+// block against a slab, tile by tile. Forward needs no more. In backward the coefficients G of some
+// blocks against the slab are stored, and when these blocks are through, the gradient of the slab's
+// columns goes on by their product with the rows: the scores are computed once for both gradients,
+// and each has one writer and a fixed order. Tiles without candidates are skipped. Beyond the
+// operands there are the panels of a slab, the store, a tile per worker and a few numbers per
+// vector. A guide's scores are a second tile beside ours; rules cost nothing where there are none.
+//
+// Tried and lost: scores computed anew for the columns' gradient (10 N M E instead of 8; a quarter
+// slower).
 #include "../ops/contrast.h"
 
 #include <algorithm>
@@ -22,10 +26,10 @@
 namespace inbatch::cpu {
 namespace {
 
-constexpr int64_t kRows = 96;                // vectors of a block: 147 KiB at a width of 384
-constexpr int64_t kSlab = int64_t(1) << 20;  // elements of a slab: 4 MiB, twice that in backward
-constexpr int64_t kLongestSlab = 8192;       // lanes, when vectors are narrow
-constexpr int64_t kUnit = 12;                // a multiple of every tile_rows
+constexpr int64_t kRows = 96;                  // of a block: 147 KiB at a width of 384
+constexpr int64_t kSlab = int64_t(1) << 20;    // elements of a slab: 4 MiB, twice that in backward
+constexpr int64_t kLongestSlab = 42 * kLanes;  // columns, when vectors are narrow
+constexpr int64_t kUnit = 12;                  // a multiple of every tile_rows
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
@@ -43,14 +47,13 @@ void pack(const Stream& stream, const Sweep& sweep, const Slab& slab) {
 void strike_scores(const Sweep& sweep, const Slab& slab, const ContrastTile& tile,
                    const TilePlace& place, const Bench& bench) {
   const Rules& rules = *sweep.rules;
-  const int64_t row = place.block.begin, limits = place.by_lane ? place.lanes.begin : row;
+  const int64_t row = place.block.begin;
   ContrastStrike strike{.scores = bench.scores,
                         .stride = tile.stride,
                         .rows = tile.rows,
                         .lanes = tile.lanes,
                         .row_factor = tile.row_factor,
                         .lane_factor = tile.lane_factor,
-                        .by_lane = place.by_lane,
                         .limit = nullptr,
                         .candidates = bench.marks.candidates,
                         .kept = bench.marks.kept,
@@ -63,7 +66,7 @@ void strike_scores(const Sweep& sweep, const Slab& slab, const ContrastTile& til
                         .best_column = rules.best ? rules.best_column + row : nullptr,
                         .first_column = place.lanes.begin};
   if (rules.limit) {
-    strike.limit = rules.limit + limits;
+    strike.limit = rules.limit + row;
     strike.removed = rules.counter(row, rules.op.rules() - 2);
     kernels().contrast_strike(strike);
   }
@@ -74,77 +77,98 @@ void strike_scores(const Sweep& sweep, const Slab& slab, const ContrastTile& til
   strike.scores = bench.guide;
   strike.row_factor = sweep.guide_block.factor + row;
   strike.lane_factor = sweep.guide_across.factor + place.lanes.begin;
-  strike.limit = rules.guide_limit + limits;
+  strike.limit = rules.guide_limit + row;
   strike.removed = rules.counter(row, rules.op.rules() - 1);
   kernels().contrast_strike(strike);
 }
 
-void visit_tile(const Sweep& sweep, const Slab& slab, const TilePlace& place, const Bench& bench) {
-  const auto& [block, lanes, by_lane] = place;
+void visit_tile(const Sweep& sweep, const Slab& slab, const TilePlace& place, const Bench& bench,
+                const Store& store) {
+  const auto& [block, lanes] = place;
   const int64_t width = sweep.block.width, at = lanes.begin - slab.span.begin;
-  ContrastTile tile = tile_of(sweep, block, lanes);
-  tile.dots = tile.scores = bench.scores;
-  tile.stride = kLanes;
-  tile.candidates = bench.marks.candidates;
-  tile.weighted = bench.marks.weighted;
-  const int64_t wide = rounded(width, kPanel);
-  if (!sweep.op.widths.empty()) {
-    visit_widths(sweep, slab.keys + at * width, place, bench);
-    if (sweep.dblock) add_widths(sweep, slab.values + at * wide, place, bench);
+  const float *keys = slab.keys + at * width, *values = slab.values + at * rounded(width, kPanel);
+  if (sweep.is_nested()) {
+    visit_widths(sweep, keys, place, bench, store);
+    if (sweep.is_backward) add_widths(sweep, values, place, bench, store);
     return;
   }
-  multiply(sweep.block, block, slab.keys + at * width, tile, tile.scores);
+  ContrastTile tile = tile_of(sweep, place);
+  tile.dots = tile.scores = bench.scores;
+  tile.candidates = bench.marks.candidates;
+  tile.weighted = bench.marks.weighted;
+  multiply(sweep.block, block, keys, tile, tile.scores);
   if (sweep.rules) strike_scores(sweep, slab, tile, place, bench);
   sweep.kernel(tile);
-  if (!sweep.dblock) return;
-  kernels().product({tile.scores, tile.stride, false, slab.values + at * wide, kPanel * lanes.count,
-                     sweep.dblock + block.begin * width, width, tile.rows, width, lanes.count,
-                     true});
+  if (sweep.drows) {
+    kernels().product({tile.scores, tile.stride, false, values, kPanel * lanes.count,
+                       sweep.drows + block.begin * width, width, tile.rows, width, lanes.count,
+                       true});
+  }
+  if (sweep.dcolumns) store.keep(tile.scores, place, 0);
 }
 
 void visit_block(const Stream& stream, const Sweep& sweep, const Slab& slab, Span block,
-                 Arena& arena) {
+                 Arena& arena, const Store& store) {
   const Bench bench = bench_of(arena, sweep, block.count);
   const uint16_t* bits = bench.marks.candidates;
   for (int64_t at = 0; at < slab.span.count; at += kLanes) {
     if (stream.is_cancelled()) throw Cancelled();
     const Span lanes{slab.span.begin + at, std::min(kLanes, slab.span.count - at)};
-    const TilePlace place{block, lanes, sweep.whole.by_lane};
+    const TilePlace place{block, lanes};
     mark_tile(sweep.op, sweep.rules, place, bench.marks);
     const uint16_t* end = bits + block.count * panels_of(lanes.count);
-    if (std::all_of(bits, end, [](uint16_t word) { return word == 0; })) continue;
-    visit_tile(sweep, slab, place, bench);
+    const bool is_met = std::any_of(bits, end, [](uint16_t word) { return word != 0; });
+    if (is_met) visit_tile(sweep, slab, place, bench, store);
+    if (store.met) store.note(place, is_met);
   }
 }
 
-// Rows of a block: enough blocks for every thread, but no more than the caches like.
-int64_t block_rows(const Stream& stream, const Sweep& sweep) {
-  const int64_t share = rounded(ceil_div(sweep.block.count, 3 * stream.threads()), kUnit);
-  const bool is_nested = sweep.dblock && !sweep.op.widths.empty();  // a tile for each width
-  return std::clamp(share, kUnit, is_nested ? kRows / 2 : kRows);
+// Rows of a block: enough blocks for every thread, but no more than the caches like. Sums by lane
+// are made block by block, so their blocks are the same for any number of threads.
+int64_t block_rows(const Stream& stream, const Sweep& sweep, int64_t count) {
+  if (sweep.is_backward && sweep.is_nested()) return kStoredRows;
+  const int64_t share = rounded(ceil_div(count, 3 * stream.threads()), kUnit);
+  return std::clamp(share, kUnit, sweep.is_backward ? kStoredRows : kRows);
+}
+
+Slab slab_of(Arena& arena, const Sweep& sweep) {
+  const Side &across = sweep.across, &guide = sweep.guide_across;
+  const int64_t width = across.width;
+  const int64_t fit = kSlab / std::max<int64_t>(width, 1) / kLanes * kLanes;
+  Slab slab;
+  slab.length = std::min(std::clamp(fit, kLanes, kLongestSlab), rounded(across.count, kPanel));
+  slab.keys = arena.tensor(slab.length, width).f32();
+  slab.values = sweep.drows ? arena.tensor(slab.length, rounded(width, kPanel)).f32() : nullptr;
+  slab.guide = guide.x ? arena.tensor(slab.length, guide.width).f32() : nullptr;
+  return slab;
+}
+
+// Some rows against a slab.
+void visit_rows(const Stream& stream, const Sweep& sweep, const Slab& slab, const Store& store) {
+  const auto [begin, count] = store.rows;
+  const int64_t size = block_rows(stream, sweep, count), blocks = ceil_div(count, size);
+  stream.parallel_for(blocks, [&](int64_t item, int worker) {
+    const Span block{begin + item * size, std::min(size, count - item * size)};
+    visit_block(stream, sweep, slab, block, stream.scratch(worker), store);
+  });
+  if (!sweep.dcolumns) return;
+  add_to_columns(stream, sweep, store);
+  if (store.along) add_sums(sweep, store);
 }
 
 void run_sweep(const Stream& stream, const Sweep& sweep) {
   Scope scope(stream.scratch());
-  const Side& across = sweep.across;
-  const int64_t width = across.width;
-  const int64_t fit = kSlab / std::max<int64_t>(width, 1) / kLanes * kLanes;
-  const int64_t length =
-      std::min(std::clamp(fit, kLanes, kLongestSlab), rounded(across.count, kPanel));
-  const int64_t rows = block_rows(stream, sweep);
-  Slab slab;
-  slab.keys = stream.scratch().tensor(length, width).f32();
-  slab.values =
-      sweep.dblock ? stream.scratch().tensor(length, rounded(width, kPanel)).f32() : nullptr;
-  const Side& guide = sweep.guide_across;
-  slab.guide = guide.x ? stream.scratch().tensor(length, guide.width).f32() : nullptr;
-  for (int64_t begin = 0; begin < across.count; begin += length) {
-    slab.span = {begin, std::min(length, across.count - begin)};
+  Slab slab = slab_of(stream.scratch(), sweep);
+  Store store = store_of(stream.scratch(), sweep, slab.length);
+  const int64_t rows = sweep.block.count;
+  for (int64_t begin = 0; begin < sweep.across.count; begin += slab.length) {
+    slab.span = {begin, std::min(slab.length, sweep.across.count - begin)};
     pack(stream, sweep, slab);
-    stream.parallel_for(ceil_div(sweep.block.count, rows), [&](int64_t item, int worker) {
-      const Span block{item * rows, std::min(rows, sweep.block.count - item * rows)};
-      visit_block(stream, sweep, slab, block, stream.scratch(worker));
-    });
+    store.lanes = slab.span;
+    for (int64_t row = 0; row < rows; row += store.most) {
+      store.rows = {row, std::min(store.most, rows - row)};
+      visit_rows(stream, sweep, slab, store);
+    }
   }
 }
 
@@ -152,65 +176,57 @@ float count_of(const Tensor& count, int64_t row) {
   return count.type == Type::I32 ? float(count.i32()[row]) : count.f32()[row];
 }
 
-// What a softmax brings to G, by row of the op; padded with zeros to whole panels.
+float* zeros(Arena& arena, int64_t size) {
+  float* out = arena.tensor(1, size).f32();
+  std::fill_n(out, size, 0.0f);
+  return out;
+}
+
+// What a softmax brings to G, by row of the op.
 ContrastTile softmax_terms(Arena& arena, const ContrastBackward& op) {
-  const int64_t count = op.rows.rows, padded = rounded(count, kPanel), widths = op.width_count();
-  float* lse = arena.tensor(3 * widths, padded).f32();
-  float *dlse = lse + widths * padded, *shift = dlse + widths * padded;
-  std::fill(lse, shift + widths * padded, 0.0f);
-  for (int64_t i = 0; i < count * widths; ++i) {
-    const int64_t row = i / widths, at = i % widths * padded + row;
+  const int64_t count = op.rows.rows, widths = op.width_count(), all = count * widths;
+  float* lse = arena.tensor(3, all).f32();
+  float *dlse = lse + all, *shift = dlse + all;
+  for (int64_t i = 0; i < all; ++i) {
+    const int64_t row = i / widths, at = i % widths * count + row;
     lse[at] = op.lse.f32()[i];
     dlse[at] = std::isfinite(lse[at]) ? op.dlse.f32()[i] : std::nanf("");
     const float candidates = count_of(op.count, row);
-    if (op.dmean.empty() || candidates == 0) continue;
-    shift[at] = op.dmean.f32()[i] / candidates;
+    const bool has_mean = !op.dmean.empty() && candidates != 0;
+    shift[at] = has_mean ? op.dmean.f32()[i] / candidates : 0.0f;
   }
   ContrastTile terms{};
   terms.lse = lse;
   terms.dlse = dlse;
   terms.shift = shift;
+  terms.along = zeros(arena, count);
   return terms;
+}
+
+void clear(const Stream& stream, const Tensor& dx) {
+  over_rows(stream, dx.rows, dx.cols, [&](int64_t begin, int64_t end) {
+    std::fill(dx.f32() + begin * dx.cols, dx.f32() + end * dx.cols, 0.0f);
+  });
 }
 
 // From sums of G times the other side's vectors to the gradient of x. What lies along x is taken
 // out of the finished sum itself, so that none of its rounding is left there.
-void finish(const Stream& stream, const Sweep& sweep) {
-  const Side& side = sweep.block;
+void finish(const Stream& stream, const ContrastOperands& op, const Side& side, const Tensor& dx,
+            const float* along) {
   const int64_t width = side.width;
+  if (dx.empty() || !side.scale) return;
   over_rows(stream, side.count, width, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const float* x = side.x + i * width;
-      float* out = sweep.dblock + i * width;
-      if (!sweep.op.widths.empty()) {
-        finish_widths(sweep, i, out);
+      float* out = dx.f32() + i * width;
+      if (!op.widths.empty()) {
+        finish_widths(op, side, along, i, out);
         continue;
       }
-      for (int64_t j = 0; j < width; ++j) out[j] *= side.factor[i];
-      if (!side.scale) continue;
-      const float along = kernels().dot(out, x, width) * side.scale[i];
-      for (int64_t j = 0; j < width; ++j) out[j] -= x[j] * side.scale[i] * along;
+      const float share = kernels().dot(out, x, width) * side.scale[i] * side.scale[i];
+      for (int64_t j = 0; j < width; ++j) out[j] -= x[j] * share;
     }
   });
-}
-
-// The gradient of one side.
-void backward_side(const Stream& stream, Sweep sweep, float* dx) {
-  const Side& side = sweep.block;
-  sweep.dblock = dx;
-  Scope scope(stream.scratch());
-  if (dx && !sweep.op.widths.empty()) {
-    const int64_t size = sweep.op.width_count() * side.count;
-    sweep.along = stream.scratch().tensor(1, size).f32();
-    std::fill_n(sweep.along, size, 0.0f);
-  }
-  if (dx) {
-    over_rows(stream, side.count, side.width, [&](int64_t begin, int64_t end) {
-      std::fill(dx + begin * side.width, dx + end * side.width, 0.0f);
-    });
-  }
-  run_sweep(stream, sweep);
-  if (dx) finish(stream, sweep);
 }
 
 // The outputs of a row whose columns have all been seen.
@@ -284,7 +300,6 @@ Sweep sweep_of(const Scores& scores, const Rules& rules, const ContrastTile& ter
   const double temperature = op.temperature.f32()[0];
   const double ends[] = {op.lowest / temperature, op.highest / temperature};
   Sweep sweep{op, rows, columns, terms, kernel};
-  sweep.state_row = terms.lse ? rounded(rows.count, kPanel) : rows.count;
   sweep.whole.bends = op.bends();
   sweep.whole.lowest = float(std::min(ends[0], ends[1]));
   sweep.whole.highest = float(std::max(ends[0], ends[1]));
@@ -292,9 +307,6 @@ Sweep sweep_of(const Scores& scores, const Rules& rules, const ContrastTile& ter
   sweep.rules = op.any() ? &rules : nullptr;
   sweep.guide_block = guide_rows;
   sweep.guide_across = guide_columns;
-  if (!terms.by_lane) return sweep;
-  std::swap(sweep.block, sweep.across);
-  std::swap(sweep.guide_block, sweep.guide_across);
   return sweep;
 }
 
@@ -327,23 +339,23 @@ void run<ContrastBackward>(const Stream& stream, const ContrastBackward& op) {
   Scope scope(arena);
   const Scores scores = scores_of(arena, op);
   const Rules rules = rules_of(arena, op);
-  ContrastTile terms = softmax_terms(arena, op);
-  if (!op.drows.empty() || !op.dtemperature.empty()) {
-    terms.along = arena.tensor(1, op.rows.rows).f32();
-    std::fill_n(terms.along, op.rows.rows, 0.0f);
-    backward_side(stream, sweep_of(scores, rules, terms, kernels().contrast_backward),
-                  op.drows.f32());
-    if (!op.dtemperature.empty()) {
-      const double along = std::accumulate(terms.along, terms.along + op.rows.rows, 0.0);
-      op.dtemperature.f32()[0] = float(-along / double(op.temperature.f32()[0]));
-    }
+  const ContrastTile terms = softmax_terms(arena, op);
+  Sweep sweep = sweep_of(scores, rules, terms, kernels().contrast_backward);
+  sweep.is_backward = true;
+  sweep.drows = op.drows.f32();
+  sweep.dcolumns = op.dcolumns.f32();
+  if (sweep.is_nested()) {
+    sweep.along_rows = zeros(arena, op.width_count() * op.rows.rows);
+    sweep.along_columns = zeros(arena, op.width_count() * op.columns.rows);
   }
-  if (!op.dcolumns.empty()) {
-    terms.along = nullptr;
-    terms.by_lane = true;
-    backward_side(stream, sweep_of(scores, rules, terms, kernels().contrast_backward),
-                  op.dcolumns.f32());
-  }
+  clear(stream, op.drows);
+  clear(stream, op.dcolumns);
+  run_sweep(stream, sweep);
+  finish(stream, op, scores.rows, op.drows, sweep.along_rows);
+  finish(stream, op, scores.columns, op.dcolumns, sweep.along_columns);
+  if (op.dtemperature.empty()) return;
+  const double along = std::accumulate(terms.along, terms.along + op.rows.rows, 0.0);
+  op.dtemperature.f32()[0] = float(-along / double(op.temperature.f32()[0]));
 }
 
 template <>

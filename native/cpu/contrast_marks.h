@@ -1,8 +1,8 @@
 // Which scores of a tile count: a bit for each, set by class of column and cleared by the rules
 // that need no score. Contract: ops/contrast.h.
 //
-// A tile has rows of the op against its columns as lanes, or, by lane, columns against rows. Keys
-// are compared as floats, in which whole numbers below 2^24 are exact and NaN equals nothing.
+// A tile has a block of the rows against some of the columns as lanes. Keys are compared as floats,
+// in which whole numbers below 2^24 are exact and NaN equals nothing.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,9 @@
 
 namespace inbatch::cpu {
 
-constexpr int64_t kLanes = 256;  // vectors that a tile sets against those of its block
+// Columns that a tile sets against the rows of its block: whole panels, and whole groups of every
+// tile_rows.
+constexpr int64_t kLanes = 192;
 
 struct Span {
   int64_t begin, count;
@@ -24,7 +26,6 @@ struct Span {
 // Where a tile lies.
 struct TilePlace {
   Span block, lanes;
-  bool by_lane;
 };
 
 // The bits of a tile, (block, words). `kept` are a row's own positives, which no rule removes, and
@@ -48,7 +49,7 @@ inline void put(uint16_t* bits, int64_t lane, bool on) {
   bits[lane / 16] = uint16_t(on ? bits[lane / 16] | bit : bits[lane / 16] & ~bit);
 }
 
-// Marks by class in a tile whose lanes are columns.
+// Marks by class.
 template <class Class>
 void mark_columns(const ContrastOperands& op, Span rows, Span columns, uint16_t* bits,
                   Class belongs) {
@@ -65,21 +66,6 @@ void mark_columns(const ContrastOperands& op, Span rows, Span columns, uint16_t*
   }
 }
 
-// The same for a tile whose lanes are rows.
-template <class Class>
-void mark_rows(const ContrastOperands& op, Span columns, Span rows, uint16_t* bits, Class belongs) {
-  const int64_t words = panels_of(rows.count);
-  uint16_t every[kLanes / 16] = {};
-  for (int64_t lane = 0; lane < rows.count; ++lane) put(every, lane, true);
-  for (int64_t i = 0; i < columns.count; ++i, bits += words) {
-    const int64_t column = columns.begin + i;
-    const int64_t lane = int64_t(op.owner.i32()[column]) - rows.begin;
-    const bool common = belongs(op, column, false);
-    for (int64_t w = 0; w < words; ++w) bits[w] = common ? every[w] : 0;
-    if (lane >= 0 && lane < rows.count) put(bits, lane, belongs(op, column, true));
-  }
-}
-
 // The rules of an op as kernels read them: keys as floats, everything readable 16 beyond its end.
 struct Rules {
   const ContrastRules& op;
@@ -87,7 +73,7 @@ struct Rules {
   float* column_keys;  // (R, column_row)
   int64_t column_row;
   float *row_set, *column_set;
-  float *limit, *guide_limit;
+  const float *limit, *guide_limit;
   // forward, by row of the op: pairs removed by each rule, the best score removed and its column
   int32_t* removed = nullptr;
   float* best = nullptr;
@@ -116,14 +102,6 @@ inline float* padded_keys_of_column(Arena& arena, Tensor keys) {
   return padded_keys(arena, keys);
 }
 
-inline float* padded_limits(Arena& arena, const Tensor& limit) {
-  if (limit.empty()) return nullptr;
-  float* out = arena.tensor(1, limit.size() + kPanel).f32();
-  std::copy_n(limit.f32(), limit.size(), out);
-  std::fill_n(out + limit.size(), kPanel, std::nanf(""));
-  return out;
-}
-
 inline Rules rules_of(Arena& arena, const ContrastOperands& op) {
   return {.op = op,
           .list_keys = padded_keys_of_column(arena, op.list_keys),
@@ -131,8 +109,8 @@ inline Rules rules_of(Arena& arena, const ContrastOperands& op) {
           .column_row = op.columns.rows + kPanel,
           .row_set = padded_keys_of_column(arena, op.row_set),
           .column_set = padded_keys_of_column(arena, op.column_set),
-          .limit = padded_limits(arena, op.limit),
-          .guide_limit = padded_limits(arena, op.guide_limit)};
+          .limit = op.limit.f32(),
+          .guide_limit = op.guide_limit.f32()};
 }
 
 // Clears the hits of a row of the tile that are candidates and not kept.
@@ -161,8 +139,8 @@ inline KeyList keys_of(const Rules& rules, int64_t list, int64_t row) {
   return {rules.list_keys + begin, std::clamp<int64_t>(at[1], begin, size) - begin};
 }
 
-inline void strike_list_of_rows(const Rules& rules, int64_t list, const TilePlace& place,
-                                const Marks& marks) {
+inline void strike_list(const Rules& rules, int64_t list, const TilePlace& place,
+                        const Marks& marks) {
   const int64_t words = panels_of(place.lanes.count);
   const float* columns = rules.column_keys + list * rules.column_row + place.lanes.begin;
   uint16_t hits[kLanes / 16];
@@ -175,32 +153,10 @@ inline void strike_list_of_rows(const Rules& rules, int64_t list, const TilePlac
   }
 }
 
-// Lanes are rows: what a row's keys hit among the block's columns is cleared one by one, which is
-// rare.
-inline void strike_list_of_lanes(const Rules& rules, int64_t list, const TilePlace& place,
-                                 const Marks& marks) {
-  const int64_t words = panels_of(place.lanes.count), panels = panels_of(place.block.count);
-  const float* columns = rules.column_keys + list * rules.column_row + place.block.begin;
-  uint16_t hits[kLanes / 16];
-  for (int64_t lane = 0; lane < place.lanes.count; ++lane) {
-    const KeyList wanted = keys_of(rules, list, place.lanes.begin + lane);
-    if (wanted.count == 0) continue;
-    kernels().contrast_equal(columns, panels, wanted.keys, wanted.count, hits);
-    for (int64_t at = 0; at < panels; ++at) {
-      for (uint32_t bits = hits[at]; bits; bits &= bits - 1) {
-        const int64_t i = 16 * at + __builtin_ctz(bits);
-        if (i >= place.block.count) break;
-        const bool is_kept = marks.kept[i * words + lane / 16] >> lane % 16 & 1;
-        if (!is_kept) put(marks.candidates + i * words, lane, false);
-      }
-    }
-  }
-}
-
 inline void strike_sets(const Rules& rules, const TilePlace& place, const Marks& marks) {
   const int64_t words = panels_of(place.lanes.count);
-  const float* block = (place.by_lane ? rules.column_set : rules.row_set) + place.block.begin;
-  const float* lanes = (place.by_lane ? rules.row_set : rules.column_set) + place.lanes.begin;
+  const float* block = rules.row_set + place.block.begin;
+  const float* lanes = rules.column_set + place.lanes.begin;
   uint16_t hits[kLanes / 16];
   for (int64_t i = 0; i < place.block.count; ++i) {
     if (i == 0 || block[i] != block[i - 1]) {
@@ -216,16 +172,14 @@ inline void strike_sets(const Rules& rules, const TilePlace& place, const Marks&
 inline void mark_tile(const ContrastOperands& op, const Rules* rules, const TilePlace& place,
                       const Marks& marks) {
   const auto mark = [&](uint16_t* bits, auto belongs) {
-    if (!bits) return;
-    if (place.by_lane) return mark_rows(op, place.block, place.lanes, bits, belongs);
-    mark_columns(op, place.block, place.lanes, bits, belongs);
+    if (bits) mark_columns(op, place.block, place.lanes, bits, belongs);
   };
   mark(marks.candidates, admits);
   mark(marks.kept, keeps);
   mark(marks.weighted, weighs);
   if (!rules) return;
   for (int64_t list = 0; list < op.list_offsets.rows; ++list) {
-    (place.by_lane ? strike_list_of_lanes : strike_list_of_rows)(*rules, list, place, marks);
+    strike_list(*rules, list, place, marks);
   }
   if (rules->row_set) strike_sets(*rules, place, marks);
 }

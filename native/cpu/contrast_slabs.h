@@ -4,10 +4,10 @@
 #include <algorithm>
 
 #include "contrast_marks.h"
+#include "strips.h"
 
 namespace inbatch::cpu {
 
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t rounded(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
 
 // One of the two sets of vectors. The factors of a pair multiply its dot product to the score.
@@ -33,6 +33,7 @@ inline Side side_of(Arena& arena, const Tensor& x, const Tensor& scale, double d
 }
 
 struct Slab {
+  int64_t length;  // vectors at most
   Span span;
   float* keys;    // panels of 16 vectors as [element][vector]
   float* values;  // for each tile, panels of 16 elements as [vector][element]; null: not wanted

@@ -26,9 +26,9 @@ struct Epilogue {
 // c (rows, columns) = a b, or c + a b when accumulate. Each element is one chain over depth in
 // order.
 struct Product {
-  const float* a;  // element (r, k) at a[r * a_row + k] in place, a[k * tile_rows + r] when packed
+  const float* a;  // element (r, k) at a[r * a_row + k] when in place
   int64_t a_row;
-  bool packed;     // packed: groups of tile_rows rows, each [k][tile_rows], depth * tile_rows apart
+  bool packed;     // packed: groups of tile_rows rows, each [k][tile_rows], tile_rows * a_row apart
   const float* b;  // panel p at b + p * b_panel, element (k, lane) at [k * 16 + lane]
   int64_t b_panel;
   float* c;
@@ -164,29 +164,27 @@ struct ContrastTile {
   // forward, per row: largest score, sum of exp relative to it, sum of scores, candidates; updated
   float *most = nullptr, *sum = nullptr, *total = nullptr;
   int32_t* count = nullptr;
-  // backward, per row or per lane; sum of G s per row, added to, or null
-  bool by_lane = false;
+  // backward, per row; sum of G s per row, added to
   const float *lse = nullptr, *dlse = nullptr, *shift = nullptr;
   float* along = nullptr;
-  // backward of one of several widths: what is left is times the row's factor too; the sum of that
-  // times its product per row, added to
-  float* nested = nullptr;
+  // backward of one of several widths: sums of what is left times its product, per row and per
+  // lane, added to
+  float *nested = nullptr, *nested_lanes = nullptr;
   // scores that are more than products: limits and the share that weighted ones gain
   bool bends = false;
   float lowest = 0, highest = 0, gain = 0;
   const uint16_t* weighted = nullptr;  // as candidates, or null
 };
 
-// Candidates of a tile that are removed for a score above a limit, by row or by lane.
+// Candidates of a tile that are removed for a score above the limit of their row.
 struct ContrastStrike {
   const float* scores;  // dot products
   int64_t stride, rows, lanes;
   const float *row_factor, *lane_factor;
-  bool by_lane;
   const float* limit;
   uint16_t* candidates;  // (rows, lanes / 16), cleared
   const uint16_t* kept;  // these are not removed
-  // by row: how many, `counts` apart, and of all removed the largest score `shown` with its column;
+  // how many, `counts` apart, and of all removed the largest score `shown` with its column;
   // updated, or null
   int32_t* removed;
   int64_t counts;

@@ -7,11 +7,9 @@
 #include "../ops/linear.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "../ops/run.h"
-#include "kernels.h"
-#include "strips.h"
+#include "outer.h"
 
 namespace inbatch::cpu {
 namespace {
@@ -55,46 +53,6 @@ struct Packed {
   int64_t dy_groups;  // columns of dy rounded up to whole groups
 };
 
-// Sixteen floats of x from `at` on, or as many as it still has.
-inline void copy_panel(const Tensor& x, int64_t at, float* out) {
-  if (at + kPanel <= x.size()) {
-    std::memcpy(out, x.f32() + at, kPanel * sizeof(float));
-  } else {
-    std::copy(x.f32() + at, x.f32() + x.size(), out);
-  }
-}
-
-// Packs columns [begin, end) of rows of dy as [group][row][tile_rows], absent columns as zeros. A
-// row of a group is written as sixteen, and the next one over what was too much.
-void pack_groups(const Tensor& dy, int64_t begin, int64_t end, float* packed) {
-  const int64_t unit = kernels().tile_rows;
-  for (int64_t column = begin; column < end; column += unit) {
-    const int64_t n = std::min(unit, dy.cols - column);
-    float* out = packed + column * dy.rows;
-    int64_t row = 0;
-    for (; n == unit && row + kPanel / unit < dy.rows; ++row, out += unit) {
-      copy_panel(dy, row * dy.cols + column, out);
-    }
-    for (; row < dy.rows; ++row, out += unit) {
-      const float* in = dy.f32() + row * dy.cols + column;
-      for (int64_t i = 0; i < unit; ++i) out[i] = i < n ? in[i] : 0.0f;
-    }
-  }
-}
-
-void pack_panel(const Tensor& x, int64_t panel, float* packed) {
-  const int64_t n = std::min(kPanel, x.cols - panel * kPanel);
-  float* out = packed + panel * x.rows * kPanel;
-  for (int64_t row = 0; row < x.rows; ++row, out += kPanel) {
-    const int64_t at = row * x.cols + panel * kPanel;
-    if (n == kPanel) {
-      copy_panel(x, at, out);
-      continue;
-    }
-    for (int64_t lane = 0; lane < kPanel; ++lane) out[lane] = lane < n ? x.f32()[at + lane] : 0.0f;
-  }
-}
-
 void add_columns(const Tensor& dy, int64_t begin, int64_t end, float* dbias) {
   for (int64_t row = 0; row < dy.rows; ++row) {
     const float* in = dy.f32() + row * dy.cols;
@@ -109,20 +67,8 @@ void pack_block(const Stream& stream, const Tensor& x, const Tensor& dy, const P
   stream.parallel_for(chunks + panels_of(x.cols), [&](int64_t item, int) {
     if (item >= chunks) return pack_panel(x, item - chunks, packed.x);
     const int64_t begin = item * kChunk, end = std::min(dy.cols, begin + kChunk);
-    pack_groups(dy, begin, end, packed.dy);
+    pack_groups(dy, begin, end, dy.rows, packed.dy);
     if (!dbias.empty()) add_columns(dy, begin, end, dbias.f32());
-  });
-}
-
-void add_tiles(const Stream& stream, const Packed& packed, int64_t depth, const Tensor& dweight) {
-  constexpr int64_t kTall = 48, kWide = 384;  // a multiple of every tile_rows; of a panel
-  const int64_t tall = ceil_div(dweight.rows, kTall), wide = ceil_div(dweight.cols, kWide);
-  stream.parallel_for(tall * wide, [&](int64_t item, int) {
-    const int64_t row = item % tall * kTall, column = item / tall * kWide;
-    kernels().product({packed.dy + row * depth, 0, true, packed.x + column * depth, kPanel * depth,
-                       dweight.f32() + row * dweight.cols + column, dweight.cols,
-                       std::min(kTall, dweight.rows - row), std::min(kWide, dweight.cols - column),
-                       depth, true});
   });
 }
 
@@ -188,7 +134,11 @@ void run<LinearBackwardWeight>(const Stream& stream, const LinearBackwardWeight&
   for (int64_t row = 0; row < op.x.rows; row += kDepth) {
     const int64_t count = std::min(kDepth, op.x.rows - row);
     pack_block(stream, op.x.slice(row, count), op.dy.slice(row, count), packed, op.dbias);
-    if (!op.dweight.empty()) add_tiles(stream, packed, count, op.dweight);
+    if (op.dweight.empty()) continue;
+    const auto [dweight, rows, columns, type, place] = op.dweight;
+    const Outer outer{packed.dy, packed.x, count, count, op.dweight.f32(), columns, rows, columns};
+    for_each_tile(stream, rows, columns,
+                  [&](int64_t row, int64_t column) { add_tile(outer, row, column); });
   }
 }
 

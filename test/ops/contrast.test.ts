@@ -106,7 +106,13 @@ const bentCases = bends.map(bend => ({
 	cases: [5, 33].map(texts => held({texts, width: 26, cosine: 'both', temperature: 0.3, ...bend})),
 }));
 
-const many = held({texts: 1360, width: 7, cosine: 'both', temperature: 0.05});
+const many: Partial<Outline> = {cosine: 'both', temperature: 0.05};
+const own = {own: true, ownHard: true, others: false, otherHard: false};
+const large = [
+	{texts: 1360, width: 7},
+	{texts: 1360, width: 7, switches: own},
+	{texts: 97, width: 3001},
+].map(outline => ({...outline, held: held({...outline, ...many})}));
 
 onEveryPath('contrast', device => {
 	test.each([...sizes, ...partial])(
@@ -137,7 +143,9 @@ onEveryPath('contrast', device => {
 		for (const one of cases) await expectOracle(device, one);
 	});
 
-	test('meets its oracle for 1360 rows and 2994 columns', () => expectOracle(device, many));
+	test.each(large)('meets its oracle for $texts texts, $width wide, of $switches', ({held}) =>
+		expectOracle(device, held),
+	);
 
 	test.each([1, 7, 26, 384])('inverts lengths, %i wide', async width => {
 		const x = randomMatrix(97, width, normals(width));

@@ -273,8 +273,9 @@ struct BackwardScratch {
 inline void add_transposed(const AttentionItem& item, const Rows& rows, const BackwardScratch& s,
                            const float* left, float* d) {
   pack_columns(left, rows.stride, rows.count, rows.size(), s.packed);
-  product({s.packed, 0, true, s.panels, 16 * rows.count, d + rows.keys.begin * item.dkv_row,
-           item.dkv_row, rows.size(), item.width, rows.count, true});
+  product({s.packed, rows.count, true, s.panels, 16 * rows.count,
+           d + rows.keys.begin * item.dkv_row, item.dkv_row, rows.size(), item.width, rows.count,
+           true});
 }
 
 inline void backward_block(const AttentionItem& item, const Rows& rows, const BackwardScratch& s) {

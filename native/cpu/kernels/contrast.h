@@ -60,31 +60,20 @@ void contrast_forward(const ContrastTile& p) {
   }
 }
 
-// G of a row, times the factor of its lane, in place of dot products, zero where the score was
-// clamped; adds sum G c to `along`. The softmax runs over lanes, or, when ByLane, each lane is a
-// softmax of its own.
-template <bool ByLane, bool Bends>
+// G of a row, times both factors, in place of dot products, zero where the score was clamped; adds
+// sum G c to `along`.
+template <bool Bends>
 inline void gradient_row(const ContrastTile& p, int64_t row) {
   const float* dots = p.dots + row * p.stride;
   float* s = p.scores + row * p.stride;
   const uint16_t* candidates = p.candidates + row * p.lanes / 16;
-  const Lanes factor = all(p.row_factor[row]);
-  Lanes lse, dlse, shift, along = zero(), nested = zero();
-  if (!ByLane) {
-    lse = all(p.lse[row]);
-    dlse = all(p.dlse[row]);
-    shift = all(p.shift[row]);
-  }
+  const Lanes factor = all(p.row_factor[row]), lse = all(p.lse[row]);
+  const Lanes dlse = all(p.dlse[row]), shift = all(p.shift[row]);
+  Lanes along = zero(), nested = zero();
   for (int64_t j = 0; j < p.lanes; j += 16) {
     const uint32_t bits = candidates[j / 16];
     const Lanes lane = load(p.lane_factor + j), dot = load(dots + j);
-    if (ByLane) {
-      lse = load(p.lse + j);
-      dlse = load(p.dlse + j);
-      shift = load(p.shift + j);
-    }
-    // the column's factor comes first here and there: the scores have the bits of forward
-    const Lanes x = ByLane ? mul(mul(dot, factor), lane) : mul(mul(dot, lane), factor);
+    const Lanes x = mul(mul(dot, lane), factor);
     const Lanes c = Bends ? clamped(p, x) : x;
     const Lanes z = Bends ? hardened(p, c, (row * p.lanes + j) / 16) : x;
     const Lanes below = sub(z, lse);
@@ -92,24 +81,20 @@ inline void gradient_row(const ContrastTile& p, int64_t row) {
     Lanes g = chosen(fma(dlse, e, shift), bits, zero());
     along = fma(g, chosen(c, bits, zero()), along);
     if (Bends) g = chosen(g, ~(greater(x, c) | greater(c, x)), zero());
-    g = mul(g, lane);
+    g = mul(mul(g, lane), factor);
     if (p.nested) {
-      g = mul(g, factor);
       nested = fma(g, dot, nested);
+      store(p.nested_lanes + j, fma(g, dot, load(p.nested_lanes + j)));
     }
     store(s + j, g);
   }
-  if (p.along) p.along[row] += fold(along);
+  p.along[row] += fold(along);
   if (p.nested) p.nested[row] += fold(nested);
 }
 
 void contrast_backward(const ContrastTile& p) {
   for (int64_t row = 0; row < p.rows; ++row) {
-    if (p.by_lane) {
-      p.bends ? gradient_row<true, true>(p, row) : gradient_row<true, false>(p, row);
-    } else {
-      p.bends ? gradient_row<false, true>(p, row) : gradient_row<false, false>(p, row);
-    }
+    p.bends ? gradient_row<true>(p, row) : gradient_row<false>(p, row);
   }
 }
 
@@ -144,12 +129,11 @@ void contrast_strike(const ContrastStrike& p) {
   for (int64_t row = 0; row < p.rows; ++row) {
     const float* s = p.scores + row * p.stride;
     const Lanes factor = all(p.row_factor[row]);
-    Lanes limit = p.by_lane ? zero() : all(p.limit[row]);
+    const Lanes limit = all(p.limit[row]);
     for (int64_t j = 0; j < p.lanes; j += 16) {
       const int64_t word = (row * p.lanes + j) / 16;
       const Lanes lane = load(p.lane_factor + j), dot = load(s + j);
-      if (p.by_lane) limit = load(p.limit + j);
-      const Lanes x = p.by_lane ? mul(mul(dot, factor), lane) : mul(mul(dot, lane), factor);
+      const Lanes x = mul(mul(dot, lane), factor);
       const uint32_t gone = greater(x, limit) & p.candidates[word] & ~uint32_t(p.kept[word]);
       if (!gone) continue;
       p.candidates[word] = uint16_t(p.candidates[word] & ~gone);

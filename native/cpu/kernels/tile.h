@@ -147,7 +147,7 @@ inline void tile_at(const Product& p, int64_t row, int64_t column) {
   const int64_t columns = p.columns - column < 16 * V ? p.columns - column : 16 * V;
   const bool ragged = columns < 16 * V;
   float* c = p.c + row * p.c_row + column;
-  const float* a = p.packed ? p.a + row * p.depth : p.a + row * p.a_row;
+  const float* a = p.a + row * p.a_row;
   const float* b = p.b + column / 16 * p.b_panel;
   const float* bias = p.epilogue.bias ? p.epilogue.bias + column : nullptr;
   if (ragged && bias) {
