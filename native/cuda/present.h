@@ -8,10 +8,13 @@ namespace inbatch::cuda {
 using PresentOps = OpList<
     // activation
     ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
-    // linear
-    LinearPack, LinearUnpack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
     // attention
     AttentionForward, AttentionBackward,
+    // linear
+    LinearPack, LinearUnpack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
+    // matrix
+    MapForward, MapBackward, CombineForward, CombineBackward, Reduce, Spread, RowDots,
+    LogSumExpForward, LogSumExpBackward,
     // norm
     NormForward, NormBackward, HeadNormForward, HeadNormBackward,
     // optimize

@@ -26,16 +26,41 @@ struct WarpParts {
   T of_warp[kSumThreads / 32];
 };
 
-// The sum over all threads of a block of whole warps, in every thread the same bits.
-template <class T>
-DEVICE T block_sum(T value, WarpParts<T>& parts) {
-  value = warp_sum(value);
-  __syncthreads();  // parts: what the sum before this one read, before it is written below
+struct Add2 {
+  template <class T>
+  DEVICE T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+// The larger of two; what is no number counts for nothing.
+struct Larger2 {
+  template <class T>
+  DEVICE T operator()(T a, T b) const {
+    return b > a || a != a ? b : a;
+  }
+};
+
+// What `fold` makes of the values of all threads of a block of whole warps, in a fixed order; in
+// every thread the same bits.
+template <class T, class Fold>
+DEVICE T block_fold(T value, WarpParts<T>& parts, const Fold& fold) {
+#pragma unroll
+  for (int distance = 16; distance > 0; distance /= 2) {
+    value = fold(value, __shfl_xor_sync(all_lanes, value, distance));
+  }
+  __syncthreads();  // parts: what the fold before this one read, before it is written below
   if (threadIdx.x % 32 == 0) parts.of_warp[threadIdx.x / 32] = value;
   __syncthreads();  // parts: written above, read below
-  T sum = parts.of_warp[0];
-  for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) sum += parts.of_warp[warp];
-  return sum;
+  T result = parts.of_warp[0];
+  for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) {
+    result = fold(result, parts.of_warp[warp]);
+  }
+  return result;
+}
+
+template <class T>
+DEVICE T block_sum(T value, WarpParts<T>& parts) {
+  return block_fold(value, parts, Add2{});
 }
 
 // Grid (rows / 8), 256 threads: a warp has a row. Each element is read once.

@@ -189,7 +189,7 @@ struct Spread {
   }
 };
 
-// y[n] = a[n] . b[n], summed in 16 lanes.
+// y[n] = a[n] . b[n], in chains whose number follows from the width alone.
 //
 //   a b  (M, C) read
 //   y    (M, 1) overwritten

@@ -1,9 +1,10 @@
 // Arithmetic on matrices, for losses: functions of elements, sums, dots, log of sums of exponentials.
 
-import {describe, expect, test} from 'vitest';
+import {expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {logSumExp, maps, pairs, parameter} from '../support/functions.js';
-import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
+import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
 	blank,
 	grid,
@@ -33,7 +34,7 @@ function spreadAt({rows, columns, values}: Matrix, row: number, column: number):
 	return values[(rows === 1 ? 0 : row) * columns + (columns === 1 ? 0 : column)]!;
 }
 
-describe('mapForward and mapBackward', () => {
+onEveryDevice('mapForward and mapBackward', device => {
 	const cases = grid({name: Object.keys(maps), shape: shapes}).map(({name, shape}) => {
 		const {value, slope} = maps[name]!;
 		const drawn = randomMatrix(shape.rows, shape.columns, random, 2);
@@ -50,7 +51,7 @@ describe('mapForward and mapBackward', () => {
 	});
 
 	test.each(cases)('$name of $rows by $columns is as it means', async ({name, x, dy, y, dx}) => {
-		const [device, out] = [newDevice(2), blank(x.rows, x.columns)];
+		const out = blank(x.rows, x.columns);
 		const given = {function: name, parameter};
 		expectClose((await runOp(device, 'mapForward', {...given, x}, {y: out})).y, y);
 		expectClose((await runOp(device, 'mapBackward', {...given, x, dy}, {dx: out})).dx, dx);
@@ -66,10 +67,10 @@ describe('mapForward and mapBackward', () => {
 			const inside = (y: Matrix) =>
 				mapped(y, (v, at) => (name === 'log' && x.values[at]! <= 0 ? 0 : v));
 			const given = {function: name, parameter};
-			const {y} = await runOp(newDevice(), 'mapForward', {...given, x}, {y: blank(1, 7)});
+			const {y} = await runOp(device, 'mapForward', {...given, x}, {y: blank(1, 7)});
 			expectDefined(inside(y), round => inside(mapped(x, v => value(v, round))));
 			const back = {...given, x, dy: ones};
-			const {dx} = await runOp(newDevice(), 'mapBackward', back, {dx: blank(1, 7)});
+			const {dx} = await runOp(device, 'mapBackward', back, {dx: blank(1, 7)});
 			expectDefined(inside(dx), round => inside(mapped(x, v => slope(v, round))));
 		},
 	);
@@ -79,7 +80,7 @@ describe('mapForward and mapBackward', () => {
 		async ({name}) => {
 			const x = matrixOf(1, 2, () => Number.NaN);
 			const given = {function: name, parameter, x};
-			const {y} = await runOp(newDevice(), 'mapForward', given, {y: blank(1, 2)});
+			const {y} = await runOp(device, 'mapForward', given, {y: blank(1, 2)});
 			expect([...y.values]).toEqual([Number.NaN, Number.NaN]);
 		},
 	);
@@ -93,7 +94,7 @@ function expectDefined(actual: Matrix, oracle: (round: Round) => Matrix): void {
 	expectClose(without(actual), round => without(oracle(round)));
 }
 
-describe('combineForward and combineBackward', () => {
+onEveryDevice('combineForward and combineBackward', device => {
 	const spreads = [
 		{left: [13, 33], right: [13, 33]},
 		{left: [13, 33], right: [13, 1]},
@@ -121,7 +122,6 @@ describe('combineForward and combineBackward', () => {
 					const [row, column] = [Math.floor(index / columns), index % columns];
 					return f(spreadAt(a, row, column), spreadAt(b, row, column));
 				});
-			const device = newDevice(2);
 			const {y} = await runOp(device, 'combineForward', {function: name, a, b}, {y: out});
 			expectClose(y, round => at((left, right) => value(left, right, round)));
 			const given = {function: name, a, b, dy};
@@ -140,10 +140,10 @@ describe('combineForward and combineBackward', () => {
 		const b = matrixOf(1, 3, index => [1, -Infinity, -Infinity][index]!);
 		const out = blank(1, 3);
 		const given = {function: 'logAddExp', a, b};
-		const {y} = await runOp(newDevice(), 'combineForward', given, {y: out});
+		const {y} = await runOp(device, 'combineForward', given, {y: out});
 		expect([...y.values]).toEqual([1, -Infinity, 2]);
 		const back = {...given, dy: mapped(a, () => 1)};
-		const {da, db} = await runOp(newDevice(), 'combineBackward', back, {da: out, db: out});
+		const {da, db} = await runOp(device, 'combineBackward', back, {da: out, db: out});
 		expect([...da.values]).toEqual([0, 0, 1]);
 		expect([...db.values]).toEqual([1, 0, 0]);
 	});
@@ -162,7 +162,7 @@ function reduced({x, rows, columns, scale}: Sums, round: Round): Matrix {
 	return mapped(y, sum => round(sum * scale));
 }
 
-describe('reduce and spread', () => {
+onEveryDevice('reduce and spread', device => {
 	const kinds = [
 		[true, true],
 		[true, false],
@@ -180,7 +180,6 @@ describe('reduce and spread', () => {
 			const x = randomMatrix(shape.rows, shape.columns, random);
 			const [rows, columns] = [kept[0] ? x.rows : 1, kept[1] ? x.columns : 1];
 			const given = {x, rows, columns, scale: Math.fround(0.3)};
-			const device = newDevice(2);
 			const {y} = await runOp(device, 'reduce', {scale: given.scale, x}, {y: blank(rows, columns)});
 			const scale = largest(x) * Math.sqrt(Math.max(1, x.values.length));
 			expectClose(y, round => reduced(given, round), {scale});
@@ -208,7 +207,7 @@ async function logSumExpForward(device: NativeDevice, x: Matrix): Promise<Matrix
 	return (await runOp(device, 'logSumExpForward', {x}, {y: blank(x.rows, 1)})).y;
 }
 
-onEveryPath('rowDots and logSumExp', device => {
+onEveryDevice('rowDots and logSumExp', device => {
 	test.each(shapes)('$rows by $columns are as they mean', async ({rows, columns}) => {
 		const [a, b] = [0, 1].map(() => randomMatrix(rows, columns, random));
 		const {y} = await runOp(device, 'rowDots', {a: a!, b: b!}, {y: blank(rows, 1)});
@@ -245,33 +244,37 @@ onEveryPath('rowDots and logSumExp', device => {
 	});
 });
 
-sameBitsEverywhere('arithmetic on matrices', async device => {
+const several = (rows: number) => async (device: NativeDevice) => {
 	const drawn = normals(5);
-	const [x, b] = [0, 1].map(() => randomMatrix(70, 1300, drawn));
+	const [x, b] = [0, 1].map(() => randomMatrix(rows, 1300, drawn));
 	const {y: sum} = await runOp(device, 'reduce', {x: x!}, {y: blank(1, 1)});
 	const {y: columns} = await runOp(device, 'reduce', {x: x!}, {y: blank(1, 1300)});
-	const {y: dot} = await runOp(device, 'rowDots', {a: x!, b: b!}, {y: blank(70, 1)});
+	const {y: dot} = await runOp(device, 'rowDots', {a: x!, b: b!}, {y: blank(rows, 1)});
 	const lse = await logSumExpForward(device, x!);
 	const given = {x: x!, y: lse, dy: dot};
-	const {dx} = await runOp(device, 'logSumExpBackward', given, {dx: blank(70, 1300)});
+	const {dx} = await runOp(device, 'logSumExpBackward', given, {dx: blank(rows, 1300)});
 	const soft = {function: 'softplus', x: x!};
-	const {y} = await runOp(device, 'mapForward', soft, {y: blank(70, 1300)});
+	const {y} = await runOp(device, 'mapForward', soft, {y: blank(rows, 1300)});
 	return [sum, columns, dot, lse, dx, y];
-});
+};
 
-test('the log of a sum of no columns is minus infinity', async () => {
-	const device = newDevice();
-	const [x, y] = [device.tensor(2, 0, 'f32'), device.tensor(2, 1, 'f32')];
-	device.run('logSumExpForward', {x, y});
-	expect([...(await readMatrix(device, y)).values]).toEqual([-Infinity, -Infinity]);
-});
+sameBitsEverywhere('arithmetic on matrices', several(70));
+sameBitsOnCards('arithmetic on matrices', several(9));
 
-test('the sum of a row does not depend on the rows beside it', async () => {
-	const x = randomMatrix(3, 50_000, random);
-	const first = {...x, rows: 1, values: x.values.slice(0, 50_000)};
-	const all = await runOp(newDevice(), 'reduce', {scale: 0.1, x}, {y: blank(3, 1)});
-	const alone = await runOp(newDevice(), 'reduce', {scale: 0.1, x: first}, {y: blank(1, 1)});
-	expect(all.y.values[0]).toBe(alone.y.values[0]);
+onEveryDevice('sums of rows', device => {
+	test('the log of a sum of no columns is minus infinity', async () => {
+		const [x, y] = [device.tensor(2, 0, 'f32'), device.tensor(2, 1, 'f32')];
+		device.run('logSumExpForward', {x, y});
+		expect([...(await readMatrix(device, y)).values]).toEqual([-Infinity, -Infinity]);
+	});
+
+	test('the sum of a row does not depend on the rows beside it', async () => {
+		const x = randomMatrix(3, 50_000, random);
+		const first = {...x, rows: 1, values: x.values.slice(0, 50_000)};
+		const all = await runOp(device, 'reduce', {scale: 0.1, x}, {y: blank(3, 1)});
+		const alone = await runOp(device, 'reduce', {scale: 0.1, x: first}, {y: blank(1, 1)});
+		expect(all.y.values[0]).toBe(alone.y.values[0]);
+	});
 });
 
 test.each([
