@@ -21,6 +21,8 @@ using PresentOps = OpList<
     AdamW, Lion, Adafactor, Clip, SumSquares,
     // optimize8
     AdamW8,
+    // order
+    OrderedPairs,
     // pool
     PoolForward, PoolBackward, LayerMeanForward, LayerMeanBackward, LayerMeanWeights,
     NormalizeForward, NormalizeBackward,

@@ -2,6 +2,7 @@
 
 import {describe, expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
+import {onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {type Matrix, matrixOf, normals, randomMatrix, uniforms} from '../support/matrix.js';
 import {aboveDiagonal, plainOrderedPairs} from '../support/plain-order.js';
@@ -89,9 +90,7 @@ const even = uniforms(4);
 /** Eighths, of which many are equal. */
 const eighths = (rows: number) => matrixOf(rows, rows, () => Math.floor(even() * 9 - 4) / 8);
 
-describe('ordered pairs', () => {
-	const device = newDevice(2);
-
+onEveryDevice('ordered pairs', device => {
 	test.each([0, 1, 2, 3, 5, 17, 40])('of %i rows are as every pair says', async rows => {
 		const drawn = [
 			{found: cosines(rows), wanted: cosines(rows), margin: 0.015},
@@ -106,24 +105,6 @@ describe('ordered pairs', () => {
 			);
 			expectSameBits(slope, plainSlope(given));
 		}
-	});
-
-	test.each([40, 500])('of %i rows are as sums over a tree say', async rows => {
-		const given = {found: cosines(rows), wanted: cosines(rows), margin: 0.015};
-		const {value, slope} = await turned(device, given);
-		const expected = sumOverTree(given);
-		expect(Math.abs(value.values[0]! - expected)).toBeLessThan(2 ** -22 * expected);
-		const x = aboveDiagonal(given.found);
-		// where every pair that counts is moved by the same, the value moves by their share
-		const along = aboveDiagonal(slope).reduce((sum, each, place) => sum + each * x[place]!, 0);
-		const pairs = sumOverTree(given, (_, count) => count);
-		expect(Math.abs(along + 0.015 * pairs - expected)).toBeLessThan(2 ** -20 * expected);
-	});
-
-	test('of few rows a tree says what every pair says', () => {
-		const given = {found: eighths(20), wanted: eighths(20), margin: 0.125};
-		const {found, wanted, margin} = given;
-		expect(sumOverTree(given)).toBeCloseTo(plainOrderedPairs(found, wanted, margin), 12);
 	});
 
 	test.each([Number.NaN, Infinity])('of what holds %d are no numbers', async odd => {
@@ -148,12 +129,37 @@ describe('ordered pairs', () => {
 	});
 });
 
-sameBitsEverywhere('ordered pairs', async device => {
+describe('ordered pairs of many rows', () => {
+	const device = newDevice(2);
+
+	test.each([40, 500])('of %i rows are as sums over a tree say', async rows => {
+		const given = {found: cosines(rows), wanted: cosines(rows), margin: 0.015};
+		const {value, slope} = await turned(device, given);
+		const expected = sumOverTree(given);
+		expect(Math.abs(value.values[0]! - expected)).toBeLessThan(2 ** -22 * expected);
+		const x = aboveDiagonal(given.found);
+		// where every pair that counts is moved by the same, the value moves by their share
+		const along = aboveDiagonal(slope).reduce((sum, each, place) => sum + each * x[place]!, 0);
+		const pairs = sumOverTree(given, (_, count) => count);
+		expect(Math.abs(along + 0.015 * pairs - expected)).toBeLessThan(2 ** -20 * expected);
+	});
+
+	test('of few rows a tree says what every pair says', () => {
+		const given = {found: eighths(20), wanted: eighths(20), margin: 0.125};
+		const {found, wanted, margin} = given;
+		expect(sumOverTree(given)).toBeCloseTo(plainOrderedPairs(found, wanted, margin), 12);
+	});
+});
+
+const several = (rows: number) => async (device: NativeDevice) => {
 	const next = normals(9);
 	const {value, slope} = await turned(device, {
-		found: cosines(260, next),
-		wanted: cosines(260, next),
+		found: cosines(rows, next),
+		wanted: cosines(rows, next),
 		margin: 0.015,
 	});
 	return [value, slope];
-});
+};
+
+sameBitsEverywhere('ordered pairs', several(260));
+sameBitsOnCards('ordered pairs', several(60));
