@@ -86,11 +86,6 @@ void update(const Stream& stream, int64_t size, const Body& body) {
   launch(stream, {dim3(blocks), dim3(kElementThreads)}, update_elements<Body>, body, size);
 }
 
-struct AddTo {
-  double* result;
-  DEVICE void operator()(int64_t, double sum) const { *result += sum; }
-};
-
 // A mean of squares joins those before; `factor`, where there is one, is 1 over its root.
 struct JoinSquares {
   double beta, scale;  // scale: of a sum of squares to their mean

@@ -30,6 +30,8 @@ using PresentOps = OpList<
     QuantizedPack, QuantizedForward,
     // rotary
     Rotary,
+    // topk
+    TopK,
     // weights
     Blend, Exchange, Perturb, SquaredDistance>;
 

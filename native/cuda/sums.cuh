@@ -20,6 +20,12 @@ struct Squared {
   DEVICE double operator()(float x, int64_t) const { return double(x) * double(x); }
 };
 
+// What becomes of the sum of all elements.
+struct AddTo {
+  double* result;
+  DEVICE void operator()(int64_t, double sum) const { *result += sum; }
+};
+
 // A number for each warp of a block.
 template <class T>
 struct WarpParts {

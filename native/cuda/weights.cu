@@ -2,6 +2,7 @@
 #include "../ops/weights.h"
 
 #include "elements.cuh"
+#include "sums.cuh"
 
 namespace inbatch::cuda {
 namespace {
@@ -38,47 +39,13 @@ struct Perturbed {
   }
 };
 
-constexpr int kSumThreads = 256;
-constexpr int64_t kStretch = 16384;  // elements of a block: their order follows from the size alone
-
-struct BlockSum {
-  double value[kSumThreads];
+struct SquaredFrom {
+  const float* b;
+  DEVICE double operator()(float a, int64_t i) const {
+    const double apart = double(a) - double(b[i]);
+    return apart * apart;
+  }
 };
-
-// The sum over the threads of a block, in thread 0; halves of them meet until one is left.
-DEVICE double sum_of_block(BlockSum& shared, double value) {
-  shared.value[threadIdx.x] = value;
-  for (int half = kSumThreads / 2; half > 0; half /= 2) {
-    __syncthreads();  // sums of the round before written -> read; those read -> written here
-    if (int(threadIdx.x) < half) shared.value[threadIdx.x] += shared.value[threadIdx.x + half];
-  }
-  return shared.value[0];
-}
-
-// Grid (P / 16384), 256 threads: a block has a stretch, a thread every 256th element of it.
-__global__ void __launch_bounds__(kSumThreads)
-    squared_distances(const float* a, const float* b, double* parts, int64_t size) {
-  auto& shared = shared_memory<BlockSum>();
-  const int64_t begin = int64_t(blockIdx.x) * kStretch;
-  const int64_t end = begin + kStretch < size ? begin + kStretch : size;
-  double sum = 0.0;
-  for (int64_t i = begin + threadIdx.x; i < end; i += kSumThreads) {
-    const double apart = double(a[i]) - double(b[i]);
-    sum = fma(apart, apart, sum);
-  }
-  sum = sum_of_block(shared, sum);
-  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
-}
-
-// One block: result += the sum of all parts.
-__global__ void __launch_bounds__(kSumThreads)
-    add_parts(double* result, const double* parts, int64_t count) {
-  auto& shared = shared_memory<BlockSum>();
-  double sum = 0.0;
-  for (int64_t i = threadIdx.x; i < count; i += kSumThreads) sum += parts[i];
-  sum = sum_of_block(shared, sum);
-  if (threadIdx.x == 0) *result += sum;
-}
 
 }  // namespace
 
@@ -104,14 +71,7 @@ void run<Perturb>(const Stream& stream, const Perturb& op) {
 
 template <>
 void run<SquaredDistance>(const Stream& stream, const SquaredDistance& op) {
-  const unsigned blocks = blocks_of(op.a.size(), kStretch);
-  if (blocks == 0) return;
-  const Scope scope(stream.scratch());
-  double* parts = stream.scratch().tensor(1, blocks, Type::F64).as<double>();
-  launch(stream, {dim3(blocks), dim3(kSumThreads), sizeof(BlockSum)}, squared_distances, op.a.f32(),
-         op.b.f32(), parts, op.a.size());
-  launch(stream, {dim3(1), dim3(kSumThreads), sizeof(BlockSum)}, add_parts, op.result.as<double>(),
-         static_cast<const double*>(parts), int64_t(blocks));
+  sum_all(stream, op.a, SquaredFrom{op.b.f32()}, AddTo{op.result.as<double>()});
 }
 
 }  // namespace inbatch::cuda

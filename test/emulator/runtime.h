@@ -98,3 +98,5 @@ emulator::TensorMap tensor_map(const void* data, int64_t rows, int64_t columns, 
 void forget_contents(void* data, size_t bytes, cudaStream_t stream);
 
 inline int device_capability() { return emulator::device_capability(); }
+// Few and odd, so that blocks which take several pieces of work do so here too.
+inline int multiprocessors() { return 3; }
