@@ -110,9 +110,18 @@ ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
     if (!info[2].IsUndefined()) {
       inbatch::read(Reading{"document", nullptr}, info[2], document.emplace());
     }
-    core_ = std::make_shared<ModelCore>(spec, document);
+    core_ = std::make_shared<ModelCore>(spec, document, lane_->engine.source());
     return info.Env().Undefined();
   });
+}
+
+// Files are read, and values looked at, in the memory of this machine.
+const float* on_host(const Stream& stream, const Tensor& x, std::vector<float>& room) {
+  if (x.place == Place::Cpu) return x.f32();
+  room.resize(size_t(x.size()));
+  stream.download(room.data(), x.data, size_t(x.bytes()));
+  stream.wait();
+  return room.data();
 }
 
 Core ModelHandle::core(const char* where) const {
@@ -184,8 +193,11 @@ Napi::Value ModelHandle::load(Info info) {
       for (const Part& part : parts) model->parameters.restore(stream, *part.parameter);
       stream.parallel_for(int64_t(parts.size()), [&](int64_t i, int) {
         const Part& part = parts[size_t(i)];
-        file.read(part.offset, part.type, part.to, part.count);
-        file.expect_finite(part.tensor, part.to, part.count);
+        std::vector<float> room(stream.card ? size_t(part.count) : 0);
+        float* to = stream.card ? room.data() : part.to;
+        file.read(part.offset, part.type, to, part.count);
+        file.expect_finite(part.tensor, to, part.count);
+        if (stream.card) stream.upload(part.to, to, room.size() * sizeof(float));
       });
     };
     return await(info, std::move(job));
@@ -216,7 +228,7 @@ Napi::Value ModelHandle::write(Info info) {
     auto copy = std::make_shared<std::vector<char>>(begin, begin + bytes.size);
     queue(info, [model, &parameter, to, copy](const Stream& stream) {
       model->parameters.restore(stream, parameter);
-      std::memcpy(to.data, copy->data(), copy->size());
+      stream.upload(to.data, copy->data(), copy->size());
     });
     return info.Env().Undefined();
   });
@@ -235,12 +247,13 @@ Napi::Value ModelHandle::read(Info info) {
     job->held.push_back(Napi::Persistent(info[3].As<Napi::Object>()));
     const bool is_weight = part.data == parameter.value.data;
     job->work = [model, &parameter, is_weight, row, from, bytes](const Stream& stream) {
-      if (!is_weight) {
-        std::memcpy(bytes.data, from.data, bytes.size);
-        return;
-      }
       const Tensor to{bytes.data, from.rows, from.cols, Type::F32, Place::Cpu};
-      model->parameters.read(stream, parameter, row, to);
+      if (is_weight) {
+        model->parameters.read(stream, parameter, row, to);
+      } else {
+        stream.download(bytes.data, from.data, bytes.size);
+      }
+      stream.wait();
     };
     return await(info, std::move(job));
   });
@@ -257,7 +270,8 @@ Napi::Value ModelHandle::pack(Info info) {
       if (bytes) model->parameters.use_bytes();
       std::vector<uint64_t> hashes(model->parameters.all().size());
       model->parameters.pack(stream, [&](int64_t i, const Parameter& p) {
-        hashes[size_t(i)] = hash_of(p.value.f32(), p.value.size());
+        std::vector<float> room;
+        hashes[size_t(i)] = hash_of(on_host(stream, p.value, room), p.value.size());
       });
       for (const uint64_t hash : hashes) *fingerprint = mix64(*fingerprint ^ hash);
     };

@@ -64,6 +64,7 @@ class Engine {
   Pool& pool() { return pool_; }
   // Memory of the device, and of this machine for what is on its way there.
   Memory& memory() { return card_ ? card_memory_ : memory_; }
+  MemorySource& source() { return card_ ? static_cast<MemorySource&>(*card_) : host_memory(); }
   Memory& staging() { return memory_; }
   Card* card() { return card_; }
 

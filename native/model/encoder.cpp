@@ -3,24 +3,26 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
+
+#include "../ops/layout.h"
 
 namespace inbatch {
 namespace {
 
-constexpr int64_t kGroup = 384;  // tokens that one thread walks through all layers at once
+constexpr int64_t kGroup = 384;        // tokens that one thread walks through all layers at once
+constexpr int64_t kCardGroup = 32768;  // tokens that fill a card
 
 struct Group {
   int64_t first, count;  // texts
 };
 
-std::vector<Group> groups_of(const Batch& batch, int64_t first) {
+std::vector<Group> groups_of(const Batch& batch, int64_t first, int64_t most) {
   std::vector<Group> groups;
   const int32_t* offsets = batch.offsets.i32();
   while (first < batch.size()) {
     int64_t end = first + 1;
-    while (end < batch.size() && offsets[end + 1] - offsets[first] <= kGroup) ++end;
+    while (end < batch.size() && offsets[end + 1] - offsets[first] <= most) ++end;
     groups.push_back({first, end - first});
     first = end;
   }
@@ -33,13 +35,30 @@ void lower(std::atomic<int64_t>& least, int64_t value) {
   }
 }
 
-// The group as a batch of its own; its offsets are pushed on the arena.
-Batch cut(const Batch& batch, Group group, Arena& arena) {
+// A tensor of this machine where the stream works: itself, or a copy that is pushed on the arena.
+Tensor brought(const Stream& stream, const Tensor& x, Arena& arena) {
+  if (x.empty() || x.place == stream.place) return x;
+  const Tensor there = arena.tensor(x.rows, x.cols, x.type);
+  stream.upload(there.data, x.data, size_t(x.bytes()));
+  return there;
+}
+
+Batch brought(const Stream& stream, const Batch& batch, Arena& arena) {
+  Batch there = batch;
+  for (Tensor* x : {&there.ids, &there.offsets, &there.texts, &there.skip}) {
+    *x = brought(stream, *x, arena);
+  }
+  return there;
+}
+
+// The group as a batch of its own, whose offsets take the place of `from_zero`.
+Batch cut(const Batch& batch, Group group, std::vector<int32_t>& from_zero) {
   const int32_t* offsets = batch.offsets.i32() + group.first;
+  from_zero.resize(size_t(group.count + 1));
+  for (size_t i = 0; i < from_zero.size(); ++i) from_zero[i] = offsets[i] - offsets[0];
   Batch part = batch;
-  part.offsets = arena.tensor(1, group.count + 1, Type::I32);
-  for (int64_t i = 0; i <= group.count; ++i) part.offsets.i32()[i] = offsets[i] - offsets[0];
-  const int64_t tokens = part.offsets.i32()[group.count];
+  part.offsets = {from_zero.data(), 1, group.count + 1, Type::I32, Place::Cpu};
+  const int64_t tokens = from_zero.back();
   part.ids.data = batch.ids.i32() + offsets[0];
   part.ids.rows = 1;
   part.ids.cols = tokens;
@@ -110,7 +129,7 @@ void Block::backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved)
 }
 
 Encoder::Encoder(Parameters& parameters, const ModelSpec& spec)
-    : model_width_(spec.width), embedding_spec_(spec.embedding) {
+    : model_width_(spec.width), embedding_spec_(spec.embedding), memory_(parameters.memory()) {
   expect(spec.width > 0 && spec.embedding.width > 0 && spec.embedding.vocabulary > 0, "spec",
          "expected a width and a vocabulary");
   embedding_ = Embedding::declare(parameters, spec.embedding, spec.width);
@@ -130,10 +149,9 @@ void Encoder::declare_block(Parameters& parameters, int index, const ModelSpec& 
   if (attention.alibi) {
     expect(attention.heads == spec.blocks[0].attention.heads, "spec",
            "expected blocks of one number of heads where scores fall with the distance");
-    const std::vector<float> slopes = alibi_slopes(attention.heads);
+    slopes_to_come_ = alibi_slopes(attention.heads);
     slopes_.allocate(attention.heads);
     distances.slopes = slopes_.view(0, 1, attention.heads);
-    std::copy(slopes.begin(), slopes.end(), distances.slopes.f32());
   }
   if (spec.relative_bias) {
     distances.bias =
@@ -149,16 +167,21 @@ const RotaryTable* Encoder::table_of(const RotarySpec& spec) {
     if (table.spec().frequencies == spec.frequencies && table.spec().magnitude == spec.magnitude)
       return &table;
   }
-  return &rotary_.emplace_back(spec);
+  return &rotary_.emplace_back(spec, memory_);
 }
 
-void Encoder::prepare(const Batch& batch) {
+void Encoder::prepare(const Stream& stream, const Batch& batch) {
+  if (!slopes_to_come_.empty()) {
+    stream.upload(slopes_.view(0, 1, 1).data, slopes_to_come_.data(),
+                  slopes_to_come_.size() * sizeof(float));
+    slopes_to_come_.clear();
+  }
   if (rotary_.empty()) return;
   const int32_t* offsets = batch.offsets.i32();
   int64_t longest = 0;
   for (int64_t text = 0; text < batch.size(); ++text)
     longest = std::max(longest, int64_t(offsets[text + 1]) - offsets[text]);
-  for (RotaryTable& table : rotary_) table.reach(longest);
+  for (RotaryTable& table : rotary_) table.reach(stream, longest);
 }
 
 void Encoder::check(const Batch& batch) const {
@@ -188,26 +211,26 @@ void Encoder::embed(Pass& pass, Tensor embeddings, bool normalize) const {
   if (embeddings.cols == width()) return forward(pass, embeddings, saved, normalize);
   const Tensor whole = pass.temporary(embeddings.rows, width());
   forward(pass, whole, saved, false);
-  for (int64_t row = 0; row < embeddings.rows; ++row) {
-    std::memcpy(embeddings.slice(row, 1).data, whole.slice(row, 1).data,
-                size_t(embeddings.cols) * sizeof(float));
-  }
+  pass.run(Cut{0, whole, embeddings});
   if (!normalize) return;
   pass.run(NormalizeForward{embeddings, embeddings, pass.temporary(embeddings.rows, 1)});
 }
 
 int64_t Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings,
                         std::optional<bool> normalize, int64_t first_text) {
-  prepare(batch);
-  const std::vector<Group> groups = groups_of(batch, first_text);
+  prepare(stream, batch);
+  const std::vector<Group> groups = groups_of(batch, first_text, stream.card ? kCardGroup : kGroup);
   const int64_t count = int64_t(groups.size());
   std::atomic<int64_t> left{count};  // the first group that was left to later
   const auto walk = [&](const Stream& self, Group group) {
     Scope scope(self.scratch());
-    Pass pass{self, cut(batch, group, self.scratch()), nullptr, {}, {}};
+    std::vector<int32_t> offsets;
+    Pass pass{self, cut(batch, group, offsets), nullptr, {}, {}};
     const int64_t first = head_.pools(batch) ? group.first : batch.offsets.i32()[group.first];
-    embed(pass, embeddings.slice(first, head_.rows(pass.batch)),
-          normalize.value_or(head_.spec.normalize));
+    const Tensor rows = embeddings.slice(first, head_.rows(pass.batch));
+    const Tensor there = self.card ? pass.temporary(rows.rows, rows.cols) : rows;
+    embed(pass, there, normalize.value_or(head_.spec.normalize));
+    if (self.card) self.download(rows.data, there.data, size_t(rows.bytes()));
   };
   if (count < stream.threads()) {
     for (const Group group : groups) walk(stream, group);
@@ -217,6 +240,7 @@ int64_t Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddi
     if (item >= stream.threads() && stream.is_wanted()) lower(left, item);
     if (item < left.load()) walk(stream.alone(worker), groups[size_t(item)]);
   });
+  stream.wait();
   return left == count ? batch.size() : groups[size_t(left)].first;
 }
 
@@ -224,6 +248,7 @@ void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved, bool normaliz
   const int64_t tokens = pass.batch.tokens();
   if (pass.saved) saved.mark = pass.saved->mark();
   Scope scope(pass.scratch());
+  pass.batch = brought(pass.stream, pass.batch, pass.saved ? *pass.saved : pass.scratch());
   Tensor x = pass.kept(tokens, model_width_), next = {};
   embedding_.forward(pass, x, saved.embedding);
   saved.blocks.resize(blocks_.size());

@@ -49,17 +49,19 @@ class Encoder {
   // Refuses ids outside the vocabulary and texts longer than the positions.
   void check(const Batch& batch) const;
 
-  // embeddings (N, D), D at most E, overwritten with the first D columns, of unit length when
-  // normalize says so or, unsaid, when the head does. The texts are cut into groups that one thread
-  // each walks through all layers, so activations stay in its cache; a batch of few groups uses all
-  // threads per op. Begins with the text `first` and returns the first that is not done: when
-  // others want the device it stops after a group for each thread.
+  // embeddings (N, D) in the memory of this machine, D at most E, overwritten with the first D
+  // columns, of unit length when normalize says so or, unsaid, when the head does. The texts are
+  // cut into groups that one thread each walks through all layers, so activations stay in its
+  // cache; a batch of few groups uses all threads per op. A card walks large groups. Begins with
+  // the text `first` and returns the first that is not done: when others want the device it stops
+  // after a group for each thread.
   int64_t encode(const Stream& stream, const Batch& batch, Tensor embeddings,
                  std::optional<bool> normalize, int64_t first = 0);
 
-  // embeddings (N, E), or (T, E) without pooling; leaves in saved what backward reads.
+  // embeddings (N, E), or (T, E) without pooling, where the device has its memory; the batch of the
+  // pass lies in that of this machine and is brought there. Leaves in saved what backward reads.
   void forward(Pass& pass, Tensor embeddings, Saved& saved) {
-    prepare(pass.batch);
+    prepare(pass.stream, pass.batch);
     forward(pass, embeddings, saved, head_.spec.normalize);
   }
   // Adds the gradients of all parameters; pops what forward pushed.
@@ -68,8 +70,10 @@ class Encoder {
  private:
   int64_t model_width_;
   EmbeddingSpec embedding_spec_;
-  std::deque<RotaryTable> rotary_;  // one of each kind
-  Flat slopes_;                     // of ALiBi
+  MemorySource& memory_;
+  std::deque<RotaryTable> rotary_;     // one of each kind
+  Flat slopes_{memory_};               // of ALiBi
+  std::vector<float> slopes_to_come_;  // what prepare() puts there
   Embedding embedding_;
   std::vector<Block> blocks_;
   std::optional<Norm> final_;
@@ -79,7 +83,7 @@ class Encoder {
   void declare_block(Parameters& parameters, int index, const ModelSpec& spec);
   const RotaryTable* table_of(const RotarySpec& spec);
   // Makes the tables reach the longest text; not while a pass reads them.
-  void prepare(const Batch& batch);
+  void prepare(const Stream& stream, const Batch& batch);
   void forward(Pass& pass, Tensor embeddings, Saved& saved, bool normalize) const;
   // Through one block; what it pushed is dropped when the pass computes blocks again.
   void forward_block(Pass& pass, size_t index, Tensor x, Tensor y, Saved& saved) const;

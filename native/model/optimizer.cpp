@@ -5,30 +5,21 @@
 #include <cmath>
 #include <string>
 
-#include "../ops/optimize.h"
 #include "../ops/optimize8.h"
 #include "../ops/run.h"
 #include "../ops/weights.h"
+#include "sums.h"
 
 namespace inbatch {
 namespace {
 
 GradientNorm norm_of(const Stream& stream, Parameters& parameters,
                      const std::vector<ExtraParameter>& extras) {
+  std::vector<Tensor> gradients;
+  for (const Parameter& p : parameters.all()) gradients.push_back(p.gradient);
+  for (const ExtraParameter& extra : extras) gradients.push_back(extra.gradient);
   GradientNorm found;
-  found.squares.resize(parameters.all().size() + extras.size());
-  double* square = found.squares.data();
-  const auto add = [&](const Tensor& x) {
-    run(stream, SumSquares{x, {square, 1, 1, Type::F64, Place::Cpu}});
-  };
-  for (const Parameter& p : parameters.all()) {
-    if (p.trainable) add(p.gradient);
-    ++square;
-  }
-  for (const ExtraParameter& extra : extras) {
-    add(extra.gradient);
-    ++square;
-  }
+  found.squares = sums_of_squares(stream, gradients);
   double sum = 0;
   for (const double each : found.squares) sum += each;
   found.norm = std::sqrt(sum);

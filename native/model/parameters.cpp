@@ -70,15 +70,19 @@ void expect_restorable(const Parameter& p) {
 void Flat::allocate(int64_t elements) {
   const size_t bytes = size_t(elements) * sizeof(float);
   if (data_ && bytes == bytes_) return;
-  give_pages(data_, bytes_);
-  data_ = nullptr;
-  bytes_ = 0;
-  data_ = take_pages(bytes);
+  give_back();
+  data_ = source_.take(bytes);
   bytes_ = bytes;
 }
 
+void Flat::give_back() {
+  if (data_) source_.give(data_, bytes_);
+  data_ = nullptr;
+  bytes_ = 0;
+}
+
 Tensor Flat::view(int64_t at, int64_t rows, int64_t cols, Type type) const {
-  return {static_cast<float*>(data_) + at, rows, cols, type, Place::Cpu};
+  return {static_cast<float*>(data_) + at, rows, cols, type, source_.place()};
 }
 
 Parameter* Parameters::declare(const std::string& part, int64_t rows, int64_t cols, bool linear) {
@@ -162,6 +166,7 @@ void Parameters::prepare_training(const Stream& stream,
   }
   for (const Stacked& stacked : settings.stacked) find(stacked.name).parts = stacked.parts;
   give_places(settings);
+  zero(stream, gradients_);
   zero(stream, state_);
   pack(stream);
   begin_averages(stream);
@@ -228,11 +233,11 @@ void Parameters::pack(const Stream& stream,
     Parameter& p = all_[size_t(i)];
     if (!keep) refresh(stream.alone(worker), p);
     if (seen) seen(i, p);
-    if (keep || !p.linear) return;
+    if (keep || !p.linear || stream.card) return;
     p.plain = false;
     drop_pages(p.value.data, size_t(p.value.bytes()));
   });
-  if (!keep) linear_.drop();
+  if (!keep && !stream.card) linear_.drop();
 }
 
 void Parameters::refresh(const Stream& stream, Parameter& p) const {
@@ -255,7 +260,7 @@ void Parameters::restore(const Stream& stream, Parameter& p) const {
 void Parameters::read(const Stream& stream, const Parameter& p, int64_t row, Tensor rows) const {
   expect_restorable(p);
   if (!p.plain) return run(stream, LinearUnpack{row, p.packed, rows});
-  std::memcpy(rows.data, p.value.slice(row, rows.rows).data, size_t(rows.bytes()));
+  stream.download(rows.data, p.value.slice(row, rows.rows).data, size_t(rows.bytes()));
 }
 
 void Parameters::zero_gradients(const Stream& stream) { zero(stream, gradients_); }
@@ -263,6 +268,7 @@ void Parameters::zero_gradients(const Stream& stream) { zero(stream, gradients_)
 void Parameters::zero(const Stream& stream, const Flat& flat) const {
   constexpr int64_t kChunk = 1 << 18;
   const int64_t size = flat.size();
+  if (stream.card) return stream.clear(flat.view(0, 1, size).data, size_t(size) * sizeof(float));
   float* data = flat.view(0, 1, size).f32();
   stream.parallel_for((size + kChunk - 1) / kChunk, [&](int64_t item, int) {
     const int64_t at = item * kChunk;

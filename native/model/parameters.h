@@ -1,8 +1,9 @@
 // All weights of a model: names to views, flat allocations for weights, gradients and moments, and
 // the packed copies that products read.
 //
-// Outside training a linear weight is held once: when it is packed its plain values are given up,
-// since the packed copy holds the same ones. Whoever needs them calls restore() or read() first.
+// Outside training a linear weight is held once on the CPU: when it is packed its plain values are
+// given up, since the packed copy holds the same ones. Whoever needs them calls restore() or read()
+// first. A card holds both.
 //
 // Of a model that encodes in bytes the weights of the blocks are held in 7 bits alone
 // (ops/quantized.h): nothing brings back what they were.
@@ -39,11 +40,11 @@ struct Parameter {
   bool in_bytes() const { return !quantized.packed.empty(); }
 };
 
-// Pages for a number of floats, zeros at first.
+// Memory for a number of floats. Of this machine it is zeros at first; of a card it is undefined.
 class Flat {
  public:
-  Flat() = default;
-  ~Flat() { give_pages(data_, bytes_); }
+  explicit Flat(MemorySource& source = host_memory()) : source_(source) {}
+  ~Flat() { give_back(); }
   Flat(const Flat&) = delete;
   Flat& operator=(const Flat&) = delete;
   // Memory of another size is given back first.
@@ -51,16 +52,23 @@ class Flat {
   int64_t size() const { return int64_t(bytes_ / sizeof(float)); }
   bool empty() const { return data_ == nullptr; }
   Tensor view(int64_t at, int64_t rows, int64_t cols, Type type = Type::F32) const;
-  // Gives the memory back; it reads as zeros until it is written again.
+  // Gives pages of this machine back; they read as zeros until they are written again.
   void drop() { drop_pages(data_, bytes_); }
 
  private:
+  void give_back();
+
+  MemorySource& source_;
   void* data_ = nullptr;
   size_t bytes_ = 0;
 };
 
 class Parameters {
  public:
+  // Of a device with this memory.
+  explicit Parameters(MemorySource& memory = host_memory()) : memory_(memory) {}
+  MemorySource& memory() const { return memory_; }
+
   // What the names of parameters declared from here on begin with.
   void begin_part(const std::string& prefix) { prefix_ = prefix; }
   // Declares a parameter; its memory comes with allocate(). A name declared again with the same
@@ -86,7 +94,8 @@ class Parameters {
   void pack(const Stream& stream, const std::function<void(int64_t, const Parameter&)>& seen = {});
   // Makes value hold the weights.
   void restore(const Stream& stream, Parameter& parameter) const;
-  // The rows of a weight from `row` on, without restoring it.
+  // The rows of a weight from `row` on, without restoring it, in the memory of this machine once
+  // stream.wait() returns.
   void read(const Stream& stream, const Parameter& parameter, int64_t row, Tensor rows) const;
   void zero_gradients(const Stream& stream);
   // The gradients of all parameters, end to end.
@@ -105,7 +114,9 @@ class Parameters {
   std::string prefix_;
   int64_t size_ = 0;
   Optimizer optimizer_ = Optimizer::AdamW;
-  Flat weights_, linear_, gradients_, state_, packed_, packed_transposed_, quantized_;
+  MemorySource& memory_;
+  Flat weights_{memory_}, linear_{memory_}, gradients_{memory_}, state_{memory_}, packed_{memory_},
+      packed_transposed_{memory_}, quantized_{memory_};
 };
 
 }  // namespace inbatch

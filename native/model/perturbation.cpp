@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../ops/optimize.h"
-#include "../ops/run.h"
 #include "../ops/weights.h"
+#include "sums.h"
 
 namespace inbatch {
 namespace {
@@ -17,11 +16,8 @@ bool is_table(const std::string& name) {
 }
 
 template <class Op>
-double root_of(const Stream& stream, Op op) {
-  double sum = 0;
-  op.result = Tensor{&sum, 1, 1, Type::F64, Place::Cpu};
-  run(stream, op);
-  return std::sqrt(sum);
+double root_of(const Stream& stream, const Op& op) {
+  return std::sqrt(sums_of<Op>(stream, {op})[0]);
 }
 
 double norm_of(const Stream& stream, const Tensor& x) { return root_of(stream, SumSquares{x, {}}); }

@@ -6,8 +6,6 @@
 // the sandwich. There is no fourth case and no switch.
 #pragma once
 
-#include <cstring>
-
 #include "norm.h"
 
 namespace inbatch {
@@ -67,7 +65,7 @@ struct Residual {
     if (inside) inside->backward(pass, dh, dh, saved.inside);
     if (!before) return layer.backward(pass, dh, dx, saved.layer);
     const Tensor below = pass.temporary(dx.rows, dx.cols);
-    std::memset(below.data, 0, size_t(below.bytes()));
+    pass.stream.clear(below.data, size_t(below.bytes()));
     layer.backward(pass, dh, below, saved.layer);
     before->backward(pass, below, below, saved.before);
     pass.run(Add{dx, below, dx});

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <memory>
+#include <vector>
 
 #include "../ops/rotary.h"
 #include "parameters.h"
@@ -14,29 +15,30 @@ namespace inbatch {
 // The angles are computed in double and rounded once. Grows with the longest text seen.
 class RotaryTable {
  public:
-  explicit RotaryTable(const RotarySpec& spec) : spec_(spec) {}
+  RotaryTable(const RotarySpec& spec, MemorySource& source) : spec_(spec), source_(source) {}
   const RotarySpec& spec() const { return spec_; }
 
   // Makes room for texts of `places` tokens. Not while a pass reads the table.
-  void reach(int64_t places) {
+  void reach(const Stream& stream, int64_t places) {
     if (places <= places_) return;
     const int64_t pairs = int64_t(spec_.frequencies.size());
     int64_t room = 512;
     while (room < places) room *= 2;
-    auto memory = std::make_unique<Flat>();
-    memory->allocate(2 * room * pairs);
-    const Tensor cos = memory->view(0, room, pairs);
-    const Tensor sin = memory->view(room * pairs, room, pairs);
+    std::vector<float> angles(size_t(2 * room * pairs));
+    float *cos = angles.data(), *sin = cos + room * pairs;
     for (int64_t place = 0; place < room; ++place) {
       for (int64_t pair = 0; pair < pairs; ++pair) {
         const double angle = double(place) * spec_.frequencies[size_t(pair)];
-        cos.f32()[place * pairs + pair] = float(std::cos(angle));
-        sin.f32()[place * pairs + pair] = float(std::sin(angle));
+        cos[place * pairs + pair] = float(std::cos(angle));
+        sin[place * pairs + pair] = float(std::sin(angle));
       }
     }
+    auto memory = std::make_unique<Flat>(source_);
+    memory->allocate(2 * room * pairs);
+    cos_ = memory->view(0, room, pairs);
+    sin_ = memory->view(room * pairs, room, pairs);
+    stream.upload(cos_.data, angles.data(), angles.size() * sizeof(float));
     memory_ = std::move(memory);
-    cos_ = cos;
-    sin_ = sin;
     places_ = room;
   }
 
@@ -48,6 +50,7 @@ class RotaryTable {
 
  private:
   RotarySpec spec_;
+  MemorySource& source_;
   std::unique_ptr<Flat> memory_;
   Tensor cos_, sin_;
   int64_t places_ = 0;
