@@ -3,7 +3,7 @@
 import {readFileSync} from 'node:fs';
 import {availableParallelism, totalmem} from 'node:os';
 import {EngineError} from './errors.js';
-import {type NativeDevice, native} from './native.js';
+import {type NativeCards, type NativeDevice, native} from './native.js';
 
 export type DeviceOptions = {
 	/** `auto` is the first usable card, else the CPU. Default auto. */
@@ -11,18 +11,19 @@ export type DeviceOptions = {
 	/** Default: the physical cores this process may use. */
 	threads?: number | undefined;
 	/**
-	What is computed in. Default f32. int8: products of weights of 7 bits (a scale for each output) with
+	What is computed in. Default f32. int8, on the cpu only: products of weights of 7 bits (a scale for each output) with
 	rows of 8 (a scale for each token), for encoding only.
 	*/
 	dtype?: string | undefined;
 };
 
-/** What the cpu computes in. */
-const dtypes = ['f32', 'int8'] as const;
-export type Dtype = (typeof dtypes)[number];
+export type Dtype = 'f32' | 'int8';
+
+/** What the devices of a kind compute in. */
+const dtypes = {cpu: ['f32', 'int8'], cuda: ['f32']} as const satisfies Record<string, Dtype[]>;
 
 export type Device = {
-	/** As it is printed: `cpu`. */
+	/** As it is printed: `cpu` or `cuda:0`. */
 	name: string;
 	kernels: string;
 	dtype: Dtype;
@@ -30,32 +31,58 @@ export type Device = {
 	native: NativeDevice;
 };
 
-export type DeviceInfo = {name: string; available: boolean; reason?: string; memoryBytes: number};
+export type DeviceInfo = {
+	/** As `device` names it: `cpu`, `cuda:0`; `cuda` where there is no card. */
+	name: string;
+	available: boolean;
+	reason?: string;
+	memoryBytes: number;
+	/** What its maker calls the card. */
+	card?: string;
+	/** The compute capability of the card, as 9.0. */
+	capability?: number;
+};
 
-const noCuda = 'this build has no CUDA';
-
-/** The devices of this machine and why one cannot be used. */
+/** The devices of this machine and why one cannot be used. Starts nothing on them. */
 export function devices(): DeviceInfo[] {
-	return [
-		{name: 'cpu', available: true, memoryBytes: totalmem()},
-		{name: 'cuda', available: false, reason: noCuda, memoryBytes: 0},
-	];
+	return [{name: 'cpu', available: true, memoryBytes: totalmem()}, ...cardsHere()];
+}
+
+function cardsHere(): DeviceInfo[] {
+	const {list, reason = 'this machine has no card'} = knownCards();
+	if (list.length === 0) return [{name: 'cuda', available: false, reason, memoryBytes: 0}];
+	return list.map(({name, capability, memoryBytes, reason: own}, index) => ({
+		name: `cuda:${index}`,
+		available: own === undefined,
+		...(own !== undefined && {reason: own}),
+		memoryBytes,
+		card: name,
+		capability,
+	}));
+}
+
+function knownCards(): NativeCards {
+	try {
+		return native().cards();
+	} catch (error) {
+		return {list: [], driver: 0, reason: error instanceof Error ? error.message : String(error)};
+	}
 }
 
 /** Opens a device; refuses what it cannot do. */
 export function openDevice({device = 'auto', threads, dtype = 'f32'}: DeviceOptions = {}): Device {
-	if (/^cuda(:\d+)?$/.test(device)) {
-		throw new EngineError('DEVICE_UNAVAILABLE', `device '${device}' is not available: ${noCuda}`);
-	}
-	if (device !== 'cpu' && device !== 'auto') {
+	if (!/^(cpu|auto|cuda(:\d{1,3})?)$/.test(device)) {
 		throw new EngineError(
 			'OPTION_RANGE',
 			`device: expected cpu, cuda, cuda:<i> or auto, got ${device}`,
 		);
 	}
-	const computed = dtypes.find(one => one === dtype);
+	const card = device === 'cpu' ? undefined : chosenCard(device);
+	const name = card?.name ?? 'cpu';
+	const supported: readonly Dtype[] = dtypes[card ? 'cuda' : 'cpu'];
+	const computed = supported.find(one => one === dtype);
 	if (computed === undefined) {
-		const expected = `expected ${dtypes.join(' or ')} on the cpu`;
+		const expected = `expected ${supported.join(' or ')} on ${card ? 'a card' : 'the cpu'}`;
 		throw new EngineError('DTYPE_UNSUPPORTED', `dtype: ${expected}, got ${dtype}`);
 	}
 	const count = threads ?? physicalCores();
@@ -65,9 +92,26 @@ export function openDevice({device = 'auto', threads, dtype = 'f32'}: DeviceOpti
 			`threads: expected a whole number from 1 to 1024, got ${count}`,
 		);
 	}
-	const opened = new (native().Device)(count);
-	const kernels = native().kernels();
-	return {name: 'cpu', kernels, dtype: computed, threads: count, native: opened};
+	const where = card ? {card: Number(name.slice('cuda:'.length))} : count;
+	const opened = new (native().Device)(where);
+	const kernels = card ? `sm_${Math.round(10 * (card.capability ?? 0))}` : native().kernels();
+	return {name, kernels, dtype: computed, threads: count, native: opened};
+}
+
+/** The card that `cuda`, `cuda:<i>` or `auto` means; for `auto` there may be none. */
+function chosenCard(device: string): DeviceInfo | undefined {
+	const cards = cardsHere();
+	const usable = cards.find(({available}) => available);
+	if (device === 'auto') return usable;
+	const asked = cards.find(({name}) => name === device);
+	const found = device === 'cuda' ? usable : asked;
+	if (found?.available) return found;
+	const [first] = cards;
+	const isAbsent = asked === undefined && device !== 'cuda' && first?.name !== 'cuda';
+	const reason = isAbsent
+		? `expected a card below ${cards.length}`
+		: ((asked ?? first)?.reason ?? 'this machine has no card');
+	throw new EngineError('DEVICE_UNAVAILABLE', `device '${device}' is not available: ${reason}`);
 }
 
 /** Physical cores that affinity and the control group leave to this process. */

@@ -63,9 +63,12 @@ function engine(): Engine {
 
 function table({devices: found, ...facts}: Info): string {
 	const rows = Object.entries(facts).map(([name, value]) => [name, textOf(value)]);
-	const deviceRows = found.map(({name, available, reason, memoryBytes}) => [
+	const deviceRows = found.map(({name, available, reason, memoryBytes, card, capability}) => [
 		`device ${name}`,
-		available ? `${(memoryBytes / 2 ** 30).toFixed(1)} GiB` : `not available: ${reason ?? ''}`,
+		[
+			...(card === undefined ? [] : [`${card}, capability ${capability?.toFixed(1)}`]),
+			available ? `${(memoryBytes / 2 ** 30).toFixed(1)} GiB` : `not available: ${reason ?? ''}`,
+		].join(', '),
 	]);
 	return formatTable([...rows, ...deviceRows], {align: ['left', 'left']});
 }
