@@ -21,7 +21,8 @@ struct PerturbSettings {
 
 class Perturbation {
  public:
-  explicit Perturbation(MemorySource& memory = host_memory()) : origins_(memory), gradients_(memory) {}
+  explicit Perturbation(MemorySource& memory = host_memory())
+      : origins_(memory), gradients_(memory) {}
 
   // The table: w = w + rate g / |g|, then back within the radius of where it began. Each matrix:
   // w = w + rate |w| g / |g|, then no element further than bound |w| from where it began; matrices
