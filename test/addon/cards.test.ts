@@ -4,7 +4,7 @@
 import {spawnSync} from 'node:child_process';
 import {expect, test} from 'vitest';
 import {type NativeDevice, native} from '../../dist/native.js';
-import {emulated, emulatedPath} from '../support/cards.js';
+import {emulated, emulatedPath} from '../support/emulated.js';
 
 // The emulator keeps account of each byte that is touched, in fifty of this machine.
 const capacity = 2 ** 22;

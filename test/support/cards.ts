@@ -2,31 +2,12 @@
 // where there is one. A report of the emulator (a race, a deadlock, unwritten bytes) fails the read
 // that follows, with its text.
 
-import {existsSync} from 'node:fs';
-import {createRequire} from 'node:module';
-import {join} from 'node:path';
 import {afterEach, beforeEach, describe, test} from 'vitest';
-import {EngineError} from '../../dist/errors.js';
-import {type Native, type NativeDevice, native} from '../../dist/native.js';
+import {type NativeDevice, native} from '../../dist/native.js';
+import {emulated} from './emulated.js';
 import {onEveryPath} from './kernel-paths.js';
 import type {Matrix} from './matrix.js';
 import {expectSameBits} from './tolerance.js';
-
-/** The add-on whose one card is emulated; `node scripts/build.mjs --emulated` makes it. */
-export const emulatedPath = join(import.meta.dirname, '../../out/emulated/Release/inbatch.node');
-
-let opened: Native | undefined;
-
-export function emulated(): Native {
-	if (!opened) {
-		if (!existsSync(emulatedPath)) {
-			throw new Error('expected the emulated add-on; run node scripts/build.mjs --emulated');
-		}
-		opened = createRequire(import.meta.url)(emulatedPath) as Native;
-		opened.setErrorClass(EngineError);
-	}
-	return opened;
-}
 
 type CardDevice = {name: string; open: () => NativeDevice};
 
@@ -35,7 +16,7 @@ const usable = native()
 	.list.flatMap(({name, reason}, card) => (reason === undefined ? [{name, card}] : []))
 	.slice(0, 1);
 
-const cards: CardDevice[] = [
+export const cards: readonly CardDevice[] = [
 	{name: 'the emulated card', open: () => new (emulated().Device)({card: 0})},
 	...usable.map(({name, card}) => ({name, open: () => new (native().Device)({card})})),
 ];

@@ -7,7 +7,8 @@ import {
 	type NormPlaces,
 	type NormSpec,
 } from '../../dist/model/spec.js';
-import {type NativeDevice, type NativeModel, native} from '../../dist/native.js';
+import type {NativeDevice, NativeModel} from '../../dist/native.js';
+import {libraryOf} from './emulated.js';
 import {blank, type Matrix, matrixOf, normals, offsetsOf, sum, uniforms} from './matrix.js';
 import {type Batch, type Dropout, noDropout} from './model64.js';
 import {newDevice, readMatrix, tensorOf} from './run-op.js';
@@ -54,7 +55,7 @@ export function specOf(
 
 /** The same weights for the same spec, on any device. */
 export async function tinyModel(spec: ModelSpec, device = newDevice()): Promise<TinyModel> {
-	const core = new (native().Model)(device, spec);
+	const core = new (libraryOf(device).Model)(device, spec);
 	const random = normals(1);
 	const weights = new Map<string, Matrix>();
 	for (const {name, rows, columns} of core.parameters()) {

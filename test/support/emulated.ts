@@ -1,0 +1,27 @@
+// The add-on whose one card is emulated; `node scripts/build.mjs --emulated` makes it.
+
+import {existsSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {join} from 'node:path';
+import {EngineError} from '../../dist/errors.js';
+import {type Native, type NativeDevice, native} from '../../dist/native.js';
+
+export const emulatedPath = join(import.meta.dirname, '../../out/emulated/Release/inbatch.node');
+
+let opened: Native | undefined;
+
+export function emulated(): Native {
+	if (!opened) {
+		if (!existsSync(emulatedPath)) {
+			throw new Error('expected the emulated add-on; run node scripts/build.mjs --emulated');
+		}
+		opened = createRequire(import.meta.url)(emulatedPath) as Native;
+		opened.setErrorClass(EngineError);
+	}
+	return opened;
+}
+
+/** The add-on that a device is of: what works on it must come from there too. */
+export function libraryOf(device: NativeDevice): Native {
+	return opened && device instanceof opened.Device ? opened : native();
+}
