@@ -62,11 +62,13 @@ void add_columns(const Tensor& dy, int64_t begin, int64_t end, float* dbias) {
 
 void pack_block(const Stream& stream, const Tensor& x, const Tensor& dy, const Packed& packed,
                 const Tensor& dbias) {
-  constexpr int64_t kChunk = 96;  // a multiple of every tile_rows
-  const int64_t chunks = ceil_div(dy.cols, kChunk);
-  stream.parallel_for(chunks + panels_of(x.cols), [&](int64_t item, int) {
-    if (item >= chunks) return pack_panel(x, item - chunks, packed.x);
-    const int64_t begin = item * kChunk, end = std::min(dy.cols, begin + kChunk);
+  const int64_t parts = ceil_div(dy.cols, kPacked);
+  stream.parallel_for(parts + ceil_div(x.cols, kPacked), [&](int64_t item, int) {
+    if (item >= parts) {
+      const int64_t begin = (item - parts) * kPacked;
+      return pack_panels(x, begin, std::min(x.cols, begin + kPacked), packed.x);
+    }
+    const int64_t begin = item * kPacked, end = std::min(dy.cols, begin + kPacked);
     pack_groups(dy, begin, end, dy.rows, packed.dy);
     if (!dbias.empty()) add_columns(dy, begin, end, dbias.f32());
   });
@@ -80,7 +82,9 @@ void run<LinearPack>(const Stream& stream, const LinearPack& op) {
   const int64_t panels = op.packed.rows, depth = op.packed.cols / kPanel;
   stream.parallel_for(panels, [&](int64_t panel, int) {
     float* out = op.packed.f32() + panel * op.packed.cols;
-    if (op.transposed) return pack_panel(w, panel, op.packed.f32());
+    if (op.transposed) {
+      return pack_panels(w, panel * kPanel, (panel + 1) * kPanel, op.packed.f32());
+    }
     kernels().transpose_panels(w.f32() + panel * kPanel * depth, depth,
                                std::min(kPanel, w.rows - panel * kPanel), depth, out);
   });

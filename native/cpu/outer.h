@@ -27,32 +27,36 @@ inline void copy_panel(const Tensor& x, int64_t at, float* out) {
 // much.
 inline void pack_groups(const Tensor& a, int64_t begin, int64_t end, int64_t depth, float* packed) {
   const int64_t unit = kernels().tile_rows;
-  for (int64_t column = begin; column < end; column += unit) {
-    const int64_t n = std::min(unit, a.cols - column);
-    float* out = packed + column * depth;
-    int64_t row = 0;
-    for (; n == unit && row + kPanel / unit < a.rows; ++row, out += unit) {
-      copy_panel(a, row * a.cols + column, out);
-    }
-    for (; row < a.rows; ++row, out += unit) {
-      const float* in = a.f32() + row * a.cols + column;
-      for (int64_t i = 0; i < unit; ++i) out[i] = i < n ? in[i] : 0.0f;
+  for (int64_t row = 0; row < a.rows; ++row) {
+    const bool has_next = row + kPanel / unit < a.rows;
+    for (int64_t column = begin; column < end; column += unit) {
+      const int64_t n = std::min(unit, a.cols - column), at = row * a.cols + column;
+      float* out = packed + column * depth + row * unit;
+      if (n == unit && has_next) {
+        copy_panel(a, at, out);
+        continue;
+      }
+      for (int64_t i = 0; i < unit; ++i) out[i] = i < n ? a.f32()[at + i] : 0.0f;
     }
   }
 }
 
-inline void pack_panel(const Tensor& b, int64_t panel, float* packed) {
-  const int64_t n = std::min(kPanel, b.cols - panel * kPanel);
-  float* out = packed + panel * b.rows * kPanel;
-  for (int64_t row = 0; row < b.rows; ++row, out += kPanel) {
-    const int64_t at = row * b.cols + panel * kPanel;
-    if (n == kPanel) {
-      copy_panel(b, at, out);
-      continue;
+// Packs columns [begin, end) of b; `begin` starts a panel.
+inline void pack_panels(const Tensor& b, int64_t begin, int64_t end, float* packed) {
+  for (int64_t row = 0; row < b.rows; ++row) {
+    for (int64_t column = begin; column < end; column += kPanel) {
+      const int64_t n = std::min(kPanel, b.cols - column), at = row * b.cols + column;
+      float* out = packed + column * b.rows + row * kPanel;
+      if (n == kPanel) {
+        copy_panel(b, at, out);
+        continue;
+      }
+      for (int64_t i = 0; i < kPanel; ++i) out[i] = i < n ? b.f32()[at + i] : 0.0f;
     }
-    for (int64_t lane = 0; lane < kPanel; ++lane) out[lane] = lane < n ? b.f32()[at + lane] : 0.0f;
   }
 }
+
+constexpr int64_t kPacked = 96;  // columns that are packed at once: whole groups, whole panels
 
 struct Outer {
   const float *a, *b;  // packed

@@ -13,12 +13,14 @@ constexpr int64_t kItem = int64_t(1) << 27;  // multiply-adds of one item at mos
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Columns of one strip: all of them when there are row blocks for every thread, else a share.
+// Columns of one strip: so many strips that no thread waits long for the last item of another.
+// Panels pass the rows strip by strip as they would at once, so that narrow strips cost nothing but
+// the taking of an item, some tenths of a microsecond.
 inline int64_t strip_of(const Stream& stream, int64_t rows, int64_t columns, int64_t depth) {
-  const int64_t blocks = ceil_div(rows, kStripRows),
-                wanted = stream.threads() > 1 ? 4 * stream.threads() : 1;
-  int64_t strips = std::max<int64_t>(1, ceil_div(wanted, blocks));
-  if (blocks >= 2 * stream.threads()) strips = 1;
+  constexpr int64_t kLeast = int64_t(1) << 20;  // multiply-adds of an item, some 10 us
+  const int64_t blocks = ceil_div(rows, kStripRows), threads = stream.threads();
+  const int64_t items = std::clamp(rows * columns * depth / kLeast, 4 * threads, 32 * threads);
+  const int64_t strips = threads > 1 ? ceil_div(items, blocks) : 1;
   const int64_t limit =
       std::max<int64_t>(32, kItem / (std::min(rows, kStripRows) * depth) / 32 * 32);
   return std::min(limit, std::max<int64_t>(32, ceil_div(ceil_div(columns, strips), 32) * 32));

@@ -79,8 +79,8 @@ async function planOf(run: Run, settings: TrainSettings): Promise<TrainingPlan> 
 	const memory = await expectedMemory(run, asked, {prepared: largest, node: expected.node});
 	const limit = memoryLimit(settings);
 	const fits = memory.peak <= limit;
-	const times = fits ? await timesOf(run, survey.all, largest) : [];
-	const seconds = fits ? secondsOf(times, survey.work) : null;
+	const timed = fits ? await timesOf(run, survey.all, largest) : undefined;
+	const seconds = timed ? secondsOf(timed, survey.work) : null;
 	const {steps} = course;
 	return {
 		memory,
@@ -92,7 +92,7 @@ async function planOf(run: Run, settings: TrainSettings): Promise<TrainingPlan> 
 		tokensPerSecond: seconds === null ? null : survey.totals.tokens / seconds,
 		disk: await diskOf(model, settings, steps),
 		surveyedSteps: survey.all.length,
-		measuredSteps: times.length,
+		measuredSteps: timed?.times.length ?? 0,
 	};
 }
 
@@ -153,8 +153,10 @@ async function preparedAt(run: Run, step: number): Promise<Prepared> {
 
 type Timed = {seconds: number; work: number};
 
-/** The times of steps of small, middling and large sizes; the largest runs first, untimed. */
-async function timesOf(run: Run, all: readonly Surveyed[], largest: Prepared): Promise<Timed[]> {
+/** The largest step, which runs first and takes the memory, and others of small to large sizes. */
+type Times = {first: Timed; times: readonly Timed[]};
+
+async function timesOf(run: Run, all: readonly Surveyed[], largest: Prepared): Promise<Times> {
 	const sorted = all.toSorted((a, b) => a.work - b.work);
 	const count = Math.min(measured, sorted.length);
 	const chosen = Array.from(
@@ -162,14 +164,14 @@ async function timesOf(run: Run, all: readonly Surveyed[], largest: Prepared): P
 		(_, n) => sorted[Math.floor(((n + 0.5) * sorted.length) / count)]!,
 	);
 	const begun = performance.now();
-	await secondsFor(run, largest);
+	const first = {seconds: await secondsFor(run, largest), work: workOf(run, largest.batch)};
 	const times: Timed[] = [];
 	for (const {step, work} of chosen.toReversed()) {
 		const isLate = performance.now() - begun > 1000 * patience;
 		if (isLate && times.length > 0) break;
 		times.push({seconds: await secondsFor(run, await preparedAt(run, step)), work});
 	}
-	return times;
+	return {first, times};
 }
 
 /** Runs a step as the run would, at a rate of 0. */
@@ -185,12 +187,14 @@ async function secondsFor(run: Run, prepared: Prepared): Promise<number> {
 	return (performance.now() - begun) / 1000;
 }
 
-function secondsOf(times: readonly Timed[], work: number): number {
+/** All steps at the rate of those measured, and what memory costs that is touched for the first time. */
+function secondsOf({first, times}: Times, work: number): number {
 	const [seconds, done] = times.reduce(
 		([sum, total], time) => [sum + time.seconds, total + time.work],
 		[0, 0],
 	);
-	return (seconds / done) * work;
+	const rate = seconds / done;
+	return rate * work + Math.max(0, first.seconds - rate * first.work);
 }
 
 /** The model folder, checkpoints that are kept, one that is being written, and a line for each logged step. */

@@ -139,6 +139,18 @@ inline void finish(const Finished& f) {
   if (e.gate_pre) by_activation<Gated>(e.gate, f);
 }
 
+// Asks for what the epilogue of a tile reads or writes beside c while the tile is computed. Without
+// it products with a slope lost a tenth of their time to memory.
+template <int V>
+inline void prefetch_epilogue(const Epilogue& e, int64_t at, int64_t c_row, int64_t rows) {
+  for (int64_t r = 0; r < rows; ++r, at += c_row) {
+    for (int v = 0; v < V; ++v) {
+      if (e.gate_pre) __builtin_prefetch(e.gate_pre + at + 16 * v);
+      if (e.pre) __builtin_prefetch(e.pre + at + 16 * v, 1);
+    }
+  }
+}
+
 // One tile at (row, column) of the product; ragged columns are computed in a buffer.
 template <int V>
 inline void tile_at(const Product& p, int64_t row, int64_t column) {
@@ -158,6 +170,9 @@ inline void tile_at(const Product& p, int64_t row, int64_t column) {
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t j = 0; j < columns; ++j) buffer[r * 16 * V + j] = c[r * p.c_row + j];
     }
+  }
+  if (p.epilogue.gate_pre || p.epilogue.pre) {
+    prefetch_epilogue<V>(p.epilogue, row * p.c_row + column, p.c_row, rows);
   }
   run_tile<V>(rows, p.packed,
               {a, p.a_row, b, b + p.b_panel, ragged ? buffer : c, ragged ? 16 * V : p.c_row,
