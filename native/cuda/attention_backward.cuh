@@ -2,7 +2,7 @@
 // per tile of keys for dk and dv. Contract: ops/attention.h.
 #pragma once
 
-#include "attention_tiles.cuh"
+#include "attention_scores.cuh"
 #include "rows.cuh"
 
 namespace inbatch::cuda {

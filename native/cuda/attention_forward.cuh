@@ -2,7 +2,7 @@
 // largest score, the sum of weights and the weighted sum of values. Contract: ops/attention.h.
 #pragma once
 
-#include "attention_tiles.cuh"
+#include "attention_scores.cuh"
 
 namespace inbatch::cuda {
 namespace {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "faults.cuh"
 #include "install.h"
 #include "launch.cuh"
 
@@ -26,6 +27,8 @@ class RuntimeCard final : public Card {
       : index_(index), name_("card " + std::to_string(index) + " (" + model + ")") {
     use();
     expect_success(cudaStreamCreate(&queue_), "to start");
+    fault_ = static_cast<Fault*>(take(sizeof(Fault)));
+    clear(fault_, sizeof(Fault));
   }
 
   const std::string& name() const override { return name_; }
@@ -63,10 +66,32 @@ class RuntimeCard final : public Card {
   }
   void wait() override {
     use();
+    Fault fault{};
+    if (!checks_.empty()) download(&fault, fault_, sizeof fault);
     expect_success(cudaStreamSynchronize(queue_), "the work queued before to be done");
+    if (fault.check > 0) tell(fault);
+    checks_.clear();
+  }
+
+  Check check_of(const char* op, const char* field) {
+    checks_.push_back({op, field});
+    return {fault_, int32_t(checks_.size())};
   }
 
  private:
+  struct Checked {
+    const char *op, *field;
+  };
+
+  [[noreturn]] void tell(const Fault& fault) {
+    const Checked checked = checks_[size_t(fault.check) - 1];
+    checks_.clear();
+    clear(fault_, sizeof(Fault));
+    refuse(checked.op, std::string("expected ") + checked.field + " below " +
+                           std::to_string(fault.limit) + ", got " + std::to_string(fault.value) +
+                           " at " + std::to_string(fault.place));
+  }
+
   void use() const { cudaSetDevice(index_); }
 
   void* take_if_free(size_t bytes) {
@@ -92,6 +117,8 @@ class RuntimeCard final : public Card {
   int index_;
   std::string name_;
   cudaStream_t queue_{};
+  Fault* fault_ = nullptr;
+  std::vector<Checked> checks_;  // since the last wait
 };
 
 class RuntimeDriver final : public CardDriver {
@@ -174,6 +201,10 @@ class RuntimeDriver final : public CardDriver {
 
 cudaStream_t queue_of(const Stream& stream) {
   return static_cast<RuntimeCard*>(stream.card)->queue();
+}
+
+Check check_of(const Stream& stream, const char* op, const char* field) {
+  return static_cast<RuntimeCard*>(stream.card)->check_of(op, field);
 }
 
 }  // namespace inbatch::cuda

@@ -15,6 +15,12 @@ using PresentOps = OpList<
     // matrix
     MapForward, MapBackward, CombineForward, CombineBackward, Reduce, Spread, RowDots,
     LogSumExpForward, LogSumExpBackward,
+    // embed
+    EmbedForward, EmbedBackward,
+    // layout
+    Cut, Paste, Transpose, PickForward, PickBackward, GatherForward, GatherBackward,
+    // maxsim
+    MaxSimForward, MaxSimBackward,
     // norm
     NormForward, NormBackward, HeadNormForward, HeadNormBackward,
     // optimize

@@ -18,7 +18,7 @@ struct Candidates {
   int64_t positives = 0;
   bool own = true, others = true, own_hard = true, other_hard = true;
 
-  bool admits(int64_t column, bool owned) const {
+  INBATCH_HOST_DEVICE bool admits(int64_t column, bool owned) const {
     if (column < positives) return owned ? own : others;
     return owned ? own_hard : other_hard;
   }

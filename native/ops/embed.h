@@ -52,7 +52,8 @@ struct EmbedForward {
 //   dx             (T, C) f32
 //   dtokens (V, C), dpositions (P, C), dtypes (Y, C): added to, or empty
 //
-// A row's sum is a chain over the tokens in order.
+// A row's sum is a chain over the tokens in order; that of dtypes on a card one over groups of
+// tokens, added to its present value at the end.
 struct EmbedBackward {
   int32_t position_offset = 0, padding = -1;
   float scale = 1;

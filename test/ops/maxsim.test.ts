@@ -3,6 +3,7 @@
 import {expect, test} from 'vitest';
 import type {MaxSimOptions} from '../../dist/autograd/max-sim.js';
 import type {NativeDevice} from '../../dist/native.js';
+import {onEveryCard, sameBitsOnCards} from '../support/cards.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
 import {grid, type Matrix, matrixOf, normals, randomMatrix, uniforms} from '../support/matrix.js';
 import {plainMaxSim} from '../support/plain-max-sim.js';
@@ -114,11 +115,18 @@ function bestOf(
 	return best;
 }
 
-const shapes = grid({
+type Shapes = {queries: number[]; documents: number[]; width: number}[];
+
+const onProcessors: Shapes = grid({
 	queries: [[1], [3, 0, 7], [5, 40, 130, 2]],
 	documents: [[1], [4, 0, 17, 16], [1, 300, 33]],
 	width: [1, 8, 37],
 });
+/** A tile of a card has 32 rows and 128 columns. */
+const onCards: Shapes = [
+	...grid({queries: [[3, 0, 7]], documents: [[1], [4, 0, 17, 36]], width: [1, 5]}),
+	{queries: [34, 2], documents: [1, 40], width: 131},
+];
 const meetings: Partial<MaxSimOptions>[] = [
 	{},
 	{others: false, otherHard: false},
@@ -127,7 +135,7 @@ const meetings: Partial<MaxSimOptions>[] = [
 	{positives: 0, otherHard: false},
 ];
 
-onEveryPath('late interaction', device => {
+function lateInteraction(device: NativeDevice, shapes: Shapes): void {
 	test.each(shapes)('of $queries and $documents, $width wide, is what it means', async shape => {
 		for (const met of meetings) {
 			const given = drawn(shape, met);
@@ -174,10 +182,17 @@ onEveryPath('late interaction', device => {
 		};
 		expect((await computed(device, alone)).scores.values[0]).toBe(scores.values[3 + 2]);
 	});
-});
+}
 
-sameBitsEverywhere('late interaction', async device => {
-	const given = drawn({queries: [32, 30, 7, 129], documents: [180, 90, 300, 5], width: 128});
-	const {scores, dqueries, ddocuments} = await computed(device, given);
-	return [scores, dqueries, ddocuments];
-});
+onEveryPath('late interaction', device => lateInteraction(device, onProcessors));
+onEveryCard('late interaction', device => lateInteraction(device, onCards));
+
+const severalOf =
+	(queries: number[], documents: number[], width: number) => async (device: NativeDevice) => {
+		const given = drawn({queries, documents, width});
+		const {scores, dqueries, ddocuments} = await computed(device, given);
+		return [scores, dqueries, ddocuments];
+	};
+
+sameBitsEverywhere('late interaction', severalOf([32, 30, 7, 129], [180, 90, 300, 5], 128));
+sameBitsOnCards('late interaction', severalOf([32, 7, 40], [70, 90, 5], 33));

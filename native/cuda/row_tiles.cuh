@@ -1,11 +1,12 @@
-// Attention on ordinary cores: tiles of 32 rows against tiles of 32 rows, for any width and type.
+// Products of rows on ordinary cores: tiles of 32 rows against tiles of 32 rows, for any width and
+// type.
 //
 // A block has 128 threads. Eight lanes share two rows of the tile that the block owns; each has
-// four rows of the other tile and an eighth of the columns of a result. A product of two tiles is
-// one chain over the columns in order, a sum over the rows of a tile one chain in order.
+// four rows of the other tile and an eighth of the columns of a result. A product of two rows is
+// one chain over their columns in order, a sum over the rows of a tile one chain in order.
 #pragma once
 
-#include "attention_rules.cuh"
+#include "launch.cuh"
 
 namespace inbatch::cuda {
 
@@ -25,20 +26,6 @@ DEVICE int own_row(int i) { return threadIdx.x / kLanes + i * (kTile / kOwn); }
 DEVICE int other_row(int j) { return lane_of_tile() + j * kLanes; }
 
 DEVICE float4 four_of(const float* at) { return *reinterpret_cast<const float4*>(at); }
-
-// What distance adds to the scores of two tiles, by the place of the other row less that of the own
-// one, from -31 to 31.
-struct Distances {
-  float added[2 * kTile];
-
-  DEVICE static int index(int own, int other) { return other - own + kTile - 1; }
-  // `first`: the distance from query to key at -31; `step`: 1 where the other rows are keys, else
-  // -1. Whoever calls has a barrier before what all read.
-  DEVICE void fill(const AttentionRules& rules, int head, int first, int step) {
-    const int at = threadIdx.x;
-    if (rules.adds && at < 2 * kTile - 1) added[at] = rules.added(first + step * at, head);
-  }
-};
 
 // Rows of a matrix, `stride` elements apart, of which there are `count`; columns from `column` on.
 template <class T>
@@ -147,11 +134,5 @@ DEVICE float row_max(float value) {
   }
   return value;
 }
-
-// The queries of a tile in backward, by row.
-struct QueryRows {
-  float lse[kTile], delta[kTile];
-  uint32_t key[kTile];
-};
 
 }  // namespace inbatch::cuda
