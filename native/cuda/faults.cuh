@@ -25,8 +25,9 @@ struct FaultShared {
 };
 
 // One block; a thread looks at every 256th number.
-inline __global__ void __launch_bounds__(kFaultThreads)
-    find_fault(Check check, const int32_t* indices, int64_t size, int64_t limit) {
+template <class Index>
+__global__ void __launch_bounds__(kFaultThreads)
+    find_fault(Check check, const Index* indices, int64_t size, int64_t limit) {
   auto& first = shared_memory<FaultShared>().first;
   int64_t own = size;
   for (int64_t i = threadIdx.x; i < size && own == size; i += kFaultThreads) {
@@ -43,7 +44,7 @@ inline __global__ void __launch_bounds__(kFaultThreads)
 inline void expect_within(const Stream& stream, const char* op, const char* field,
                           const Tensor& indices, int64_t limit) {
   if (indices.size() == 0) return;
-  launch(stream, {dim3(1), dim3(kFaultThreads), sizeof(FaultShared)}, find_fault,
+  launch(stream, {dim3(1), dim3(kFaultThreads), sizeof(FaultShared)}, find_fault<int32_t>,
          check_of(stream, op, field), indices.i32(), indices.size(), limit);
 }
 

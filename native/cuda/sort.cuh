@@ -9,6 +9,7 @@
 #include "elements.cuh"
 
 namespace inbatch::cuda {
+namespace {
 
 constexpr int kDigits = 256,
               kDigitBits = 8;  // values of a digit; also numbers and threads of a block
@@ -39,7 +40,7 @@ struct DigitShared {
 };
 
 // Grid (size / 256): counts (blocks, 256) of each digit.
-inline __global__ void __launch_bounds__(kDigits)
+__global__ void __launch_bounds__(kDigits)
     count_digits(const int32_t* keys, int32_t* counts, int64_t size, int shift) {
   auto& count = shared_memory<DigitShared>().at;
   const int64_t i = int64_t(blockIdx.x) * kDigits + threadIdx.x;
@@ -51,7 +52,7 @@ inline __global__ void __launch_bounds__(kDigits)
 }
 
 // One block, a thread per digit: where each block's numbers of each digit begin.
-inline __global__ void __launch_bounds__(kDigits) sum_counts(int32_t* counts, int64_t blocks) {
+__global__ void __launch_bounds__(kDigits) sum_counts(int32_t* counts, int64_t blocks) {
   auto& total = shared_memory<DigitShared>().at;
   int32_t sum = 0;
   for (int64_t block = 0; block < blocks; ++block) sum += counts[block * kDigits + threadIdx.x];
@@ -76,7 +77,7 @@ struct DigitPass {
 };
 
 // Grid (size / 256): a number goes behind those of its digit that are before it in its block.
-inline __global__ void __launch_bounds__(kDigits) move_digits(DigitPass pass) {
+__global__ void __launch_bounds__(kDigits) move_digits(DigitPass pass) {
   auto& digits = shared_memory<DigitShared>().at;
   const int64_t i = int64_t(blockIdx.x) * kDigits + threadIdx.x;
   const bool is_there = i < pass.size;
@@ -93,7 +94,7 @@ inline __global__ void __launch_bounds__(kDigits) move_digits(DigitPass pass) {
 
 // Sorts `size` numbers from 0 to `limit` that lie in scratch; they are overwritten. What it returns
 // lies in scratch too.
-inline Sorted sort_places(const Stream& stream, int32_t* keys, int64_t size, int64_t limit) {
+Sorted sort_places(const Stream& stream, int32_t* keys, int64_t size, int64_t limit) {
   Arena& arena = stream.scratch();
   const auto integers = [&](int64_t count) { return arena.tensor(1, count, Type::I32).i32(); };
   const unsigned blocks = blocks_of(size, kDigits);
@@ -119,7 +120,7 @@ constexpr int kRunThreads = 128;
 // if one does, and 128 columns; a thread a column. table[key] = its value, or zero when not `adds`,
 // plus scale times the rows of x in order. Neighbours read neighbours; a long run is one chain
 // whose reads do not wait for its sums. The scale's product is rounded by itself, as on the CPU.
-inline __global__ void __launch_bounds__(kRunThreads)
+__global__ void __launch_bounds__(kRunThreads)
     sum_runs(Sorted rows, const float* __restrict__ x, float* __restrict__ table, int64_t limit,
              int64_t columns, float scale, bool adds) {
   const int64_t first = blockIdx.x;
@@ -138,11 +139,12 @@ inline __global__ void __launch_bounds__(kRunThreads)
 
 // Adds to rows of the table, or overwrites them, the rows of x that go there; keys from `limit` on
 // go nowhere.
-inline void add_runs(const Stream& stream, const Sorted& rows, const Tensor& x, const Tensor& table,
-                     float scale, bool adds) {
+void add_runs(const Stream& stream, const Sorted& rows, const Tensor& x, const Tensor& table,
+              float scale, bool adds) {
   const dim3 grid(blocks_of(rows.size, 1), blocks_of(table.cols, kRunThreads));
   launch(stream, {grid, dim3(kRunThreads)}, sum_runs, rows, x.f32(), table.f32(), table.rows,
          table.cols, scale, adds);
 }
 
+}  // namespace
 }  // namespace inbatch::cuda
