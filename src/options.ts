@@ -5,6 +5,7 @@
 
 import {z} from 'zod';
 import {EngineError, type ErrorCode, kindOf} from './errors.js';
+import {unknownOption} from './option-names.js';
 
 /** An entry of a set as JSON Schema describes it, with what its `meta` adds. */
 export type OptionFacts = {
@@ -66,15 +67,6 @@ export function inGroup<T extends z.core.$ZodLooseShape>(shape: T, group: string
 	return Object.fromEntries(entries) as T;
 }
 
-/** The error of a name that does not exist; it names the nearest that does. */
-export function unknownOption(place: string, name: string, known: readonly string[]): EngineError {
-	const hint = `did you mean ${nearest(name, known)}?`;
-	return new EngineError(
-		'OPTION_UNKNOWN',
-		`${place}: expected a known option, got ${name}; ${hint}`,
-	);
-}
-
 /** What an entry allows, in words: `a whole number from 1`, `one of cls, mean`. */
 export function expectedOf(facts: OptionFacts): string {
 	if (facts.expected !== undefined) return facts.expected;
@@ -87,17 +79,6 @@ export function expectedOf(facts: OptionFacts): string {
 	if (facts.type === 'boolean') return 'true or false';
 	if (facts.type === 'object') return 'an object';
 	return facts.type === 'string' ? 'a string' : 'another value';
-}
-
-/** `learnTemperature` as `learn-temperature`. */
-export function kebabCase(name: string): string {
-	return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
-}
-
-/** The known name that takes the fewest edits. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-	const ranked = known.map(candidate => ({candidate, edits: editsBetween(name, candidate)}));
-	return ranked.sort((a, b) => a.edits - b.edits)[0]?.candidate;
 }
 
 function badOption(
@@ -150,18 +131,4 @@ function shown(value: unknown): string {
 	if (typeof value !== 'string' && typeof value !== 'boolean') return kindOf(value);
 	const text = JSON.stringify(value);
 	return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-}
-
-// Levenshtein's distance, row by row.
-function editsBetween(a: string, b: string): number {
-	let before = Array.from({length: b.length + 1}, (_, column) => column);
-	for (let row = 1; row <= a.length; row++) {
-		const now = [row];
-		for (let column = 1; column <= b.length; column++) {
-			const changed = before[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1);
-			now.push(Math.min(changed, before[column]! + 1, now[column - 1]! + 1));
-		}
-		before = now;
-	}
-	return before[b.length]!;
 }

@@ -1,6 +1,7 @@
 import {expect, test} from 'vitest';
 import {z} from 'zod';
-import {kebabCase, nearest, parseOptions} from '../dist/options.js';
+import {kebabCase, nearest} from '../dist/option-names.js';
+import {parseOptions} from '../dist/options.js';
 
 const schema = z.object({
 	batchSize: z.int().min(1).default(64).describe('rows'),

@@ -7,7 +7,7 @@ import {checkSchema} from '../check/options.js';
 import type {CheckReport} from '../check/report.js';
 import {mapOf, namesGiven} from '../data/fields.js';
 import {EngineError} from '../errors.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 import {expectChoices} from '../train/options/data.js';
 import {expectPrompts} from '../train/options/prompts.js';
 import {lossSchema} from '../train/options.js';

@@ -1,7 +1,8 @@
 // From a call to a command that is ready to run: options of all places merged, checked, or printed.
 
 import type {z} from 'zod';
-import {kebabCase, type OptionFacts, parseOptions} from '../options.js';
+import {kebabCase} from '../option-names.js';
+import {type OptionFacts, parseOptions} from '../options.js';
 import {type CommonOptions, commonOptions, type Run} from './command.js';
 import {commands} from './commands.js';
 import {announce} from './preset.js';

@@ -7,7 +7,7 @@ import {evaluateSchema} from '../evaluate/options.js';
 import type {SetResult} from '../evaluate/outcome.js';
 import type {EvaluationSet, SetSource, Task} from '../evaluate/sets.js';
 import {evaluateRun} from '../evaluate/trec.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 import {type Context, defineCommand} from './command.js';
 import {resultTable} from './evaluate-table.js';
 import {modelOptions, openModel} from './model-options.js';

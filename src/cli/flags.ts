@@ -1,7 +1,8 @@
 // Options of a schema as flags of the command line, and texts of flags, variables and files as values.
 
 import {Option} from 'commander';
-import {kebabCase, type OptionFacts} from '../options.js';
+import {kebabCase} from '../option-names.js';
+import type {OptionFacts} from '../options.js';
 
 /** Facts of an option with what only the command line needs; all of it is given by `meta`. */
 export type FlagFacts = OptionFacts & {

@@ -5,7 +5,7 @@
 // knows is refused.
 
 import {EngineError} from '../errors.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 
 type Options = Readonly<Record<string, unknown>>;
 /** `place` is how messages call it. */

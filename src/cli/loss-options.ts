@@ -8,7 +8,7 @@ import {lossFor} from '../loss/loss-for.js';
 import {matryoshka} from '../loss/matryoshka.js';
 import {rDrop} from '../loss/r-drop.js';
 import {weightedSum} from '../loss/weighted-sum.js';
-import {nearest} from '../options.js';
+import {nearest} from '../option-names.js';
 import {type LossSettings, lossSchema} from '../train/options.js';
 import {LossOptions, readValue} from './loss-entries.js';
 

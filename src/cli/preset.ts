@@ -2,7 +2,7 @@
 // then read as if it had been typed.
 
 import {EngineError} from '../errors.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 import type {OwnFlag} from '../presets/reading.js';
 import type {OurName} from '../presets/table.js';
 import type {Translated, Translation} from '../presets/translation.js';

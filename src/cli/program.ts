@@ -2,7 +2,8 @@
 
 import {Command as Commander, CommanderError} from 'commander';
 import {EngineError} from '../errors.js';
-import {nearest, optionFacts} from '../options.js';
+import {nearest} from '../option-names.js';
+import {optionFacts} from '../options.js';
 import {type Command, commonOptions} from './command.js';
 import {type CommandEntry, commands} from './commands.js';
 import {type FlagFacts, flagsOf, isList, parseValue} from './flags.js';

@@ -4,7 +4,7 @@
 import {readFile} from 'node:fs/promises';
 import {EngineError, kindOf} from '../errors.js';
 import {readFailure} from '../files/failures.js';
-import {kebabCase, unknownOption} from '../options.js';
+import {kebabCase, unknownOption} from '../option-names.js';
 import {type FlagFacts, isList, parseValue} from './flags.js';
 
 /** An option as it was given in one place; without a source, by its flag. */

@@ -2,7 +2,7 @@
 // systems and of this package; a user's own names come first.
 
 import {EngineError, kindOf} from '../errors.js';
-import {nearest} from '../options.js';
+import {nearest} from '../option-names.js';
 
 /** What a field can mean. */
 export type Field = keyof typeof table;

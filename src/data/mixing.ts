@@ -2,7 +2,7 @@
 // (data, options, seed, epoch).
 
 import {EngineError} from '../errors.js';
-import {nearest} from '../options.js';
+import {nearest} from '../option-names.js';
 import {Blend} from './blend.js';
 import {type HomogeneousManner, planHomogeneous} from './homogeneous.js';
 import {type EpochPlan, expectBatches, Plan, type PlanRule} from './plan.js';

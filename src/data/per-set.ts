@@ -2,7 +2,7 @@
 // many records, which scores.
 
 import {EngineError} from '../errors.js';
-import {kebabCase, nearest} from '../options.js';
+import {kebabCase, nearest} from '../option-names.js';
 import {byTeacherOf, type ChoiceOptions} from './choose.js';
 import {type FilterOptions, filtersOf} from './filters.js';
 import type {LimitOptions} from './limits.js';

@@ -5,11 +5,12 @@ import {dirname, join} from 'node:path';
 import {EngineError} from '../errors.js';
 import {readTokenizerFiles, type TokenizerFiles} from '../tokenizer/files.js';
 import {familyConfig, type JsonObject, readJsonObject} from './config.js';
+import {denseActivations} from './dense-activations.js';
 import {families} from './families/index.js';
 import {staticEmbedding} from './families/static.js';
 import {type AskedPooling, expectLayers, takePooling} from './learned-pooling.js';
 import {addLayer, type ModuleChain, numberLayers, readModules} from './modules.js';
-import {denseActivations, type NewParts, newPartsOf} from './new-parts.js';
+import type {NewParts} from './new-parts.js';
 import {type OuterConfig, readOuterConfig} from './outer-config.js';
 import {isInOldOrder} from './pooling-config.js';
 import {type RemoteCode, readRemoteCode, saveWarning} from './remote-code.js';
@@ -85,7 +86,7 @@ export async function readModelFolder(
 	route?: Route,
 ): Promise<ModelFolder> {
 	const modules = await readModules(path, route);
-	const newParts = newPartsOf(options, 'load');
+	const newParts = await checkedParts(options);
 	const first = await firstModule(modules, newParts);
 	const {body, config, configPath, family, dropout, tokenizerFiles, sentence} = first;
 	const remoteCode = await readRemoteCode(dirname(configPath), config);
@@ -139,6 +140,24 @@ type FirstModule = {
 	tokenizerFiles: TokenizerFiles;
 	sentence: SentenceConfig;
 };
+
+const namesOfParts: Record<keyof NewParts, true> = {
+	init: true,
+	dense: true,
+	denseActivation: true,
+	densePooler: true,
+	towers: true,
+	documentModel: true,
+	denseBias: true,
+	seed: true,
+};
+
+/** The new parts among the options, checked; who asks for none need not load the checks. */
+async function checkedParts(options: NewParts): Promise<NewParts> {
+	const names = Object.keys(namesOfParts) as (keyof NewParts)[];
+	if (names.every(name => options[name] === undefined)) return {};
+	return (await import('./new-parts.js')).newPartsOf(options, 'load');
+}
 
 async function firstModule(
 	{isStatic, transformer}: ModuleChain,

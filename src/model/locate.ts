@@ -5,9 +5,8 @@ import {resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {EngineError} from '../errors.js';
 import {parseModelId} from '../hub/id.js';
-import {type HubOptions, hubLoadOptions, readHubSettings} from '../hub/settings.js';
+import type {HubOptions} from '../hub/settings.js';
 import type {DownloadProgress} from '../hub/snapshot.js';
-import {parseOptions} from '../options.js';
 
 export type LocateOptions = HubOptions & {
 	signal?: AbortSignal | undefined;
@@ -21,8 +20,13 @@ export type Located = {path: string; warnings: string[]};
 export async function locateModel(source: string, options: LocateOptions = {}): Promise<Located> {
 	const {revision, cache, offline, token, endpoint, signal, onProgress} = options;
 	const given = {revision, cache, offline, token, endpoint};
-	const hub = parseOptions(hubLoadOptions, given, 'load');
+	const isPlain = Object.values(given).every(value => value === undefined);
 	const folder = await localFolder(source);
+	if (folder !== undefined && isPlain) return {path: folder, warnings: []};
+	// Only who asks for something of the hub loads its options, and who needs the network its code.
+	const {hubLoadOptions, readHubSettings} = await import('../hub/settings.js');
+	const {parseOptions} = await import('../options.js');
+	const hub = parseOptions(hubLoadOptions, given, 'load');
 	if (folder !== undefined) {
 		const ignored = `${source}: a folder has no revisions; --revision ${revision} is not used`;
 		return {path: folder, warnings: revision === undefined ? [] : [ignored]};
@@ -35,7 +39,6 @@ export async function locateModel(source: string, options: LocateOptions = {}): 
 		);
 	}
 	const settings = await readHubSettings(hub);
-	// Only who needs the network loads its code.
 	const {openSnapshot} = await import('../hub/snapshot.js');
 	return openSnapshot(model, settings, {signal, onProgress});
 }

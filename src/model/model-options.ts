@@ -2,7 +2,7 @@
 
 import type {DeviceOptions} from '../device.js';
 import {EngineError, kindOf} from '../errors.js';
-import {unknownOption} from '../options.js';
+import {unknownOption} from '../option-names.js';
 import type {Progress} from './encode.js';
 import type {FolderOptions} from './folder.js';
 import type {LocateOptions} from './locate.js';

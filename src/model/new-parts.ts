@@ -2,18 +2,9 @@
 
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
-import {kebabCase, parseOptions} from '../options.js';
-import type {Activation} from './spec.js';
-
-/** Activations of a Dense, by the last word of torch's names for them. */
-export const denseActivations = {
-	identity: 'none',
-	tanh: 'tanh',
-	relu: 'relu',
-	gelu: 'gelu',
-	sigmoid: 'sigmoid',
-	silu: 'silu',
-} as const satisfies Record<string, Activation>;
+import {kebabCase} from '../option-names.js';
+import {parseOptions} from '../options.js';
+import {denseActivations} from './dense-activations.js';
 
 type ActivationName = keyof typeof denseActivations;
 

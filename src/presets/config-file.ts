@@ -5,7 +5,7 @@ import {readFile} from 'node:fs/promises';
 import {parse} from 'yaml';
 import {EngineError, kindOf} from '../errors.js';
 import {readFailure} from '../files/failures.js';
-import {nearest} from '../options.js';
+import {nearest} from '../option-names.js';
 import type {Reading} from './reading.js';
 import type {Scalar, Value} from './values.js';
 

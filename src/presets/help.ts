@@ -1,6 +1,6 @@
 // What `train --preset NAME --help` shows: the options of the other system and what becomes of each.
 
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 import type {Option, OurName, Preset} from './table.js';
 import {type Kind, type Value, Values} from './values.js';
 

@@ -1,7 +1,7 @@
 // The presets by name. Each is loaded when it is asked for.
 
 import {EngineError} from '../errors.js';
-import {nearest} from '../options.js';
+import {nearest} from '../option-names.js';
 import type {Preset} from './table.js';
 
 const presets = {

@@ -2,7 +2,7 @@
 
 import {readModelFolder} from '../model/folder.js';
 import {locateModel} from '../model/locate.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 import type {OurName} from './table.js';
 import type {Translated} from './translation.js';
 

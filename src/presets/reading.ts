@@ -2,7 +2,7 @@
 // among theirs.
 
 import {EngineError} from '../errors.js';
-import {nearest} from '../options.js';
+import {nearest} from '../option-names.js';
 import type {Preset} from './table.js';
 import {type GivenValue, valueAs} from './values.js';
 

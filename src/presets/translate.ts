@@ -2,7 +2,7 @@
 
 import {firstRecord} from '../data/first-record.js';
 import {EngineError} from '../errors.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 import {alternatives} from '../train/options.js';
 import {readFlags} from './flags.js';
 import {idlePlaces} from './idle.js';

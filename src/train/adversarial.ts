@@ -11,7 +11,7 @@
 
 import {EngineError} from '../errors.js';
 import type {NativeModel, PerturbSettings} from '../native.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 
 /** The defaults of what each reads beside the step that it begins with. */
 const known = {

@@ -5,7 +5,7 @@
 
 import {EngineError} from '../errors.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 
 export type AverageSettings = {
 	ema?: number | undefined;

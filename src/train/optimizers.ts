@@ -2,7 +2,7 @@
 
 import {EngineError} from '../errors.js';
 import type {OptimizerName} from '../native.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 
 /** The defaults of what an optimizer may read. */
 export const momentDefaults = {beta1: 0.9, beta2: 0.999, epsilon: 1e-8} as const;

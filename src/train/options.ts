@@ -2,7 +2,8 @@
 
 import {z} from 'zod';
 import {EngineError} from '../errors.js';
-import {inGroup, kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
+import {inGroup} from '../options.js';
 import {expectAdversarial} from './adversarial.js';
 import {expectAverages} from './averages.js';
 import {expectOptimizer} from './optimizers.js';

@@ -1,7 +1,7 @@
 // Learning rates over the steps of a run, as transformers and NeMo define them.
 
 import {EngineError} from '../errors.js';
-import {kebabCase} from '../options.js';
+import {kebabCase} from '../option-names.js';
 
 /** What a shape is made of: lengths in updates, `least` as a share of the base rate. */
 type Phases = {

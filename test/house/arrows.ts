@@ -7,6 +7,7 @@ type Arrow = {from: string; to: string};
 // A part may import those of lower floors.
 const floors = [
 	['errors'],
+	['option-names'],
 	['pace', 'draws', 'options', 'utf8', 'nesting', 'pipes'],
 	['addon', 'native', 'files', 'tokenizer'],
 	['device', 'hub'],
