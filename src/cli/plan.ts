@@ -46,7 +46,7 @@ function planText({memory, memoryLimit, fits, ...found}: TrainingPlan): string {
 		['time', seconds === null ? 'not measured' : durationText(seconds)],
 		['tokens/s', tokensPerSecond === null ? 'not measured' : tokensPerSecond.toFixed(0)],
 		['disk', inGibibytes(found.disk)],
-		['looked at', `${surveyedSteps} steps, ${measuredSteps} of them computed`],
+		['looked at', `${surveyedSteps} steps; ${measuredSteps} computed`],
 	];
 	return formatTable(rows, {align: ['left', 'right']});
 }

@@ -31,7 +31,7 @@ export type TrainingPlan = {
 	tokensPerSecond: number | null;
 	/** Bytes that the output takes at most: the model, checkpoints and one that is being written. */
 	disk: number;
-	/** Steps that were looked at, and of these, steps that were computed for their time. */
+	/** Steps that were looked at, and how often one of them was computed for its time. */
 	surveyedSteps: number;
 	measuredSteps: number;
 };
@@ -166,9 +166,10 @@ async function timesOf(run: Run, all: readonly Surveyed[], largest: Prepared): P
 	const begun = performance.now();
 	const first = {seconds: await secondsFor(run, largest), work: workOf(run, largest.batch)};
 	const times: Timed[] = [];
-	for (const {step, work} of chosen.toReversed()) {
+	for (let n = 0; n < measured; n++) {
 		const isLate = performance.now() - begun > 1000 * patience;
 		if (isLate && times.length > 0) break;
+		const {step, work} = chosen[count - 1 - (n % count)]!;
 		times.push({seconds: await secondsFor(run, await preparedAt(run, step)), work});
 	}
 	return {first, times};
@@ -187,13 +188,16 @@ async function secondsFor(run: Run, prepared: Prepared): Promise<number> {
 	return (performance.now() - begun) / 1000;
 }
 
-/** All steps at the rate of those measured, and what memory costs that is touched for the first time. */
+/**
+All steps at the rate of those measured, of several without the fastest and the slowest, and what
+memory costs that is touched for the first time.
+*/
 function secondsOf({first, times}: Times, work: number): number {
-	const [seconds, done] = times.reduce(
-		([sum, total], time) => [sum + time.seconds, total + time.work],
-		[0, 0],
-	);
-	const rate = seconds / done;
+	const sorted = times.toSorted((a, b) => a.seconds / a.work - b.seconds / b.work);
+	const common = times.length < 3 ? times : sorted.slice(1, -1);
+	const sum = (each: (time: Timed) => number) =>
+		common.reduce((total, time) => total + each(time), 0);
+	const rate = sum(time => time.seconds) / sum(time => time.work);
 	return rate * work + Math.max(0, first.seconds - rate * first.work);
 }
 

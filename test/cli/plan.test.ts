@@ -36,7 +36,7 @@ test('it takes the options of train as they are and writes nothing', async () =>
 	]);
 	expect(code).toBe(0);
 	const found = JSON.parse(stdout);
-	expect(found).toMatchObject({fits: true, steps: 3, rows: 12, measuredSteps: 3});
+	expect(found).toMatchObject({fits: true, steps: 3, rows: 12, measuredSteps: 6});
 	expect(Object.keys(found.memory)).toEqual([
 		...['weights', 'gradients', 'optimizer', 'activations', 'loss', 'data', 'node', 'peak'],
 	]);
