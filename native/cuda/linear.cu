@@ -2,7 +2,7 @@
 //
 // A packed weight is row-major (N rounded up to 16, K), or the same of its transpose, so forward
 // and dx are one product of rows with rows (a b^T) and dweight is one of columns with columns (a^T
-// b). f32 has the plain tiles of tile.cuh.
+// b). f32 has the plain tiles of tile.cuh, bf16 the tensor cores (product.cuh).
 #include "../ops/linear.h"
 
 #include "elements.cuh"
@@ -13,11 +13,18 @@ namespace inbatch::cuda {
 namespace {
 
 // Packed row by row; rows beyond the last are zero.
+template <class T>
 struct PackedRows {
   const float* weight;
-  float* packed;
+  T* packed;
   int64_t size;
-  DEVICE void operator()(int64_t i) const { packed[i] = i < size ? weight[i] : 0.0f; }
+  DEVICE void operator()(int64_t i) const { packed[i] = T(i < size ? weight[i] : 0.0f); }
+};
+
+struct UnpackedRows {
+  const bf16* packed;
+  float* weight;
+  DEVICE void operator()(int64_t i) const { weight[i] = float(packed[i]); }
 };
 
 constexpr int kSquare = 32, kSquareLines = 8;  // of a transposition: a warp per line
@@ -29,8 +36,9 @@ struct Square {
 // Grid (tiles), 256 threads: a block turns a square of 32 x 32 in shared memory, so that both sides
 // are read and written along their rows. packed (lanes, rows) = transpose of weight (rows,
 // columns).
+template <class T>
 __global__ void __launch_bounds__(kSquare* kSquareLines)
-    pack_columns(float* packed, const float* weight, int64_t rows, int64_t columns, int64_t lanes) {
+    pack_columns(T* packed, const float* weight, int64_t rows, int64_t columns, int64_t lanes) {
   auto& square = shared_memory<Square>();
   const int64_t wide = (rows + kSquare - 1) / kSquare;
   const int64_t first_row = blockIdx.x % wide * kSquare, first_lane = blockIdx.x / wide * kSquare;
@@ -43,7 +51,7 @@ __global__ void __launch_bounds__(kSquare* kSquareLines)
   __syncthreads();  // square written -> read by other lanes
   for (int i = line; i < kSquare; i += kSquareLines) {
     const int64_t lane = first_lane + i, row = first_row + own;
-    if (lane < lanes && row < rows) packed[lane * rows + row] = square.value[own][i];
+    if (lane < lanes && row < rows) packed[lane * rows + row] = T(square.value[own][i]);
   }
 }
 
@@ -90,62 +98,96 @@ __global__ void __launch_bounds__(kSquare* kSquareLines)
   if (adds) total[column] = sum;
 }
 
-}  // namespace
-
-template <>
-void run<LinearPack>(const Stream& stream, const LinearPack& op) {
+template <class T>
+void pack(const Stream& stream, const LinearPack& op) {
   const Tensor &weight = op.weight, &packed = op.packed;
+  T* to = packed.as<T>();
   if (!op.transposed) {
-    return over_elements(stream, packed.size(),
-                         PackedRows{weight.f32(), packed.f32(), weight.size()});
+    return over_elements(stream, packed.size(), PackedRows<T>{weight.f32(), to, weight.size()});
   }
   const int64_t lanes = packed.rows * kPanel, wide = blocks_of(weight.rows, kSquare);
   launch(stream,
          {dim3(blocks_of(wide * blocks_of(lanes, kSquare), 1)), dim3(kSquare * kSquareLines),
           sizeof(Square)},
-         pack_columns, packed.f32(), weight.f32(), weight.rows, weight.cols, lanes);
+         pack_columns<T>, to, weight.f32(), weight.rows, weight.cols, lanes);
+}
+
+template <class T>
+Product<T> product_of(const LinearForward& op) {
+  Product<T> product{op.x.as<T>(), op.packed.as<T>(), op.y.as<T>(),
+                     op.x.rows,    op.y.cols,         op.x.cols};
+  product.bias = op.bias.f32();
+  product.activation = op.activation;
+  product.pre = op.pre.as<T>();
+  return product;
+}
+
+template <class T>
+Product<T> product_of(const LinearBackwardInput& op) {
+  Product<T> product{op.dy.as<T>(), op.packed.as<T>(), op.dx.as<T>(),
+                     op.dy.rows,    op.dx.cols,        op.dy.cols};
+  product.accumulate = op.accumulate;
+  if (op.activation != Activation::None) {
+    product.slope = op.activation;
+    product.slope_pre = op.pre.as<T>();
+  }
+  return product;
+}
+
+template <class T>
+Product<T, float> product_of(const LinearBackwardWeight& op) {
+  const int64_t columns = op.dweight.empty() ? 0 : op.x.cols;
+  Product<T, float> product{op.dy.as<T>(), op.x.as<T>(), op.dweight.f32(),
+                            op.dy.cols,    columns,      op.x.rows};
+  product.accumulate = true;
+  return product;
+}
+
+template <class Op>
+void multiply_rows_of(const Stream& stream, const Op& op) {
+  if (op.packed.type == Type::BF16) return multiply_rows(stream, product_of<bf16>(op));
+  multiply_tiles(stream, PlainProduct<false>(product_of<float>(op)));
+}
+
+}  // namespace
+
+template <>
+void run<LinearPack>(const Stream& stream, const LinearPack& op) {
+  op.packed.type == Type::BF16 ? pack<bf16>(stream, op) : pack<float>(stream, op);
 }
 
 template <>
 void run<LinearUnpack>(const Stream& stream, const LinearUnpack& op) {
-  const float* from = op.packed.f32() + op.row * op.weight.cols;
-  stream.copy(op.weight.data, from, size_t(op.weight.bytes()));
+  const int64_t first = op.row * op.weight.cols;
+  if (op.packed.type == Type::BF16) {
+    const bf16* from = op.packed.as<bf16>() + first;
+    return over_elements(stream, op.weight.size(), UnpackedRows{from, op.weight.f32()});
+  }
+  stream.copy(op.weight.data, op.packed.f32() + first, size_t(op.weight.bytes()));
 }
 
 template <>
 void run<LinearForward>(const Stream& stream, const LinearForward& op) {
-  Product<float> product{op.x.f32(), op.packed.f32(), op.y.f32(), op.x.rows, op.y.cols, op.x.cols};
-  product.bias = op.bias.f32();
-  product.activation = op.activation;
-  product.pre = op.pre.f32();
-  multiply_tiles(stream, PlainProduct<false>(product));
+  multiply_rows_of(stream, op);
 }
 
 template <>
 void run<LinearBackwardInput>(const Stream& stream, const LinearBackwardInput& op) {
-  Product<float> product{op.dy.f32(), op.packed.f32(), op.dx.f32(),
-                         op.dy.rows,  op.dx.cols,      op.dy.cols};
-  product.accumulate = op.accumulate;
-  if (op.activation != Activation::None) {
-    product.slope = op.activation;
-    product.slope_pre = op.pre.f32();
-  }
-  multiply_tiles(stream, PlainProduct<false>(product));
+  multiply_rows_of(stream, op);
 }
 
 template <>
 void run<LinearBackwardWeight>(const Stream& stream, const LinearBackwardWeight& op) {
-  if (op.x.rows == 0) return;
+  if (op.x.rows == 0 || (op.dweight.empty() && op.dbias.empty())) return;
+  if (op.x.type == Type::BF16) {
+    return multiply_columns(stream, product_of<bf16>(op), op.dbias.f32());
+  }
   if (!op.dbias.empty()) {
     launch(
         stream, {dim3(blocks_of(op.dy.cols, kSquare)), dim3(kSquare * kSquareLines), sizeof(Strip)},
         add_rows, op.dbias.f32(), static_cast<const float*>(op.dy.f32()), op.dy.rows, op.dy.cols);
   }
-  if (op.dweight.empty()) return;
-  Product<float> product{op.dy.f32(), op.x.f32(), op.dweight.f32(),
-                         op.dy.cols,  op.x.cols,  op.x.rows};
-  product.accumulate = true;
-  multiply_tiles(stream, PlainProduct<true>(product));
+  if (!op.dweight.empty()) multiply_tiles(stream, PlainProduct<true>(product_of<float>(op)));
 }
 
 }  // namespace inbatch::cuda

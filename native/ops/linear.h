@@ -3,10 +3,14 @@
 // A weight is packed once and multiplied many times. Packed is (ceil(N / 16), K * 16): panel p
 // holds the rows 16 p .. 16 p + 15 of the weight, rows beyond N as zeros. Within it the layout is
 // that of the back end: the CPU has a panel as f32 [k][16]; a card as [16][k], so that all of it is
-// a row-major matrix (N rounded up to 16, K), in f32 or, where its type says so, in bf16.
+// a row-major matrix (N rounded up to 16, K), in f32 or bf16.
+//
+// T is the type of one op's operands and results: f32, or on a card bf16. Sums are f32 and rounded
+// at the end.
 #pragma once
 
 #include "op.h"
+#include "types.h"
 
 namespace inbatch {
 
@@ -16,7 +20,7 @@ constexpr int64_t panels_of(int64_t n) { return (n + kPanel - 1) / kPanel; }
 // packed = panels of weight, or of its transpose.
 //
 //   weight   (N, K) f32, read
-//   packed   (panels(N), 16 K), or (panels(K), 16 N) when transposed; overwritten. Rounded to its
+//   packed   T (panels(N), 16 K), or (panels(K), 16 N) when transposed; overwritten. Rounded to its
 //            type
 struct LinearPack {
   bool transposed = false;
@@ -32,12 +36,14 @@ struct LinearPack {
     const int64_t n = transposed ? weight.cols : weight.rows;
     const int64_t k = transposed ? weight.rows : weight.cols;
     expect_shape(name, "packed", packed, panels_of(n), k * kPanel);
+    expect_type(name, "weight", weight, Type::F32);
+    expect_one_type(name, {{"packed", packed}});
   }
 };
 
-// weight = rows [row, row + R) of the weight that was packed; the same bits.
+// weight = rows [row, row + R) of the weight that was packed; the same bits, or what bf16 kept.
 //
-//   packed   (panels(N), 16 K), N >= row + R, not of the transpose
+//   packed   T (panels(N), 16 K), N >= row + R, not of the transpose
 //   weight   (R, K) f32, overwritten
 struct LinearUnpack {
   int64_t row = 0;
@@ -53,19 +59,21 @@ struct LinearUnpack {
     expect_columns(name, "packed", packed, weight.cols * kPanel);
     expect(row >= 0 && row <= packed.rows * kPanel - weight.rows, name,
            "expected rows within " + std::to_string(packed.rows * kPanel));
+    expect_type(name, "weight", weight, Type::F32);
+    expect_one_type(name, {{"packed", packed}});
   }
 };
 
 // y = activation(x W^T + bias), W given as panels.
 //
-//   x        (M, K) f32
-//   packed   (panels(N), 16 K), N = y.cols
-//   bias     (1, N) or empty
-//   y        (M, N) overwritten
-//   pre      (M, N) overwritten with x W^T + bias, or empty
+//   x        (M, K) T
+//   packed   T (panels(N), 16 K), N = y.cols
+//   bias     (1, N) f32 or empty
+//   y        (M, N) T, overwritten
+//   pre      (M, N) T, overwritten with x W^T + bias, or empty
 //
-// Each element is one chain of multiply-adds over k in order that begins with its bias, so its bits
-// do not depend on M.
+// Each element is one chain of multiply-adds over k in order that begins with its bias; in bf16
+// sixteen of them at a time, and the bias is added to their sum. So its bits do not depend on M.
 struct LinearForward {
   Activation activation = Activation::None;
   Tensor x, packed, bias, y, pre;
@@ -85,15 +93,17 @@ struct LinearForward {
     expect_shape(name, "packed", packed, panels_of(y.cols), x.cols * kPanel);
     if (!bias.empty()) expect_size(name, "bias", bias, y.cols);
     if (!pre.empty()) expect_same_shape(name, "pre", pre, y);
+    expect_one_type(name, {{"x", x}, {"packed", packed}, {"y", y}, {"pre", pre}});
+    expect_type(name, "bias", bias, Type::F32);
   }
 };
 
 // dx = (dy W) * activation'(pre), W given as panels of its transpose.
 //
-//   dy       (M, N) f32
-//   packed   (panels(K), 16 N), K = dx.cols: LinearPack of W, transposed
-//   pre      (M, K) what the activation of the layer below was applied to; empty when None
-//   dx       (M, K) overwritten, or added to when accumulate (then activation is None)
+//   dy       (M, N) T
+//   packed   T (panels(K), 16 N), K = dx.cols: LinearPack of W, transposed
+//   pre      (M, K) T, what the activation of the layer below was applied to; empty when None
+//   dx       (M, K) T, overwritten, or added to when accumulate (then activation is None)
 struct LinearBackwardInput {
   Activation activation = Activation::None;
   bool accumulate = false;
@@ -115,18 +125,20 @@ struct LinearBackwardInput {
     if (activation != Activation::None) expect_same_shape(name, "pre", pre, dx);
     expect(!accumulate || activation == Activation::None, name,
            "expected no activation when accumulating");
+    expect_one_type(name, {{"dy", dy}, {"packed", packed}, {"pre", pre}, {"dx", dx}});
   }
 };
 
 // dweight += dy^T x; dbias += column sums of dy.
 //
-//   x        (M, K) f32
-//   dy       (M, N) f32
-//   dweight  (N, K) added to, or empty
-//   dbias    (1, N) added to, or empty
+//   x        (M, K) T
+//   dy       (M, N) T
+//   dweight  (N, K) f32, added to, or empty
+//   dbias    (1, N) f32, added to, or empty
 //
 // Each element is one chain over the rows in order that starts from its present value: rows given
-// in several calls leave the same bits as rows given in one.
+// in several calls leave the same bits as rows given in one. In bf16 sixteen rows are taken at a
+// time, so that this holds for all calls but the last of a multiple of sixteen rows.
 struct LinearBackwardWeight {
   Tensor x, dy, dweight, dbias;
 
@@ -140,6 +152,9 @@ struct LinearBackwardWeight {
     expect_rows(name, "dy", dy, x.rows);
     if (!dweight.empty()) expect_shape(name, "dweight", dweight, dy.cols, x.cols);
     if (!dbias.empty()) expect_size(name, "dbias", dbias, dy.cols);
+    expect_one_type(name, {{"x", x}, {"dy", dy}});
+    expect_type(name, "dweight", dweight, Type::F32);
+    expect_type(name, "dbias", dbias, Type::F32);
   }
 };
 

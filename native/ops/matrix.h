@@ -5,9 +5,8 @@
 // Products of matrices are made of linear.h, unit rows of pool.h, copies of layout.h.
 #pragma once
 
-#include <initializer_list>
-
 #include "op.h"
+#include "types.h"
 
 namespace inbatch {
 
@@ -38,15 +37,6 @@ template <>
 struct Words<Combine> {
   static constexpr const char* list[] = {"add", "subtract", "multiply", "divide", "logAddExp"};
 };
-
-struct NamedTensor {
-  const char* name;
-  Tensor tensor;
-};
-
-inline void expect_f32(const char* op, std::initializer_list<NamedTensor> all) {
-  for (const NamedTensor& each : all) expect_type(op, each.name, each.tensor, Type::F32);
-}
 
 // Whether an extent is `whole`, or 1 and stands for all of it.
 inline void expect_spread(const char* op, const char* field, const Tensor& x, const Tensor& whole) {

@@ -5,6 +5,8 @@ export type Matrix = {
 	readonly rows: number;
 	readonly columns: number;
 	readonly values: Float64Array;
+	/** How the engine holds it; f32 if not said. */
+	readonly type?: 'bf16';
 };
 
 export type Random = () => number;
@@ -22,8 +24,8 @@ export function matrixOf(rows: number, columns: number, value: (index: number) =
 	return {rows, columns, values: Float64Array.from({length: rows * columns}, (_, i) => value(i))};
 }
 
-export function rowsOf({columns, values}: Matrix, begin: number, end: number): Matrix {
-	return {rows: end - begin, columns, values: values.slice(begin * columns, end * columns)};
+export function rowsOf(x: Matrix, begin: number, end: number): Matrix {
+	return {...x, rows: end - begin, values: x.values.slice(begin * x.columns, end * x.columns)};
 }
 
 /** Numbers in [0, 1), always the same for a seed. */
@@ -48,6 +50,18 @@ export function normals(seed: number): Random {
 
 export function randomMatrix(rows: number, columns: number, random: Random, spread = 1): Matrix {
 	return matrixOf(rows, columns, () => Math.fround(spread * random()));
+}
+
+/** The nearest number of 16 bits (a brain float), halves to the even one. */
+export function roundToBf16(value: number): number {
+	const word = new Uint32Array(Float32Array.of(value).buffer);
+	word[0] = (word[0]! + 0x7fff + ((word[0]! >>> 16) & 1)) & 0xffff_0000;
+	return Number.isNaN(value) ? value : new Float32Array(word.buffer)[0]!;
+}
+
+/** The same matrix rounded to 16 bits, and held so. */
+export function asBf16({rows, columns, values}: Matrix): Matrix {
+	return {rows, columns, values: values.map(roundToBf16), type: 'bf16'};
 }
 
 export function largest({values}: {values: Float64Array}): number {

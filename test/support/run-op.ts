@@ -8,7 +8,7 @@ import {type Matrix, rowsOf} from './matrix.js';
 
 export type Operand = Matrix | Tensor | Int32Array | string | number | boolean | undefined;
 
-const guard = -12345;
+const guard = -12352; // bf16 holds it too
 const guardElements = 32;
 
 /**
@@ -44,15 +44,29 @@ export function newDevice(threads = 1): NativeDevice {
 	return new (native().Device)(threads);
 }
 
-export async function readMatrix(device: NativeDevice, tensor: Tensor): Promise<Matrix> {
-	const values = new Float32Array(tensor.rows * tensor.columns);
-	await device.read(tensor, values);
-	return {rows: tensor.rows, columns: tensor.columns, values: Float64Array.from(values)};
+export async function readMatrix(
+	device: NativeDevice,
+	tensor: Tensor,
+	type: 'f32' | 'bf16' = 'f32',
+): Promise<Matrix> {
+	const {rows, columns} = tensor;
+	const values = new Float32Array(rows * columns);
+	if (type === 'f32') {
+		await device.read(tensor, values);
+		return {rows, columns, values: Float64Array.from(values)};
+	}
+
+	const halves = new Uint16Array(rows * columns);
+	await device.read(tensor, halves);
+	new Uint32Array(values.buffer).set(Uint32Array.from(halves, half => half << 16));
+	return {rows, columns, values: Float64Array.from(values), type};
 }
 
-export function tensorOf(device: NativeDevice, {rows, columns, values}: Matrix): Tensor {
-	const tensor = device.tensor(rows, columns, 'f32');
-	device.write(tensor, Float32Array.from(values));
+export function tensorOf(device: NativeDevice, {rows, columns, values, type}: Matrix): Tensor {
+	const tensor = device.tensor(rows, columns, type ?? 'f32');
+	const floats = Float32Array.from(values);
+	const words = new Uint32Array(floats.buffer);
+	device.write(tensor, type === 'bf16' ? Uint16Array.from(words, word => word >>> 16) : floats);
 	return tensor;
 }
 
@@ -70,19 +84,19 @@ function guardRows(columns: number): number {
 	return Math.ceil(guardElements / columns);
 }
 
-function guarded(device: NativeDevice, {rows, columns, values}: Matrix): Tensor {
+function guarded(device: NativeDevice, {rows, columns, values, ...kind}: Matrix): Tensor {
 	const around = guardRows(columns);
 	const padded = new Float64Array((rows + 2 * around) * columns).fill(guard);
 	padded.set(values, around * columns);
-	return tensorOf(device, {rows: rows + 2 * around, columns, values: padded});
+	return tensorOf(device, {rows: rows + 2 * around, columns, values: padded, ...kind});
 }
 
 function inside(whole: Tensor, {rows, columns}: Matrix): Tensor {
 	return whole.slice(guardRows(columns), rows);
 }
 
-async function unguarded(device: NativeDevice, whole: Tensor, {rows, columns}: Matrix) {
-	const all = await readMatrix(device, whole);
+async function unguarded(device: NativeDevice, whole: Tensor, {rows, columns, type}: Matrix) {
+	const all = await readMatrix(device, whole, type);
 	const around = guardRows(columns);
 	const guards = [rowsOf(all, 0, around), rowsOf(all, around + rows, all.rows)];
 	const isWhole = guards.every(part => part.values.every(value => value === guard));
