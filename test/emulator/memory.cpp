@@ -36,7 +36,10 @@ struct Region {
 };
 
 std::map<uintptr_t, Region> regions;
-Region shared, *recent;
+Region shared;
+// Where the last accesses were: a kernel walks a few arrays in turn.
+Region* recent[4];
+unsigned oldest;
 constexpr size_t grain = 1;  // 2 halves the memory, but takes neighbouring bytes for one
 constexpr size_t largest_poisoned = 256 << 20;
 bool checks = !getenv("EMULATOR_UNCHECKED");
@@ -55,11 +58,13 @@ bool inside(const Region& region, const void* pointer, size_t bytes) {
 
 Region* find(const void* pointer, size_t bytes) {
   if (shared.begin && inside(shared, pointer, bytes)) return &shared;
-  if (recent && inside(*recent, pointer, bytes)) return recent;
+  for (Region* region : recent) {
+    if (region && inside(*region, pointer, bytes)) return region;
+  }
   auto next = regions.upper_bound(reinterpret_cast<uintptr_t>(pointer));
   if (next == regions.begin()) return nullptr;
   Region& region = std::prev(next)->second;
-  return inside(region, pointer, bytes) ? recent = &region : nullptr;
+  return inside(region, pointer, bytes) ? recent[oldest++ % 4] = &region : nullptr;
 }
 
 bool visible(const Mark& mark, const Clock& clock) {
@@ -124,15 +129,15 @@ void set_checks(bool on) { checks = on; }
 
 void touch(Thread& thread, const void* pointer, size_t bytes, Access kind, Site site) {
   if (!checks) return;
+  // Constants and threadIdx, which are read all the time.
+  const auto at = reinterpret_cast<uintptr_t>(pointer);
+  const bool image = at >= uintptr_t(&__ehdr_start) && at < uintptr_t(&_end);
+  if (image && kind == Access::read) return;
   Region* region = find(pointer, bytes);
   if (!region) {
-    const auto at = reinterpret_cast<uintptr_t>(pointer);
-    const bool image = at >= uintptr_t(&__ehdr_start) && at < uintptr_t(&_end);
     const size_t parameter =
         static_cast<const char*>(pointer) - reinterpret_cast<const char*>(block.call);
-    const bool readable =
-        image || parameter < block.call->bytes;  // constants, threadIdx, parameters
-    if (readable && kind == Access::read) return;
+    if (parameter < block.call->bytes && kind == Access::read) return;
     fail("%s of %zu bytes outside any allocation, at %s", kind == Access::read ? "read" : "write",
          bytes, describe_site(site));
   }
@@ -204,7 +209,7 @@ void free_device(void* pointer) {
   if (found == regions.end()) fail("free of a pointer that is no allocation");
   const Region region = found->second;
   regions.erase(found);
-  recent = nullptr;
+  for (Region*& known : recent) known = nullptr;
   munmap(region.begin, region.bytes + 512);
   munmap(region.cells, (region.bytes / grain + 1) * sizeof(Cell));
 }
