@@ -282,7 +282,7 @@ describe('a bad input is refused by its place and leaves nothing', () => {
 		[['--dimensions', '65'], 'OPTION_RANGE'],
 		[['--max-length', '100000'], 'OPTION_RANGE'],
 		[['--prompt', 'query'], 'OPTION_RANGE'],
-		[['--device', 'cuda'], 'DEVICE_UNAVAILABLE'],
+		[['--device', 'cuda:99'], 'DEVICE_UNAVAILABLE'],
 		[['--dtype', 'bf16'], 'DTYPE_UNSUPPORTED'],
 		[['--field', 'body'], 'OPTION_CONFLICT'],
 	])('%j', async (more, code) => {

@@ -1,0 +1,91 @@
+// The tiny BERT on a card, by the library as it is used: vectors and a training, beside those of the CPU.
+// Both are devices of one add-on, whose card is emulated.
+
+import {expect, test} from 'vitest';
+import {devices} from '../../dist/device.js';
+import {triplet} from '../../dist/loss/triplet.js';
+import type {EmbeddingModel} from '../../dist/model/embedding-model.js';
+import {train} from '../../dist/train/train.js';
+import {emulatedPath} from '../support/emulated.js';
+import {lazy} from '../support/matrix.js';
+import {loadTiny, rowsOf} from './tiny.js';
+
+process.env.INBATCH_NATIVE = emulatedPath;
+
+// What the README of the fixtures allows float32.
+const limits = {loss: 1e-5, norm: 1e-4, embeddings: 3e-6};
+const texts = rowsOf(5).map(({positive}) => positive);
+
+function expectNear(actual: Float32Array, expected: Float32Array): void {
+	expect(actual).toHaveLength(expected.length);
+	const errors = actual.map((value, at) => Math.abs(value - expected[at]!));
+	expect(errors.reduce((a, b) => Math.max(a, b))).toBeLessThan(limits.embeddings);
+}
+
+async function vectorsOf(model: EmbeddingModel, options = {}): Promise<Float32Array> {
+	return (await model.encode(texts, options)).data;
+}
+
+type Step = {loss: number; gradientNorm: number};
+
+async function stepsOn(device: string): Promise<{steps: Step[]; vectors: Float32Array}> {
+	const model = await loadTiny({device});
+	const steps: Step[] = [];
+	await train(model, {
+		data: rowsOf(4).map(row => ({...row, negatives: ['this is not a pattern']})),
+		...{batchSize: 2, steps: 2, learningRate: 1e-3, chunkTokens: 40},
+		loss: triplet({margin: 5}),
+		onStep: ({loss, gradientNorm}) => steps.push({loss, gradientNorm}),
+	});
+	return {steps, vectors: await vectorsOf(model)};
+}
+
+const onCard = lazy(() => stepsOn('cuda'));
+
+test('is listed among the devices', () => {
+	const [cpu, card] = devices();
+	expect(cpu).toMatchObject({name: 'cpu', available: true});
+	expect(card).toMatchObject({name: 'cuda:0', available: true, card: 'emulated card'});
+});
+
+test('encodes as the cpu does, cut to the first columns too', async () => {
+	const [cpu, card] = [await loadTiny({device: 'cpu'}), await loadTiny({device: 'cuda:0'})];
+	expect([cpu.device, card.device]).toEqual(['cpu', 'cuda:0']);
+	for (const options of [{}, {dimensions: 10}]) {
+		expectNear(await vectorsOf(card, options), await vectorsOf(cpu, options));
+	}
+});
+
+test('gives a text the same bits whatever it is encoded with', async () => {
+	const card = await loadTiny({device: 'cuda'});
+	const together = await vectorsOf(card, {batchTokens: 16});
+	for (const [at, text] of texts.entries()) {
+		const {data, width} = await card.encode(text);
+		expect(data).toEqual(together.subarray(at * width, (at + 1) * width));
+	}
+});
+
+test('trains as the cpu does, dropout and all', {timeout: 600_000}, async () => {
+	const [{steps, vectors}, cpu] = [await onCard(), await stepsOn('cpu')];
+	expect(steps).toHaveLength(2);
+	for (const [n, {loss, gradientNorm}] of cpu.steps.entries()) {
+		expect(Math.abs(steps[n]!.loss - loss), `loss of step ${n}`).toBeLessThan(limits.loss);
+		const apart = Math.abs(steps[n]!.gradientNorm / gradientNorm - 1);
+		expect(apart, `gradient norm of step ${n}`).toBeLessThan(limits.norm);
+	}
+	expectNear(vectors, cpu.vectors);
+});
+
+test('trains to the same bits again', {timeout: 600_000}, async () => {
+	const [first, again] = [await onCard(), await stepsOn('cuda')];
+	expect(again).toEqual(first);
+});
+
+test('refuses what a card does not compute in, and cards that are not there', async () => {
+	await expect(loadTiny({device: 'cuda', dtype: 'int8'})).rejects.toThrow(
+		'dtype: expected f32 on a card, got int8',
+	);
+	await expect(loadTiny({device: 'cuda:7'})).rejects.toThrow(
+		"device 'cuda:7' is not available: expected a card below 1",
+	);
+});
