@@ -10,15 +10,17 @@ using PresentOps = OpList<
     ActivationForward, ActivationBackward, GateForward, GateBackward, Add, Dropout,
     // attention
     AttentionForward, AttentionBackward,
+    // contrast
+    ContrastForward, ContrastBackward, RowNorms,
+    // embed
+    EmbedForward, EmbedBackward,
+    // layout
+    Cut, Paste, Transpose, PickForward, PickBackward, GatherForward, GatherBackward,
     // linear
     LinearPack, LinearUnpack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
     // matrix
     MapForward, MapBackward, CombineForward, CombineBackward, Reduce, Spread, RowDots,
     LogSumExpForward, LogSumExpBackward,
-    // embed
-    EmbedForward, EmbedBackward,
-    // layout
-    Cut, Paste, Transpose, PickForward, PickBackward, GatherForward, GatherBackward,
     // maxsim
     MaxSimForward, MaxSimBackward,
     // norm

@@ -7,6 +7,7 @@
 // where the depth is long.
 #pragma once
 
+#include "../base/host_device.h"
 #include "launch.cuh"
 
 namespace inbatch::cuda {
@@ -100,22 +101,23 @@ DEVICE void multiply_stage(T (&sum)[kTileRows][kTileColumns], const TileStage<T>
 
 // sum += a b^T for the tile whose first lines are `row` of a and `column` of b. All threads of the
 // block come; before the next call they meet at a barrier, for it writes what this one reads last.
-template <bool across, class T>
+// Either operand may go across.
+template <bool across, bool b_across = across, class T>
 DEVICE void add_products(T (&sum)[kTileRows][kTileColumns], TileShared<T>& shared,
                          const TileLines<T>& a, const TileLines<T>& b, int64_t row, int64_t column,
                          int64_t depth) {
   T left[kFetched], right[kFetched];
   fetch<across>(left, a, row, 0, depth);
-  fetch<across>(right, b, column, 0, depth);
+  fetch<b_across>(right, b, column, 0, depth);
   for (int64_t k = 0; k < depth; k += kTileStep) {
     TileStage<T>& stage = shared.stage[k / kTileStep % 2];
     keep<across>(stage.a, left);
-    keep<across>(stage.b, right);
+    keep<b_across>(stage.b, right);
     __syncthreads();  // this stage written -> read by all; the other read -> written in the next
                       // step
     if (k + kTileStep < depth) {
       fetch<across>(left, a, row, k + kTileStep, depth);
-      fetch<across>(right, b, column, k + kTileStep, depth);
+      fetch<b_across>(right, b, column, k + kTileStep, depth);
     }
     multiply_stage(sum, stage);
   }
@@ -151,7 +153,7 @@ __global__ void __launch_bounds__(kTileThreads) product_tiles(const Form form) {
   }
 }
 
-inline int64_t tiles_of(int64_t lines) { return (lines + kTile - 1) / kTile; }
+INBATCH_HOST_DEVICE inline int64_t tiles_of(int64_t lines) { return (lines + kTile - 1) / kTile; }
 
 template <class Form>
 void multiply_tiles(const Stream& stream, const Form& form) {

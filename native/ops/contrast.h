@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../base/host_device.h"
 #include "matrix.h"
 
 namespace inbatch {

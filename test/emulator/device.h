@@ -276,6 +276,7 @@ inline int __dp4a(int a, int b, int sum) {
   return sum;
 }
 inline float __fmul_rn(float a, float b) { return a * b; }
+inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
 inline float exp2_fast(float x) { return exp2f(x); }
 template <class T>

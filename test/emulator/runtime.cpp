@@ -106,6 +106,7 @@ T exchange_add(T* at, T value) {
 }
 template int exchange_add(int*, int);
 template unsigned exchange_add(unsigned*, unsigned);
+template unsigned long long exchange_add(unsigned long long*, unsigned long long);
 template float exchange_add(float*, float);
 
 }  // namespace emulator

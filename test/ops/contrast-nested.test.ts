@@ -3,6 +3,7 @@
 
 import {expect, test} from 'vitest';
 import type {NativeDevice, Tensor} from '../../dist/native.js';
+import {onEveryCard, sameBitsOnCards} from '../support/cards.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
 import {grid, type Matrix, matrixOf, normals, randomMatrix} from '../support/matrix.js';
 import {integers, newDevice, readMatrix, tensorOf} from '../support/run-op.js';
@@ -90,8 +91,8 @@ const shapes = grid({
 	scaled: [false, true],
 });
 
-onEveryPath('several widths', device => {
-	test.each(shapes)(
+const severalWidths = (cases: typeof shapes) => (device: NativeDevice) => {
+	test.each(cases)(
 		'of $widths over $count rows are those of each',
 		async ({count, widths, scaled}) => {
 			const given = drawn(count, widths, scaled);
@@ -121,15 +122,24 @@ onEveryPath('several widths', device => {
 			}
 		},
 	);
-});
+};
 
-sameBitsEverywhere('several widths', async device => {
-	const {lse, mean, drows, dcolumns, dtemperature} = await computed(
-		device,
-		drawn(300, [16, 64, 101], true),
-	);
+// A whole tile of rows and a part of one.
+const fewShapes = shapes
+	.map(shape => ({...shape, count: Math.min(shape.count, 70)}))
+	.filter(({count, widths, scaled}) => count > 7 || (scaled && widths.length > 2));
+
+onEveryPath('several widths', severalWidths(shapes));
+onEveryCard('several widths', severalWidths(fewShapes));
+
+const several = (count: number) => async (device: NativeDevice) => {
+	const found = await computed(device, drawn(count, [16, 64, 101], true));
+	const {lse, mean, drows, dcolumns, dtemperature} = found;
 	return [lse, mean, drows, dcolumns, dtemperature];
-});
+};
+
+sameBitsEverywhere('several widths', several(300));
+sameBitsOnCards('several widths', several(70));
 
 test('several widths are refused with limits', () => {
 	const device = newDevice();

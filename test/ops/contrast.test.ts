@@ -2,11 +2,11 @@
 
 import {describe, expect, test} from 'vitest';
 import {type NativeDevice, native} from '../../dist/native.js';
+import {onEveryCard, onEveryDevice, sameBitsOnCards} from '../support/cards.js';
 import {
 	backward,
 	blankGradient,
 	caseOf,
-	everyone,
 	finite,
 	forward,
 	gradientOf,
@@ -114,8 +114,21 @@ const large = [
 	{texts: 97, width: 3001},
 ].map(outline => ({...outline, held: held({...outline, ...many})}));
 
-onEveryPath('contrast', device => {
-	test.each([...sizes, ...partial])(
+// More columns, then more rows, than a kernel for cards takes at a time.
+const beyond = [
+	{texts: 1900, width: 3, only: {rows: 5}},
+	{texts: 4100, width: 3, only: {columns: 5}},
+].map(outline => ({...outline, held: held({...outline, ...many})}));
+
+const onProcessors = {sizes: [...sizes, ...partial], ruled, large: [...large, ...beyond]};
+const onCards: typeof onProcessors = {
+	sizes: [...sizes.filter(({texts, width}) => texts < 100 && texts * width < 2600), ...partial],
+	ruled: ruled.filter(({texts}) => texts < 100),
+	large: beyond,
+};
+
+const contrast = (cases: typeof onProcessors) => (device: NativeDevice) => {
+	test.each(cases.sizes)(
 		'meets its oracle for $texts texts, $width wide, cosine: $cosine',
 		({held}) => expectOracle(device, held),
 	);
@@ -129,21 +142,24 @@ onEveryPath('contrast', device => {
 		({held}) => expectOracle(device, held),
 	);
 
-	test.each(ruled)('meets its oracle for $texts texts by the rules $rules', async ({held}) => {
-		await expectOracle(device, held);
-		const {removed, suspects} = await removedBy(device, held.given());
-		const expected = contrastRemoved(held.given());
-		expect([...removed.values]).toEqual([...expected.removed.values]);
-		const columns = ({values}: Matrix) => values.filter((_, at) => at % 2 === 0);
-		expect(columns(suspects)).toEqual(columns(expected.suspects));
-		expectClose(suspects, () => expected.suspects, {scale: 4});
-	});
+	test.each(cases.ruled)(
+		'meets its oracle for $texts texts by the rules $rules',
+		async ({held}) => {
+			await expectOracle(device, held);
+			const {removed, suspects} = await removedBy(device, held.given());
+			const expected = contrastRemoved(held.given());
+			expect([...removed.values]).toEqual([...expected.removed.values]);
+			const columns = ({values}: Matrix) => values.filter((_, at) => at % 2 === 0);
+			expect(columns(suspects)).toEqual(columns(expected.suspects));
+			expectClose(suspects, () => expected.suspects, {scale: 4});
+		},
+	);
 
 	test.each(bentCases)('meets its oracle for scores that are bent: $bend', async ({cases}) => {
 		for (const one of cases) await expectOracle(device, one);
 	});
 
-	test.each(large)('meets its oracle for $texts texts, $width wide, of $switches', ({held}) =>
+	test.each(cases.large)('meets its oracle for $texts texts, $width wide, of $switches', ({held}) =>
 		expectOracle(device, held),
 	);
 
@@ -161,7 +177,10 @@ onEveryPath('contrast', device => {
 		const {drows} = await backward(device, given, gradientOf(given));
 		expect(drows.values.slice(2 * 7, 3 * 7).every(Number.isNaN)).toBe(true);
 	});
-});
+};
+
+onEveryPath('contrast', contrast(onProcessors));
+onEveryCard('contrast', contrast(onCards));
 
 describe('the oracle', () => {
 	const cases = grid({
@@ -212,21 +231,22 @@ function moved({rows, columns, values}: Matrix, at: number, step: number): Matri
 	return matrixOf(rows, columns, index => values[index]! + (index === at ? step : 0));
 }
 
-sameBitsEverywhere('contrast', async device => {
+const several = (texts: number, wide: number) => async (device: NativeDevice) => {
 	const results: Matrix[] = [];
 	const bent: Partial<Outline> = {rules: ruleNames, clamp: [-0.3, 0.3], hardness: hard};
-	for (const [width, more] of [[26], [384], [26, bent], [384, bent]] as const) {
-		const given = caseOf({texts: 300, width, cosine: 'both', temperature: 0.02, ...more});
+	for (const [width, more] of [[26], [wide], [26, bent], [wide, bent]] as const) {
+		const given = caseOf({texts, width, cosine: 'both', temperature: 0.02, ...more});
 		const {lse, mean, count} = await forward(device, given);
 		const gradient = await backward(device, given, gradientOf(given));
 		results.push(lse, mean, count, ...Object.values(gradient));
 	}
 	return results;
-});
+};
 
-describe('contrast', () => {
-	const device = newDevice(2);
+sameBitsEverywhere('contrast', several(300, 384));
+sameBitsOnCards('contrast', several(70, 40));
 
+onEveryDevice('contrast of one case', device => {
 	test('reads keys, sets and lists that make no sense as what equals nothing', async () => {
 		const given = caseOf({texts: 5, width: 7, rules: ['sets', 'lists']});
 		const plain = await operandsOf(device, given);
@@ -236,7 +256,8 @@ describe('contrast', () => {
 		const {count} = await runOp(device, 'contrastForward', {...plain, listOffsets}, outputs);
 		expect(count.values.every(each => each >= 0)).toBe(true);
 	});
-	const given = caseOf({texts: 33, width: 26, cosine: 'both'});
+
+	const given = caseOf({texts: 97, width: 26, cosine: 'both'});
 
 	test('gives a row the same bits whatever rows come with it', async () => {
 		const whole = await forward(device, given);
@@ -260,7 +281,7 @@ describe('contrast', () => {
 	test('takes a missing gradient of the mean for zero', async () => {
 		const {dlse} = gradientOf(given);
 		const without = await backward(device, given, {dlse});
-		const zero = await backward(device, given, {dlse, dmean: zeros(33, 1)});
+		const zero = await backward(device, given, {dlse, dmean: zeros(97, 1)});
 		expectSameBits(without.drows, zero.drows);
 	});
 
@@ -272,13 +293,25 @@ describe('contrast', () => {
 			name,
 			typeof value === 'object' ? tensorOf(device, value) : value,
 		]);
-		const count = device.tensor(33, 1, 'i32');
-		const lse = device.tensor(33, 1, 'f32');
+		const count = device.tensor(97, 1, 'i32');
+		const lse = device.tensor(97, 1, 'f32');
 		device.run('contrastForward', {...Object.fromEntries(fields), owner: indices, lse, count});
-		const counts = new Int32Array(33);
+		const counts = new Int32Array(97);
 		await device.read(count, counts);
 		expect([...counts]).toEqual([...contrastForward(given).count.values]);
 	});
+
+	test('of no columns, or no rows, gives minus infinity and zeros', async () => {
+		const nobody = {...given, columns: zeros(0, 26), owner: new Int32Array(0), positives: 0};
+		const {lse, count} = await forward(device, nobody);
+		expect(lse.values.every(value => value === -Infinity)).toBe(true);
+		expect(count.values.every(value => value === 0)).toBe(true);
+	});
+});
+
+describe('contrast', () => {
+	const device = newDevice(2);
+	const given = caseOf({texts: 33, width: 26, cosine: 'both'});
 
 	test('needs less than 24 MB for 16384 rows against as many columns', async () => {
 		const one = new (native().Device)(2);
@@ -334,58 +367,5 @@ describe('contrast', () => {
 		await expect(runOp(device, 'contrastForward', operands, outputs)).rejects.toThrow(
 			new RegExp(`^contrastForward: expected .*${named}`),
 		);
-	});
-});
-
-/** The example of two queries, their positives and a hard negative each, with losses known in advance. */
-describe('the losses of a known example', () => {
-	const queries = matrixOf(2, 4, at => [1, 2, 0, 1, 0, 1, 2, -1][at]!);
-	const positives = [1, 1, 0, 1, 0, 1, 1, 0];
-	const negatives = [1, -1, 1, 0, 1, 1, 1, 1];
-	const documents = matrixOf(4, 4, at => [...positives, ...negatives][at]!);
-	const pairs = matrixOf(2, 4, at => positives[at]!);
-	const cosines = [0.942809041582, 0.866025403784].map(cosine => cosine / 0.1);
-	const known = (rows: Matrix, columns: Matrix, switches: Partial<Switches>): ContrastCase => ({
-		rows,
-		columns,
-		cosine: {rows: true, columns: true},
-		temperature: Math.fround(0.1),
-		owner: Int32Array.from([0, 1, 0, 1].slice(0, columns.rows)),
-		positives: 2,
-		switches: {...everyone, ...switches},
-	});
-	const device = newDevice();
-
-	async function loss(given: ContrastCase, smoothing = 0): Promise<number> {
-		const {lse, mean} = await forward(device, given);
-		const each = cosines.map((score, row) => {
-			const target = (1 - smoothing) * score + smoothing * mean.values[row]!;
-			return lse.values[row]! - target;
-		});
-		return (each[0]! + each[1]!) / 2;
-	}
-
-	const ownOnly = {others: false, otherHard: false};
-	const losses: [string, ContrastCase, number, number][] = [
-		['pairs', known(queries, pairs, {}), 0.012858, 0],
-		['all columns', known(queries, documents, {}), 0.140601, 0],
-		['all columns, smoothed', known(queries, documents, {}), 0.367126, 0.05],
-		['its own columns', known(queries, documents, ownOnly), 0.005116, 0],
-		[
-			'all but hard negatives of others',
-			known(queries, documents, {otherHard: false}),
-			0.017974,
-			0,
-		],
-		['all but positives of others', known(queries, documents, {others: false}), 0.130531, 0],
-	];
-	test.each(losses)('over %s', async (_, given, expected, smoothing) => {
-		expect(await loss(given, smoothing)).toBeCloseTo(expected, 5);
-	});
-
-	test('over both directions', async () => {
-		const there = await loss(known(queries, pairs, {}));
-		const back = await loss(known(pairs, queries, {}));
-		expect((there + back) / 2).toBeCloseTo(0.020014, 5);
 	});
 });

@@ -2,7 +2,7 @@
 
 import {expect} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
-import {blank, lazy, type Matrix, matrixOf, normals, randomMatrix} from './matrix.js';
+import {blank, lazy, type Matrix, matrixOf, normals, randomMatrix, rowsOf} from './matrix.js';
 import {
 	type ContrastCase,
 	type ContrastGradient,
@@ -28,6 +28,8 @@ export type Outline = {
 	clamp?: readonly [number, number];
 	hardness?: {strength: number; own: boolean; others: boolean};
 	rules?: readonly RuleName[];
+	/** So many of the rows or columns alone. */
+	only?: {rows?: number; columns?: number};
 };
 
 export type RuleName = 'lists' | 'sets' | 'limit' | 'guide';
@@ -39,6 +41,18 @@ A positive for each row and a second one for every fifth, then 0 to 2 hard negat
 few that are no row's.
 */
 export function caseOf(outline: Outline): ContrastCase {
+	const {rows: allRows, columns: allColumns, owner, positives, ...rest} = wholeCaseOf(outline);
+	const {rows = allRows.rows, columns = allColumns.rows} = outline.only ?? {};
+	return {
+		...rest,
+		rows: rowsOf(allRows, 0, rows),
+		columns: rowsOf(allColumns, 0, columns),
+		owner: owner.slice(0, columns),
+		positives: Math.min(positives, columns),
+	};
+}
+
+function wholeCaseOf(outline: Outline): ContrastCase {
 	const {texts, width, cosine = 'none', temperature = 0.5, spread = 1, switches} = outline;
 	const {clamp, hardness, rules} = outline;
 	const all = Array.from({length: texts}, (_, row) => row);
