@@ -28,6 +28,8 @@ export type Device = {
 	kernels: string;
 	dtype: Dtype;
 	threads: number;
+	/** Of a card; the memory of the cpu is what the process may take. */
+	memoryBytes?: number;
 	native: NativeDevice;
 };
 
@@ -95,7 +97,8 @@ export function openDevice({device = 'auto', threads, dtype = 'f32'}: DeviceOpti
 	const where = card ? {card: Number(name.slice('cuda:'.length))} : count;
 	const opened = new (native().Device)(where);
 	const kernels = card ? `sm_${Math.round(10 * (card.capability ?? 0))}` : native().kernels();
-	return {name, kernels, dtype: computed, threads: count, native: opened};
+	const memory = card && {memoryBytes: card.memoryBytes};
+	return {name, kernels, dtype: computed, threads: count, ...memory, native: opened};
 }
 
 /** The card that `cuda`, `cuda:<i>` or `auto` means; for `auto` there may be none. */

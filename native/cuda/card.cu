@@ -24,15 +24,13 @@ std::string size_of(size_t bytes) {
 class RuntimeCard final : public Card {
  public:
   RuntimeCard(int index, const std::string& model)
-      : index_(index), name_("card " + std::to_string(index) + " (" + model + ")") {
-    use();
-    expect_success(cudaStreamCreate(&queue_), "to start");
-    fault_ = static_cast<Fault*>(take(sizeof(Fault)));
-    clear(fault_, sizeof(Fault));
-  }
+      : index_(index), name_("card " + std::to_string(index) + " (" + model + ")") {}
 
   const std::string& name() const override { return name_; }
-  cudaStream_t queue() const { return queue_; }
+  cudaStream_t queue() {
+    use();
+    return queue_;
+  }
 
   void* take(size_t bytes) override {
     use();
@@ -49,7 +47,7 @@ class RuntimeCard final : public Card {
     use();
     cudaFree(data);  // a failure of the queue is told by the next wait
   }
-  void open(void* data, size_t bytes) override { forget_contents(data, bytes, queue_); }
+  void open(void* data, size_t bytes) override { forget_contents(data, bytes, queue()); }
 
   void upload(void* to, const void* from, size_t bytes) override {
     move(to, from, bytes, cudaMemcpyHostToDevice);
@@ -92,7 +90,19 @@ class RuntimeCard final : public Card {
                            " at " + std::to_string(fault.place));
   }
 
-  void use() const { cudaSetDevice(index_); }
+  // Each thread says which card it means. The first one of all starts it, which takes a while.
+  void use() {
+    cudaSetDevice(index_);
+    std::call_once(started_, [&] { start(); });
+  }
+
+  void start() {
+    expect_success(cudaStreamCreate(&queue_), "to start");
+    void* fault = nullptr;
+    expect_success(cudaMalloc(&fault, sizeof(Fault)), "to start");
+    expect_success(cudaMemsetAsync(fault, 0, sizeof(Fault), queue_), "to start");
+    fault_ = static_cast<Fault*>(fault);
+  }
 
   void* take_if_free(size_t bytes) {
     void* data = nullptr;
@@ -116,6 +126,7 @@ class RuntimeCard final : public Card {
 
   int index_;
   std::string name_;
+  std::once_flag started_;
   cudaStream_t queue_{};
   Fault* fault_ = nullptr;
   std::vector<Checked> checks_;  // since the last wait

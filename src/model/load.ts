@@ -65,6 +65,7 @@ export async function loadWeights(
 	device: Device,
 	signal?: AbortSignal,
 ): Promise<LoadedWeights> {
+	await device.native.synchronize(); // a card starts on its own thread
 	const core = makeCore(folders, device);
 	try {
 		const loaded: LoadedWeights = {core, stored: [], fingerprint: '', warnings: []};

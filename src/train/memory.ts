@@ -1,6 +1,7 @@
 // What a run will take of memory, by part, before it takes it; and the refusal of one that cannot fit.
 
 import {totalmem} from 'node:os';
+import type {Device} from '../device.js';
 import {EngineError} from '../errors.js';
 import type {Loss} from '../loss/loss.js';
 import {passingMemory, passMemory} from '../model/activation-memory.js';
@@ -51,13 +52,16 @@ export async function expectFits(
 	request: MemoryRequest,
 ): Promise<ExpectedMemory> {
 	const {settings, loss, course, signal} = request;
+	const {computing} = source.model;
 	const {held} = parameterMemory(source.model, settings, course.steps);
-	const node = Math.max(0, process.memoryUsage.rss() - held) + slack + largestTensor(source);
+	const isHere = computing.memoryBytes === undefined; // and not on a card
+	const resident = process.memoryUsage.rss() - (isHere ? held : 0);
+	const node = Math.max(0, resident) + slack + largestTensor(source);
 	const first = await course.from(1).next();
 	if (first.done) throw new EngineError('INTERNAL', 'course: expected a first step, got none');
 	const prepared = await prepareStep(source, first.value, {loss, signal});
 	const expected = await expectedMemory(source, request, {prepared, node});
-	const limit = memoryLimit(settings);
+	const limit = memoryLimit(settings, computing);
 	if (expected.peak <= limit) return expected;
 	throw new EngineError('OUT_OF_MEMORY', refusal(expected, limit, settings, prepared));
 }
@@ -107,9 +111,13 @@ function activationMemory(
 	return saved + Math.max(scratch, passing);
 }
 
-/** Bytes that this process may take: of the option, or of its control group, or of the machine. */
-export function memoryLimit({memoryLimit: given}: Pick<TrainSettings, 'memoryLimit'>): number {
+/** Bytes that a run may take: of the option, or of the card, or of this control group or machine. */
+export function memoryLimit(
+	{memoryLimit: given}: Pick<TrainSettings, 'memoryLimit'>,
+	{memoryBytes}: Pick<Device, 'memoryBytes'> = {},
+): number {
 	if (given !== undefined) return given * gibibyte;
+	if (memoryBytes !== undefined) return memoryBytes;
 	const group = process.constrainedMemory();
 	return group > 0 ? Math.min(group, totalmem()) : totalmem();
 }

@@ -77,7 +77,7 @@ async function planOf(run: Run, settings: TrainSettings): Promise<TrainingPlan> 
 	const {signal} = run;
 	const asked = {settings, loss: stepSettings.loss, course, signal};
 	const memory = await expectedMemory(run, asked, {prepared: largest, node: expected.node});
-	const limit = memoryLimit(settings);
+	const limit = memoryLimit(settings, model.computing);
 	const fits = memory.peak <= limit;
 	const timed = fits ? await timesOf(run, survey.all, largest) : undefined;
 	const seconds = timed ? secondsOf(timed, survey.work) : null;

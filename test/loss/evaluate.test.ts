@@ -112,7 +112,7 @@ describe('wrong use is refused', () => {
 	});
 
 	test('a device that is not there', async () => {
-		const wrong = call(plain, {columns: [good]}, {device: 'cuda'});
+		const wrong = call(plain, {columns: [good]}, {device: 'cuda:99'});
 		await expect(wrong).rejects.toMatchObject({code: 'DEVICE_UNAVAILABLE'});
 	});
 
