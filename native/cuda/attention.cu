@@ -1,28 +1,45 @@
 // Attention within each text. Contract: ops/attention.h.
 //
-// Grid (slots of tiles of 32 tokens, heads, columns / W), 128 threads: a block owns a tile of one
-// text and walks the tiles of the same text that its rows reach, so a key is read once for 32
-// queries and no score leaves the block. W is 32, 64 or 128; of wider heads a block has W columns
-// of the result and computes the scores again. Backward has a block per tile of queries for dq and
-// one per tile of keys for dk and dv: seven products for five, but one writer for each element.
-// Limited by the arithmetic of ordinary cores.
+// A block owns a tile of one text and head and walks the tiles of the same text that its rows
+// reach, so no score leaves it. f32, and odd widths of bf16, go through ordinary cores: grid (slots
+// of tiles of 32 tokens, heads, columns / W), 128 threads; of heads wider than W a block has W
+// columns of the result and computes the scores again. bf16 of the usual widths goes through matrix
+// cores: tiles of 64 tokens. Slots: attention_rules.cuh.
 #include "../ops/attention.h"
 
 #include "attention_backward.cuh"
+#include "attention_backward_mma.cuh"
 #include "attention_forward.cuh"
+#include "attention_forward_mma.cuh"
+#include "rows.cuh"
 
 namespace inbatch::cuda {
 namespace {
 
-Extent tiles_extent(const Tensor& qkv, const AttentionRules& rules, int heads, int columns) {
-  const unsigned slots = slots_of(qkv.rows, rules.text_count, kTile);
-  const unsigned parts = blocks_of(rules.width, columns);
-  return {dim3(slots, unsigned(heads), parts), dim3(kTileThreads)};
+// delta[t, h] = dout[t, h] . o[t, h]: what the gradients of a row's weights have in common. A warp
+// has a row.
+template <class T>
+__global__ void __launch_bounds__(kRowThreads)
+    attention_deltas(const T* __restrict__ dout, const T* __restrict__ o, float* __restrict__ delta,
+                     int64_t rows, int width) {
+  const int64_t row = row_of_warp();
+  if (row >= rows) return;
+  float sum = 0.0f;
+  for (int j = lane_of_row(); j < width; j += 32) {
+    sum += float(dout[row * width + j]) * float(o[row * width + j]);
+  }
+  sum = warp_sum(sum);
+  if (lane_of_row() == 0) delta[row] = sum;
+}
+
+Extent extent_of(const Tensor& qkv, const AttentionRules& rules, int tile, int heads, int parts) {
+  return {dim3(slots_of(qkv.rows, rules.text_count, tile), unsigned(heads), unsigned(parts)),
+          dim3(kTileThreads)};
 }
 
 template <class T, int W>
 void forward_plain(const Stream& stream, const AttentionForward& op, const AttentionRules& rules) {
-  Extent extent = tiles_extent(op.qkv, rules, op.heads, W);
+  Extent extent = extent_of(op.qkv, rules, kTile, op.heads, (op.width + W - 1) / W);
   extent.shared = sizeof(ForwardShared<W>);
   launch(stream, extent, attention_forward<T, W>, rules, op.qkv.as<T>(), op.o.as<T>(),
          op.lse.f32());
@@ -31,64 +48,110 @@ void forward_plain(const Stream& stream, const AttentionForward& op, const Atten
 template <class T, int W>
 void backward_plain(const Stream& stream, const AttentionBackward& op, const AttentionRules& rules,
                     const Gradients<T>& given) {
-  Extent extent = tiles_extent(op.qkv, rules, op.heads, W);
+  Extent extent = extent_of(op.qkv, rules, kTile, op.heads, (op.width + W - 1) / W);
   extent.shared = sizeof(BackwardShared<W>);
   launch(stream, extent, attention_backward_queries<T, W>, rules, given);
   extent.blocks.y = unsigned(op.key_heads);
   launch(stream, extent, attention_backward_keys<T, W>, rules, given);
 }
 
-template <class T>
-void forward(const Stream& stream, const AttentionForward& op) {
-  const AttentionRules rules(op);
+void forward_f32(const Stream& stream, const AttentionForward& op, const AttentionRules& rules) {
   if (op.width <= 32) {
-    forward_plain<T, 32>(stream, op, rules);
+    forward_plain<float, 32>(stream, op, rules);
   } else if (op.width <= 64) {
-    forward_plain<T, 64>(stream, op, rules);
+    forward_plain<float, 64>(stream, op, rules);
   } else {
-    forward_plain<T, 128>(stream, op, rules);
+    forward_plain<float, 128>(stream, op, rules);
   }
 }
 
+void forward_bf16(const Stream& stream, const AttentionForward& op, const AttentionRules& rules) {
+  const bool has_kernel = with_width(op.width, [&](auto width) {
+    constexpr int D = decltype(width)::value;
+    Extent extent = extent_of(op.qkv, rules, kMmaRows, op.heads, 1);
+    extent.shared = sizeof(ForwardMma<D>);
+    launch(stream, extent, attention_forward_mma<D>, rules, op.qkv.as<bf16>(), op.o.as<bf16>(),
+           op.lse.f32());
+  });
+  if (!has_kernel) forward_plain<bf16, 64>(stream, op, rules);
+}
+
+void backward(const Stream& stream, const AttentionBackward& op, const AttentionRules& rules,
+              const Gradients<float>& given) {
+  if (op.width <= 32) {
+    backward_plain<float, 32>(stream, op, rules, given);
+  } else if (op.width <= 64) {
+    backward_plain<float, 64>(stream, op, rules, given);
+  } else {
+    backward_plain<float, 128>(stream, op, rules, given);
+  }
+}
+
+void backward(const Stream& stream, const AttentionBackward& op, const AttentionRules& rules,
+              const Gradients<bf16>& given) {
+  const bool has_kernel = with_width(op.width, [&](auto width) {
+    constexpr int D = decltype(width)::value;
+    Extent extent = extent_of(op.qkv, rules, kMmaRows, op.heads, 1);
+    extent.shared = sizeof(BackwardQueriesMma<D>);
+    launch(stream, extent, attention_backward_queries_mma<D>, rules, given);
+    extent.blocks.y = unsigned(op.key_heads);
+    extent.shared = sizeof(BackwardKeysMma<D>);
+    launch(stream, extent, attention_backward_keys_mma<D>, rules, given);
+  });
+  if (!has_kernel) backward_plain<bf16, 64>(stream, op, rules, given);
+}
+
+bool has_matrix_kernel(const AttentionBackward& op) {
+  return op.qkv.type == Type::BF16 && with_width(op.width, [](auto) {});
+}
+
+// The slots' gradients of the buckets into those of the texts, and these into dbias.
+void add_dbias(const Stream& stream, const AttentionBackward& op, const Tensor& buckets, int tile) {
+  const int elements = int(op.dbias.size()), texts = int(op.offsets.size() - 1);
+  const unsigned parts = blocks_of(elements, kTileThreads);
+  launch(stream, {dim3(unsigned(texts), parts), dim3(kTileThreads)}, sum_slots, op.offsets.i32(),
+         buckets.f32(), elements, tile);
+  launch(stream, {dim3(parts), dim3(kTileThreads)}, add_texts, op.offsets.i32(), buckets.f32(),
+         op.dbias.f32(), texts, elements, tile);
+}
+
 template <class T>
-void backward(const Stream& stream, const AttentionBackward& op) {
+void run_backward(const Stream& stream, const AttentionBackward& op) {
   const AttentionRules rules(op);
-  Scope scope(stream.scratch());
+  const Scope scope(stream.scratch());
   const int64_t rows = op.lse.size();
-  const int elements = int(op.dbias.size());
-  const int64_t slots = slots_of(op.qkv.rows, rules.text_count, kTile);
+  const int tile = has_matrix_kernel(op) ? kMmaRows : kTile;
+  const bool has_buckets = !op.dbias.empty();
   const Tensor delta = stream.scratch().tensor(1, rows);
-  const Tensor buckets = stream.scratch().tensor(elements > 0 ? slots : 0, elements);
+  const int64_t slots = has_buckets ? slots_of(op.qkv.rows, rules.text_count, tile) : 0;
+  const Tensor buckets = stream.scratch().tensor(slots, op.dbias.size());
   launch(stream, rows_extent(rows), attention_deltas<T>, op.dout.as<T>(), op.o.as<T>(), delta.f32(),
          rows, op.width);
-  const Gradients<T> given{op.qkv.as<T>(), op.dout.as<T>(), op.lse.f32(),
-                           delta.f32(),    op.dqkv.as<T>(), elements > 0 ? buckets.f32() : nullptr};
-  if (op.width <= 32) {
-    backward_plain<T, 32>(stream, op, rules, given);
-  } else if (op.width <= 64) {
-    backward_plain<T, 64>(stream, op, rules, given);
-  } else {
-    backward_plain<T, 128>(stream, op, rules, given);
-  }
-  if (elements == 0) return;
-  const unsigned parts = blocks_of(elements, kTileThreads);
-  const unsigned texts = unsigned(rules.text_count);
-  launch(stream, {dim3(texts, parts), dim3(kTileThreads)}, sum_slots, op.offsets.i32(),
-         buckets.f32(), elements);
-  launch(stream, {dim3(parts), dim3(kTileThreads)}, add_texts, op.offsets.i32(), buckets.f32(),
-         op.dbias.f32(), rules.text_count, elements);
+  backward(stream, op, rules,
+           Gradients<T>{op.qkv.as<T>(), op.dout.as<T>(), op.lse.f32(), delta.f32(), op.dqkv.as<T>(),
+                        has_buckets ? buckets.f32() : nullptr});
+  if (has_buckets) add_dbias(stream, op, buckets, tile);
 }
 
 }  // namespace
 
 template <>
 void run<AttentionForward>(const Stream& stream, const AttentionForward& op) {
-  forward<float>(stream, op);
+  const AttentionRules rules(op);
+  if (op.qkv.type == Type::BF16) {
+    forward_bf16(stream, op, rules);
+  } else {
+    forward_f32(stream, op, rules);
+  }
 }
 
 template <>
 void run<AttentionBackward>(const Stream& stream, const AttentionBackward& op) {
-  backward<float>(stream, op);
+  if (op.qkv.type == Type::BF16) {
+    run_backward<bf16>(stream, op);
+  } else {
+    run_backward<float>(stream, op);
+  }
 }
 
 }  // namespace inbatch::cuda

@@ -3,56 +3,20 @@
 #pragma once
 
 #include "attention_scores.cuh"
-#include "rows.cuh"
+#include "row_tiles.cuh"
 
 namespace inbatch::cuda {
 namespace {
-
-// delta[t, h] = dout[t, h] . o[t, h]: what the gradients of a row's weights have in common. A warp
-// has a row.
-template <class T>
-__global__ void __launch_bounds__(kRowThreads)
-    attention_deltas(const T* __restrict__ dout, const T* __restrict__ o, float* __restrict__ delta,
-                     int64_t rows, int width) {
-  const int64_t row = row_of_warp();
-  if (row >= rows) return;
-  float sum = 0.0f;
-  for (int j = lane_of_row(); j < width; j += 32) {
-    sum += float(dout[row * width + j]) * float(o[row * width + j]);
-  }
-  sum = warp_sum(sum);
-  if (lane_of_row() == 0) delta[row] = sum;
-}
-
-template <class T>
-struct Gradients {
-  const T *qkv, *dout;
-  const float *lse, *delta;
-  T* dqkv;
-  float* buckets;  // (slots, H, B) gradients of the buckets of each tile of queries, or null
-};
 
 template <int W>
 struct BackwardShared {
   Tile<W> own, own_other, met,
       met_other;           // q and dout, k and v: the block's own and those it meets
   Square weights, slopes;  // after dropout; gradients of the scores
-  QueryRows queries;
-  Distances distances;
+  QueryRows<kTile> queries;
+  Distances<kTile, kTile> distances;
   float diagonals[2 * kTile];
 };
-
-// The 32 queries from `first` on.
-template <class T>
-DEVICE void load_queries(QueryRows& to, const AttentionRules& rules, const Gradients<T>& given,
-                         const TextTile& text, int head, int first) {
-  const int query = first + int(threadIdx.x);
-  if (threadIdx.x >= kTile || query >= text.tokens) return;
-  const int64_t at = (int64_t(text.begin) + query) * rules.heads + head;
-  to.lse[threadIdx.x] = given.lse[at];
-  to.delta[threadIdx.x] = given.delta[at];
-  to.key[threadIdx.x] = rules.key_of(text.text, head, query);
-}
 
 // A weight after dropout, and the gradient of its score.
 struct Weight {
@@ -60,8 +24,9 @@ struct Weight {
 };
 
 // `query` and `key`: places; `at`: the query's row of its tile; s, dp: q . k and dout . v.
-DEVICE Weight weight_of(const AttentionRules& rules, const TextTile& text, const QueryRows& queries,
-                        int at, int query, int key, float score, float dp) {
+DEVICE Weight weight_of(const AttentionRules& rules, const TextTile& text,
+                        const QueryRows<kTile>& queries, int at, int query, int key, float score,
+                        float dp) {
   const bool is_seen = query < text.tokens && key < text.tokens && rules.sees(query, key);
   if (!is_seen) return {0.0f, 0.0f};
   const float weight = expf(score - queries.lse[at]);
@@ -90,30 +55,6 @@ DEVICE void multiply_tiles(BackwardShared<W>& shared, const Rows<T>& own, const 
   }
 }
 
-// Adds the gradients of the scores of two tiles to the buckets of their distances: a thread sums a
-// diagonal from its first query on, then one sums the diagonals of a bucket by rising distance.
-template <int W>
-DEVICE void add_buckets(BackwardShared<W>& shared, const AttentionRules& rules, float* buckets,
-                        int first_distance) {
-  __syncthreads();  // slopes written -> read by all; diagonals of before read -> overwritten
-  const int diagonal = int(threadIdx.x), shift = diagonal - (kTile - 1);
-  if (diagonal < 2 * kTile - 1) {
-    float sum = 0.0f;
-    for (int query = max(0, -shift); query < min(kTile, kTile - shift); ++query) {
-      sum += shared.slopes.at[query][query + shift];
-    }
-    shared.diagonals[diagonal] = sum;
-  }
-  __syncthreads();  // diagonals written -> read by all
-  for (int bucket = int(threadIdx.x); bucket < rules.buckets.count; bucket += kTileThreads) {
-    float sum = buckets[bucket * rules.heads];
-    for (int at = 0; at < 2 * kTile - 1; ++at) {
-      if (rules.buckets.of(first_distance + at) == bucket) sum += shared.diagonals[at];
-    }
-    buckets[bucket * rules.heads] = sum;
-  }
-}
-
 // dq of a tile of queries, and its share of the buckets.
 template <class T, int W>
 __global__ void __launch_bounds__(kTileThreads, 2)
@@ -121,20 +62,14 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   auto& shared = shared_memory<BackwardShared<W>>();
   const int head = int(blockIdx.y), column = int(blockIdx.z) * W, width = rules.width;
   const TextTile tile = tile_of_slot(rules.offsets, rules.text_count, kTile, int(blockIdx.x));
-  float* buckets = nullptr;
-  if (given.buckets && column == 0) {
-    buckets = given.buckets + int64_t(blockIdx.x) * rules.buckets.count * rules.heads + head;
-    for (int b = int(threadIdx.x); b < rules.buckets.count; b += kTileThreads) {
-      buckets[b * rules.heads] = 0.0f;
-    }
-  }
+  float* buckets = begin_buckets(rules, given, head);
   if (tile.is_none()) return;
   const int key_head = head / (rules.heads / rules.key_heads), rows = tile.rows(kTile);
   const int64_t row = rules.row(), out = int64_t(rules.heads) * width;
   const Rows<T> q{given.qkv + tile.row() * row + head * width, row, rows};
   const Rows<T> dout{given.dout + tile.row() * out + head * width, out, rows};
   Sums<W> dq;
-  const Places reach = reach_of(tile, kTile, rules.before, rules.after);
+  const Places reach = reach_of(tile, kTile, kTile, rules.before, rules.after);
   for (int first = reach.begin; first < reach.end; first += kTile) {
     const int count = min(kTile, tile.tokens - first);
     const int distance = first - tile.first - (kTile - 1);
@@ -143,16 +78,15 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     const bool is_first = first == reach.begin;
     float s[kOwn][kOther] = {}, dp[kOwn][kOther] = {};
     multiply_tiles(shared, q, dout, k, v, width, is_first, s, dp, [&] {
-      shared.distances.fill(rules, head, distance, 1);
-      if (is_first) load_queries(shared.queries, rules, given, tile, head, tile.first);
+      shared.distances.fill(rules, head, distance, 1, 1.0f);
+      if (is_first) shared.queries.fill(rules, given, tile, head, tile.first, 1.0f);
     });
 #pragma unroll
     for (int i = 0; i < kOwn; ++i) {
 #pragma unroll
       for (int j = 0; j < kOther; ++j) {
-        const int at = Distances::index(own_row(i), other_row(j));
         const float score =
-            s[i][j] * rules.scale + (rules.adds ? shared.distances.added[at] : 0.0f);
+            s[i][j] * rules.scale + shared.distances.at(rules, own_row(i), other_row(j));
         shared.slopes.at[own_row(i)][other_row(j)] =
             weight_of(rules, tile, shared.queries, own_row(i), tile.first + own_row(i),
                       first + other_row(j), score, dp[i][j])
@@ -166,7 +100,10 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     }
     __syncwarp();  // slopes written -> read by the lanes of their row
     dq.add_weighted(shared.slopes, shared.met, count, width - column);
-    if (buckets) add_buckets(shared, rules, buckets, distance);
+    if (buckets) {
+      add_buckets<kTile, kTile>(rules, buckets, &shared.slopes.at[0][0], kTile + kPad,
+                                shared.diagonals, distance);
+    }
   }
   const float factors[kOwn] = {rules.scale, rules.scale};
   dq.store(given.dqkv + tile.row() * row + head * width, row, rows, column, width, factors);
@@ -187,7 +124,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   const int64_t at_v = at_k + rules.key_heads * width;
   const Rows<T> k{given.qkv + at_k, row, rows}, v{given.qkv + at_v, row, rows};
   Sums<W> dk, dv;
-  const Places reach = reach_of(tile, kTile, rules.after, rules.before);
+  const Places reach = reach_of(tile, kTile, kTile, rules.after, rules.before);
   for (int head = key_head * group; head < (key_head + 1) * group; ++head) {
     for (int first = reach.begin; first < reach.end; first += kTile) {
       const int count = min(kTile, tile.tokens - first);
@@ -197,16 +134,15 @@ __global__ void __launch_bounds__(kTileThreads, 2)
       const bool is_first = head == key_head * group && first == reach.begin;
       float s[kOwn][kOther] = {}, dp[kOwn][kOther] = {};
       multiply_tiles(shared, k, v, q, dout, width, is_first, s, dp, [&] {
-        shared.distances.fill(rules, head, tile.first - first + (kTile - 1), -1);
-        load_queries(shared.queries, rules, given, tile, head, first);
+        shared.distances.fill(rules, head, tile.first - first + (kTile - 1), -1, 1.0f);
+        shared.queries.fill(rules, given, tile, head, first, 1.0f);
       });
 #pragma unroll
       for (int i = 0; i < kOwn; ++i) {
 #pragma unroll
         for (int j = 0; j < kOther; ++j) {
-          const int at = Distances::index(own_row(i), other_row(j));
           const float score =
-              s[i][j] * rules.scale + (rules.adds ? shared.distances.added[at] : 0.0f);
+              s[i][j] * rules.scale + shared.distances.at(rules, own_row(i), other_row(j));
           const Weight weight =
               weight_of(rules, tile, shared.queries, other_row(j), first + other_row(j),
                         tile.first + own_row(i), score, dp[i][j]);
@@ -233,10 +169,11 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 // Leaves in the first slot of each text the sum of all of its slots, in their order. Grid
 // (N, B H / 128): a thread has an element.
 __global__ void __launch_bounds__(kTileThreads, 2)
-    sum_slots(const int32_t* __restrict__ offsets, float* __restrict__ buckets, int elements) {
+    sum_slots(const int32_t* __restrict__ offsets, float* __restrict__ buckets, int elements,
+              int tile) {
   const int text = int(blockIdx.x), at = int(blockIdx.y) * kTileThreads + int(threadIdx.x);
   if (at >= elements) return;
-  const int first = offsets[text] / kTile + text, last = offsets[text + 1] / kTile + text + 1;
+  const int first = offsets[text] / tile + text, last = offsets[text + 1] / tile + text + 1;
   float sum = buckets[int64_t(first) * elements + at];
   for (int slot = first + 1; slot < last; ++slot) sum += buckets[int64_t(slot) * elements + at];
   buckets[int64_t(first) * elements + at] = sum;
@@ -245,13 +182,13 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 // Adds the texts to dbias one after another: a thread has an element.
 __global__ void __launch_bounds__(kTileThreads, 2)
     add_texts(const int32_t* __restrict__ offsets, const float* __restrict__ buckets,
-              float* __restrict__ dbias, int texts, int elements) {
+              float* __restrict__ dbias, int texts, int elements, int tile) {
   const int at = int(blockIdx.x) * kTileThreads + int(threadIdx.x);
   if (at >= elements) return;
   float sum = dbias[at];
 #pragma unroll 8
   for (int text = 0; text < texts; ++text) {
-    sum += buckets[(int64_t(offsets[text]) / kTile + text) * elements + at];
+    sum += buckets[(int64_t(offsets[text]) / tile + text) * elements + at];
   }
   dbias[at] = sum;
 }

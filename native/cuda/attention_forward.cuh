@@ -3,6 +3,7 @@
 #pragma once
 
 #include "attention_scores.cuh"
+#include "row_tiles.cuh"
 
 namespace inbatch::cuda {
 namespace {
@@ -11,7 +12,7 @@ template <int W>
 struct ForwardShared {
   Tile<W> q, k, v;
   Square weights;
-  Distances distances;
+  Distances<kTile, kTile> distances;
 };
 
 // The largest score of a row so far, and the sum of exp(score - largest): of this lane's keys.
@@ -72,7 +73,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   uint32_t keys[kOwn];
 #pragma unroll
   for (int i = 0; i < kOwn; ++i) keys[i] = rules.key_of(tile.text, head, tile.first + own_row(i));
-  const Places reach = reach_of(tile, kTile, rules.before, rules.after);
+  const Places reach = reach_of(tile, kTile, kTile, rules.before, rules.after);
   for (int first = reach.begin; first < reach.end; first += kTile) {
     const int count = min(kTile, tile.tokens - first);
     const T* from = qkv + (tile.begin + first) * row + (rules.heads + key_head) * width;
@@ -84,7 +85,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
       load_tile(shared.k, k, part, width);
       if (part == 0) {
         load_tile(shared.v, v, column, width);
-        shared.distances.fill(rules, head, first - tile.first - (kTile - 1), 1);
+        shared.distances.fill(rules, head, first - tile.first - (kTile - 1), 1, 1.0f);
       }
       __syncthreads();  // q, k, v and distances written -> read by all
       add_products(s, shared.q, shared.k, min(W, width - part));
@@ -93,8 +94,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     for (int i = 0; i < kOwn; ++i) {
 #pragma unroll
       for (int j = 0; j < kOther; ++j) {
-        const int at = Distances::index(own_row(i), other_row(j));
-        s[i][j] = s[i][j] * rules.scale + (rules.adds ? shared.distances.added[at] : 0.0f);
+        s[i][j] = s[i][j] * rules.scale + shared.distances.at(rules, own_row(i), other_row(j));
       }
     }
     weigh(rules, running, sums, shared.weights, s, tile, first, keys);

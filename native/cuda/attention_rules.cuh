@@ -149,12 +149,12 @@ struct Places {
   int begin, end;
 };
 
-// Where the tiles of `size` rows begin and end that hold what a tile's rows reach, `back` before
-// and `ahead` behind each.
-DEVICE Places reach_of(const TextTile& tile, int size, int back, int ahead) {
+// Where the tiles of `met` rows begin and end that hold what the rows of a tile of `size` reach,
+// `back` before and `ahead` behind each.
+DEVICE Places reach_of(const TextTile& tile, int size, int met, int back, int ahead) {
   const int last = min(tile.first + size, tile.tokens);
   const int begin = max(0, tile.first - min(back, tile.first));
-  return {begin / size * size, last + min(ahead, tile.tokens - last)};
+  return {begin / met * met, last + min(ahead, tile.tokens - last)};
 }
 
 }  // namespace inbatch::cuda

@@ -14,13 +14,14 @@ namespace inbatch {
 // t sees s when both are of one text, s <= t if causal, and |t - s| <= window if window > 0. Head h
 // of H reads key head k(h) = floor(h / (H / K)) of K.
 //
-//   qkv      (T, (H + 2 K) D) f32, D = width: q of all heads, k of all key heads, then v
+//   qkv      (T, (H + 2 K) D) f32, on a card also bf16, D = width: q of all heads, k of all key
+//            heads, then v
 //   offsets  (N + 1) i32
 //   texts    (N) i32: numbers of the texts in their batch; read when rate > 0
 //   slopes   (1, H) f32, or empty
 //   bias     (B, H) f32, or empty
-//   o        (T, H D) overwritten
-//   lse      (T, H) overwritten: log of the sum of exp of a row's scores; may be empty
+//   o        (T, H D) type of qkv, overwritten
+//   lse      (T, H) f32, overwritten: log of the sum of exp of a row's scores; may be empty
 //
 // bucket(d) is T5's of B buckets in both directions: B / 2 for d > 0, and of |d| the number itself
 // below B / 4, above it one that grows with its logarithm up to `furthest`, in float32 as the
@@ -29,7 +30,7 @@ namespace inbatch {
 // With rate > 0 each weight is dropped as Dropout does, the row being the query's place in its
 // text, the column the key's, and the site site + h. Memory beside the operands grows with the
 // longest text, not with its square; time with its length times the window. A text's result depends
-// on nothing but the text.
+// on nothing but the text. Sums are f32; weights of bf16 are rounded to it before they meet v.
 struct AttentionForward {
   int32_t heads = 1, key_heads = 1, width = 1;
   float scale = 1;
@@ -68,9 +69,9 @@ struct AttentionForward {
 // lse.
 //
 //   qkv, offsets, texts, slopes, bias, o, lse   as there
-//   dout   (T, H D) f32
-//   dqkv   (T, (H + 2 K) D) overwritten
-//   dbias  (B, H) added to, or empty
+//   dout   (T, H D) type of qkv
+//   dqkv   (T, (H + 2 K) D) type of qkv, overwritten
+//   dbias  (B, H) f32, added to, or empty
 //
 // Each element of dbias is one chain over the texts in order that starts from its present value:
 // texts given in several calls leave the same bits as texts given in one.
@@ -130,6 +131,10 @@ void check_attention(const Op& op) {
              text(op.key_heads));
   expect(op.width > 0, Op::name, "expected a width above 0, got " + text(op.width));
   expect(op.window >= 0, Op::name, "expected a window of at least 0, got " + text(op.window));
+  const bool is_on_card = op.qkv.place == Place::Cuda;
+  expect_type(Op::name, "qkv", op.qkv,
+              is_on_card && op.qkv.type == Type::BF16 ? Type::BF16 : Type::F32);
+  expect_type(Op::name, "o", op.o, op.qkv.type);
   expect_columns(Op::name, "qkv", op.qkv, (op.heads + 2 * int64_t(op.key_heads)) * op.width);
   expect_shape(Op::name, "o", op.o, op.qkv.rows, int64_t(op.heads) * op.width);
   if (!op.lse.empty()) expect_shape(Op::name, "lse", op.lse, op.qkv.rows, op.heads);
@@ -150,6 +155,8 @@ inline void AttentionBackward::check() const {
   check_attention(*this);
   expect_same_shape(name, "dqkv", dqkv, qkv);
   expect_same_shape(name, "dout", dout, o);
+  expect_type(name, "dqkv", dqkv, qkv.type);
+  expect_type(name, "dout", dout, qkv.type);
   expect_shape(name, "lse", lse, qkv.rows, heads);
   if (!dbias.empty()) expect_same_shape(name, "dbias", dbias, bias);
 }

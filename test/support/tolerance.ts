@@ -10,11 +10,14 @@ export type Round = (value: number) => number;
 export const exact: Round = value => value;
 export const single: Round = Math.fround;
 
-const unit = 2 ** -23;
+const singleUnit = 2 ** -23;
+export const bf16Unit = 2 ** -8;
 
 export type Closeness = {
 	/** The size of the terms, where they cancel; the largest exact value if not given. */
 	scale?: number;
+	/** One unit in the last place of what is computed with; that of float32 if not given. */
+	unit?: number;
 };
 
 /** An oracle that is evaluated once for each rounding, though several sets of kernels are held to it. */
@@ -31,7 +34,7 @@ export function once(oracle: (round: Round) => Matrix): (round: Round) => Matrix
 export function expectClose(
 	actual: Matrix,
 	oracle: (round: Round) => Matrix,
-	{scale}: Closeness = {},
+	{scale, unit = singleUnit}: Closeness = {},
 ): void {
 	const meaning = oracle(exact);
 	expect([actual.rows, actual.columns]).toEqual([meaning.rows, meaning.columns]);
