@@ -49,7 +49,7 @@ DEVICE MmaWeight weight_of(const AttentionRules& rules, const QueryRows<rows>& q
 }
 
 template <int D>
-__global__ void __launch_bounds__(kMmaThreads)
+__global__ void __launch_bounds__(kMmaThreads, 2)
     attention_backward_queries_mma(AttentionRules rules, Gradients<bf16> given) {
   constexpr int kN = kMet<D>;
   using Shared = BackwardQueriesMma<D>;
@@ -112,7 +112,7 @@ __global__ void __launch_bounds__(kMmaThreads)
 }
 
 template <int D>
-__global__ void __launch_bounds__(kMmaThreads)
+__global__ void __launch_bounds__(kMmaThreads, 2)
     attention_backward_keys_mma(AttentionRules rules, Gradients<bf16> given) {
   constexpr int kN = kMet<D>;
   auto& shared = shared_memory<BackwardKeysMma<D>>();

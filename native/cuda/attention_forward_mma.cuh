@@ -89,7 +89,7 @@ DEVICE void weigh_tile(float (&s)[kGroups][4], MmaRunning& running, float (&out)
 }
 
 template <int D>
-__global__ void __launch_bounds__(kMmaThreads)
+__global__ void __launch_bounds__(kMmaThreads, 2)
     attention_forward_mma(AttentionRules rules, const bf16* __restrict__ qkv, bf16* __restrict__ o,
                           float* __restrict__ lse) {
   auto& shared = shared_memory<ForwardMma<D>>();

@@ -39,23 +39,22 @@ struct TextIds {
   }
 };
 
-template <class T>
 struct Tables {
-  const T *tokens, *positions, *types;  // all but the first may be null
+  const float *tokens, *positions, *types;  // all but the first may be null
   float scale;
 };
 
 template <class T>
 __global__ void __launch_bounds__(kRowThreads)
-    embed_rows(TextIds texts, Tables<T> tables, T* __restrict__ x, int64_t rows, int64_t columns) {
+    embed_rows(TextIds texts, Tables tables, T* __restrict__ x, int64_t rows, int64_t columns) {
   const int64_t token = row_of_warp();
   if (token >= rows) return;
   const int64_t place = tables.positions ? texts.place_of(token) : 0;
-  const T* row = tables.tokens + texts.ids[token] * columns;
+  const float* row = tables.tokens + texts.ids[token] * columns;
   for (int64_t j = lane_of_row(); j < columns; j += 32) {
-    float sum = __fmul_rn(float(row[j]), tables.scale);
-    if (tables.positions) sum += float(tables.positions[place * columns + j]);
-    if (tables.types) sum += float(tables.types[j]);
+    float sum = __fmul_rn(row[j], tables.scale);
+    if (tables.positions) sum += tables.positions[place * columns + j];
+    if (tables.types) sum += tables.types[j];
     x[token * columns + j] = T(sum);
   }
 }
@@ -78,11 +77,12 @@ __global__ void __launch_bounds__(kRowThreads)
   if (lane_of_row() == 0) keys[token] = texts.is_padding(token) ? limit : int32_t(place);
 }
 
+template <class T>
 struct ColumnOf {
-  const float* x;
+  const T* x;
   int64_t columns;
   DEVICE void operator()(int64_t row, int64_t column, float (&sums)[1]) const {
-    sums[0] += x[row * columns + column];
+    sums[0] += float(x[row * columns + column]);
   }
 };
 
@@ -90,9 +90,11 @@ struct ColumnOf {
 
 template <>
 void run<EmbedForward>(const Stream& stream, const EmbedForward& op) {
-  const Tables<float> tables{op.tokens.f32(), op.positions.f32(), op.types.f32(), op.scale};
-  launch(stream, rows_extent(op.x.rows), embed_rows<float>, TextIds(op), tables, op.x.f32(),
-         op.x.rows, op.x.cols);
+  const Tables tables{op.tokens.f32(), op.positions.f32(), op.types.f32(), op.scale};
+  with_type(op.x, [&](auto* x) {
+    launch(stream, rows_extent(op.x.rows), embed_rows<std::remove_pointer_t<decltype(x)>>,
+           TextIds(op), tables, x, op.x.rows, op.x.cols);
+  });
 }
 
 template <>
@@ -113,7 +115,10 @@ void run<EmbedBackward>(const Stream& stream, const EmbedBackward& op) {
     add_runs(stream, sort_places(stream, keys, tokens, limit), op.dx, op.dpositions, 1.0f, true);
   }
   if (!op.dtypes.empty()) {
-    add_columns(stream, tokens, op.dx.cols, ColumnOf{op.dx.f32(), op.dx.cols}, {op.dtypes.f32()});
+    with_type(op.dx, [&](auto* dx) {
+      using T = std::remove_pointer_t<decltype(dx)>;
+      add_columns(stream, tokens, op.dx.cols, ColumnOf<T>{dx, op.dx.cols}, {op.dtypes.f32()});
+    });
   }
 }
 

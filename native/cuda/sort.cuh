@@ -7,6 +7,7 @@
 #pragma once
 
 #include "elements.cuh"
+#include "types.cuh"
 
 namespace inbatch::cuda {
 namespace {
@@ -120,8 +121,9 @@ constexpr int kRunThreads = 128;
 // if one does, and 128 columns; a thread a column. table[key] = its value, or zero when not `adds`,
 // plus scale times the rows of x in order. Neighbours read neighbours; a long run is one chain
 // whose reads do not wait for its sums. The scale's product is rounded by itself, as on the CPU.
+template <class T>
 __global__ void __launch_bounds__(kRunThreads)
-    sum_runs(Sorted rows, const float* __restrict__ x, float* __restrict__ table, int64_t limit,
+    sum_runs(Sorted rows, const T* __restrict__ x, float* __restrict__ table, int64_t limit,
              int64_t columns, float scale, bool adds) {
   const int64_t first = blockIdx.x;
   const int64_t column = int64_t(blockIdx.y) * kRunThreads + threadIdx.x;
@@ -132,7 +134,7 @@ __global__ void __launch_bounds__(kRunThreads)
   float sum = adds ? table[key * columns + column] : 0.0f;
 #pragma unroll 8
   for (int64_t i = first; i < end; ++i) {
-    sum += __fmul_rn(x[rows.places[i] * columns + column], scale);
+    sum += __fmul_rn(float(x[rows.places[i] * columns + column]), scale);
   }
   table[key * columns + column] = sum;
 }
@@ -142,8 +144,11 @@ __global__ void __launch_bounds__(kRunThreads)
 void add_runs(const Stream& stream, const Sorted& rows, const Tensor& x, const Tensor& table,
               float scale, bool adds) {
   const dim3 grid(blocks_of(rows.size, 1), blocks_of(table.cols, kRunThreads));
-  launch(stream, {grid, dim3(kRunThreads)}, sum_runs, rows, x.f32(), table.f32(), table.rows,
-         table.cols, scale, adds);
+  with_type(x, [&](const auto* from) {
+    using T = std::remove_cv_t<std::remove_pointer_t<decltype(from)>>;
+    launch(stream, {grid, dim3(kRunThreads)}, sum_runs<T>, rows, from, table.f32(), table.rows,
+           table.cols, scale, adds);
+  });
 }
 
 }  // namespace

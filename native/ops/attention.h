@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "op.h"
+#include "types.h"
 
 namespace inbatch {
 
@@ -131,10 +132,7 @@ void check_attention(const Op& op) {
              text(op.key_heads));
   expect(op.width > 0, Op::name, "expected a width above 0, got " + text(op.width));
   expect(op.window >= 0, Op::name, "expected a window of at least 0, got " + text(op.window));
-  const bool is_on_card = op.qkv.place == Place::Cuda;
-  expect_type(Op::name, "qkv", op.qkv,
-              is_on_card && op.qkv.type == Type::BF16 ? Type::BF16 : Type::F32);
-  expect_type(Op::name, "o", op.o, op.qkv.type);
+  expect_one_type(Op::name, {{"qkv", op.qkv}, {"o", op.o}});
   expect_columns(Op::name, "qkv", op.qkv, (op.heads + 2 * int64_t(op.key_heads)) * op.width);
   expect_shape(Op::name, "o", op.o, op.qkv.rows, int64_t(op.heads) * op.width);
   if (!op.lse.empty()) expect_shape(Op::name, "lse", op.lse, op.qkv.rows, op.heads);
@@ -155,8 +153,7 @@ inline void AttentionBackward::check() const {
   check_attention(*this);
   expect_same_shape(name, "dqkv", dqkv, qkv);
   expect_same_shape(name, "dout", dout, o);
-  expect_type(name, "dqkv", dqkv, qkv.type);
-  expect_type(name, "dout", dout, qkv.type);
+  expect_one_type(name, {{"qkv", qkv}, {"dout", dout}, {"dqkv", dqkv}});
   expect_shape(name, "lse", lse, qkv.rows, heads);
   if (!dbias.empty()) expect_same_shape(name, "dbias", dbias, bias);
 }

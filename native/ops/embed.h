@@ -2,6 +2,7 @@
 #pragma once
 
 #include "op.h"
+#include "types.h"
 
 namespace inbatch {
 
@@ -14,7 +15,7 @@ namespace inbatch {
 //   offsets    (N + 1) i32, rising, from 0 to T
 //   tokens     (V, C) f32
 //   positions  (P, C) or empty; types (Y, C) or empty
-//   x          (T, C) overwritten
+//   x          (T, C) f32, on a card also bf16, overwritten
 struct EmbedForward {
   int32_t position_offset = 0, padding = -1;
   float scale = 1;
@@ -35,6 +36,8 @@ struct EmbedForward {
   }
   void check() const {
     expect_shape(name, "x", x, ids.size(), tokens.cols);
+    expect_one_type(name, {{"x", x}});
+    expect_f32(name, {{"tokens", tokens}, {"positions", positions}, {"types", types}});
     expect_type(name, "ids", ids, Type::I32);
     expect_type(name, "offsets", offsets, Type::I32);
     expect(offsets.size() > 0, name, "expected offsets of at least 1 element, got 0");
@@ -49,7 +52,7 @@ struct EmbedForward {
 // of dtokens.
 //
 //   padding, scale, ids, offsets   as there; to padding only dtypes is added
-//   dx             (T, C) f32
+//   dx             (T, C) f32, on a card also bf16
 //   dtokens (V, C), dpositions (P, C), dtypes (Y, C): added to, or empty
 //
 // A row's sum is a chain over the tokens in order; that of dtypes on a card one over groups of
@@ -74,6 +77,8 @@ struct EmbedBackward {
   }
   void check() const {
     expect_rows(name, "dx", dx, ids.size());
+    expect_one_type(name, {{"dx", dx}});
+    expect_f32(name, {{"dtokens", dtokens}, {"dpositions", dpositions}, {"dtypes", dtypes}});
     expect(offsets.size() > 0, name, "expected offsets of at least 1 element, got 0");
     expect(padding < 0 || position_offset > 0, name,
            "expected a row before that of the first token");

@@ -5,6 +5,7 @@ import type {NativeDevice} from '../../dist/native.js';
 import {onEveryCard, sameBitsOnCards} from '../support/cards.js';
 import {onEveryPath, sameBitsEverywhere} from '../support/kernel-paths.js';
 import {
+	asBf16,
 	blank,
 	grid,
 	type Matrix,
@@ -119,3 +120,17 @@ const several = async (device: NativeDevice) => {
 
 sameBitsEverywhere('an embedding', several);
 sameBitsOnCards('an embedding', several);
+
+/** Sums of rows of f32 are rounded once; what comes back has 16 bits and is summed in f32. */
+onEveryCard('embed in bf16', device => {
+	test.each(onCards.slice(3, 9))('reads and adds $columns columns of $lengths', async one => {
+		const drawn = operands(one);
+		const given = {...drawn, dx: asBf16(drawn.dx)};
+		const outputs = {x: asBf16(blank(given.dx.rows, given.dx.columns))};
+		const {x} = await runOp(device, 'embedForward', {...given.texts, ...given.tables}, outputs);
+		expectSameBits(x, asBf16(embedForward(given.texts, given.tables, Math.fround)));
+		const {dtokens, dtypes} = await backward(device, given);
+		expectSameBits(dtokens, embedBackward(given.texts, given, Math.fround).tokens);
+		expectClose(dtypes, round => embedBackward(given.texts, given, round).types);
+	});
+});
