@@ -3,9 +3,9 @@
 
 #include <stdexcept>
 
+#include "../ops/all.h"
 #include "../ops/run.h"
 #include "launch.cuh"
-#include "present.h"
 
 namespace inbatch::cuda {
 namespace {
@@ -43,6 +43,6 @@ void install(OpList<Op...>) {
 
 }  // namespace
 
-void install_kernels() { install(PresentOps{}); }
+void install_kernels() { install(AllOps{}); }
 
 }  // namespace inbatch::cuda

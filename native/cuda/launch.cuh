@@ -7,7 +7,7 @@
 
 namespace inbatch::cuda {
 
-// A .cu specialises it for each op of its group; present.h lists the ops.
+// A .cu specialises it for each op of its group.
 template <class Op>
 void run(const Stream& stream, const Op& op);
 

@@ -1,14 +1,18 @@
 // The tiny BERT on a card, by the library as it is used: vectors and a training, beside those of the CPU.
 // Both are devices of one add-on, whose card is emulated.
 
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
 import {expect, test} from 'vitest';
 import {devices} from '../../dist/device.js';
+import {infoNce} from '../../dist/loss/infonce.js';
 import {triplet} from '../../dist/loss/triplet.js';
 import type {EmbeddingModel} from '../../dist/model/embedding-model.js';
 import {train} from '../../dist/train/train.js';
 import {emulatedPath} from '../support/emulated.js';
 import {lazy} from '../support/matrix.js';
-import {loadTiny, rowsOf} from './tiny.js';
+import {loadTiny, rowsOf, stoppingAt} from './tiny.js';
 
 process.env.INBATCH_NATIVE = emulatedPath;
 
@@ -27,6 +31,15 @@ async function vectorsOf(model: EmbeddingModel, options = {}): Promise<Float32Ar
 }
 
 type Step = {loss: number; gradientNorm: number};
+
+function expectSteps(steps: readonly Step[], expected: readonly Step[]): void {
+	expect(steps).toHaveLength(expected.length);
+	for (const [n, {loss, gradientNorm}] of expected.entries()) {
+		expect(Math.abs(steps[n]!.loss - loss), `loss of step ${n}`).toBeLessThan(limits.loss);
+		const apart = Math.abs(steps[n]!.gradientNorm / gradientNorm - 1);
+		expect(apart, `gradient norm of step ${n}`).toBeLessThan(limits.norm);
+	}
+}
 
 async function stepsOn(device: string): Promise<{steps: Step[]; vectors: Float32Array}> {
 	const model = await loadTiny({device});
@@ -67,18 +80,37 @@ test('gives a text the same bits whatever it is encoded with', async () => {
 
 test('trains as the cpu does, dropout and all', {timeout: 600_000}, async () => {
 	const [{steps, vectors}, cpu] = [await onCard(), await stepsOn('cpu')];
-	expect(steps).toHaveLength(2);
-	for (const [n, {loss, gradientNorm}] of cpu.steps.entries()) {
-		expect(Math.abs(steps[n]!.loss - loss), `loss of step ${n}`).toBeLessThan(limits.loss);
-		const apart = Math.abs(steps[n]!.gradientNorm / gradientNorm - 1);
-		expect(apart, `gradient norm of step ${n}`).toBeLessThan(limits.norm);
-	}
+	expectSteps(steps, cpu.steps);
 	expectNear(vectors, cpu.vectors);
 });
 
 test('trains to the same bits again', {timeout: 600_000}, async () => {
 	const [first, again] = [await onCard(), await stepsOn('cuda')];
 	expect(again).toEqual(first);
+});
+
+const tiny = fileURLToPath(new URL('../fixtures/training-tiny/', import.meta.url));
+const {runs} = JSON.parse(readFileSync(join(tiny, 'runs.json'), 'utf8')) as {
+	runs: {linear: {curve: readonly Step[]}};
+};
+
+// The first steps of the run of ten: the emulator takes its time.
+test('follows torch by the in-batch loss', {timeout: 600_000}, async () => {
+	const model = await loadTiny({device: 'cuda'});
+	const {signal, onStep} = stoppingAt(3);
+	const steps: Step[] = [];
+	const stopped = train(model, {
+		...{data: join(tiny, 'data.jsonl'), order: 'file', dropout: 0, batchSize: 8, steps: 10},
+		...{learningRate: 5e-4, weightDecay: 0.01, warmupSteps: 2, schedule: 'linear', clip: 1},
+		loss: infoNce({temperature: 1 / 20}),
+		signal,
+		onStep: step => {
+			steps.push(step);
+			onStep?.(step);
+		},
+	});
+	await expect(stopped).rejects.toThrow('stopped at 3');
+	expectSteps(steps, runs.linear.curve.slice(0, 3));
 });
 
 test('refuses what a card does not compute in, and cards that are not there', async () => {
