@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   const Rows<T> q{given.qkv + tile.row() * row + head * width, row, rows};
   const Rows<T> dout{given.dout + tile.row() * out + head * width, out, rows};
   Sums<W> dq;
-  const Places reach = reach_of(tile, kTile, kTile, rules.before, rules.after);
+  const Range reach = reach_of(tile, kTile, kTile, rules.before, rules.after);
   for (int first = reach.begin; first < reach.end; first += kTile) {
     const int count = min(kTile, tile.tokens - first);
     const int distance = first - tile.first - (kTile - 1);
@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   const int64_t at_v = at_k + rules.key_heads * width;
   const Rows<T> k{given.qkv + at_k, row, rows}, v{given.qkv + at_v, row, rows};
   Sums<W> dk, dv;
-  const Places reach = reach_of(tile, kTile, kTile, rules.after, rules.before);
+  const Range reach = reach_of(tile, kTile, kTile, rules.after, rules.before);
   for (int head = key_head * group; head < (key_head + 1) * group; ++head) {
     for (int first = reach.begin; first < reach.end; first += kTile) {
       const int count = min(kTile, tile.tokens - first);

@@ -60,7 +60,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
   if (tile.is_none()) return;
   const int rows = tile.rows(kMmaRows);
   const int64_t row = rules.row(), width = int64_t(rules.heads) * D;
-  const Places reach = reach_of(tile, kMmaRows, kN, rules.before, rules.after);
+  const Range reach = reach_of(tile, kMmaRows, kN, rules.before, rules.after);
   const auto copy_keys = [&](int stage, int first) {
     const bf16* k = given.qkv + (tile.begin + first) * row + (rules.heads + key_head) * D;
     shared.k[stage].copy(k, row, tile.tokens - first);
@@ -121,7 +121,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
   const int key_head = int(blockIdx.y), group = rules.heads / rules.key_heads;
   const int rows = tile.rows(kMmaRows);
   const int64_t row = rules.row(), width = int64_t(rules.heads) * D;
-  const Places reach = reach_of(tile, kMmaRows, kN, rules.after, rules.before);
+  const Range reach = reach_of(tile, kMmaRows, kN, rules.after, rules.before);
   const int tiles = (reach.end - reach.begin + kN - 1) / kN;  // of the queries of a head
   const auto head_of = [&](int step) { return key_head * group + step / tiles; };
   const auto first_of = [&](int step) { return reach.begin + step % tiles * kN; };

@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   uint32_t keys[kOwn];
 #pragma unroll
   for (int i = 0; i < kOwn; ++i) keys[i] = rules.key_of(tile.text, head, tile.first + own_row(i));
-  const Places reach = reach_of(tile, kTile, kTile, rules.before, rules.after);
+  const Range reach = reach_of(tile, kTile, kTile, rules.before, rules.after);
   for (int first = reach.begin; first < reach.end; first += kTile) {
     const int count = min(kTile, tile.tokens - first);
     const T* from = qkv + (tile.begin + first) * row + (rules.heads + key_head) * width;

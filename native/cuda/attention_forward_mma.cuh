@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
   const int head = int(blockIdx.y), key_head = head / (rules.heads / rules.key_heads);
   const int rows = tile.rows(kMmaRows);
   const int64_t row = rules.row();
-  const Places reach = reach_of(tile, kMmaRows, kMmaRows, rules.before, rules.after);
+  const Range reach = reach_of(tile, kMmaRows, kMmaRows, rules.before, rules.after);
   const auto copy_keys = [&](int stage, int first) {
     const bf16* k = qkv + (tile.begin + first) * row + (rules.heads + key_head) * D;
     shared.k[stage].copy(k, row, tile.tokens - first);

@@ -8,6 +8,7 @@
 #include "attention_scores.cuh"
 
 namespace inbatch::cuda {
+namespace {
 
 constexpr int kMmaThreads = 128, kMmaRows = 64, kWarpRows = 16;
 constexpr float kLog2 = 1.44269504f, kLn2 = 0.693147181f;  // exp as a power of two
@@ -141,4 +142,5 @@ bool with_width(int width, const Body& body) {
   }
 }
 
+}  // namespace
 }  // namespace inbatch::cuda

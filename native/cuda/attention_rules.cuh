@@ -145,13 +145,13 @@ DEVICE TextTile tile_of_slot(const int32_t* offsets, int texts, int size, int sl
   return {low, begin, offsets[low + 1] - begin, (slot - begin / size - low) * size};
 }
 
-struct Places {
+struct Range {
   int begin, end;
 };
 
 // Where the tiles of `met` rows begin and end that hold what the rows of a tile of `size` reach,
 // `back` before and `ahead` behind each.
-DEVICE Places reach_of(const TextTile& tile, int size, int met, int back, int ahead) {
+DEVICE Range reach_of(const TextTile& tile, int size, int met, int back, int ahead) {
   const int last = min(tile.first + size, tile.tokens);
   const int begin = max(0, tile.first - min(back, tile.first));
   return {begin / met * met, last + min(ahead, tile.tokens - last)};

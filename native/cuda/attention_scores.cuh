@@ -5,6 +5,7 @@
 #include "attention_rules.cuh"
 
 namespace inbatch::cuda {
+namespace {
 
 // What distance adds to the scores of a tile of `own` rows and one of `met`, by the place of the
 // met row less that of the own one.
@@ -90,4 +91,5 @@ DEVICE void add_buckets(const AttentionRules& rules, float* buckets, const float
   }
 }
 
+}  // namespace
 }  // namespace inbatch::cuda

@@ -9,6 +9,7 @@
 #include "launch.cuh"
 
 namespace inbatch::cuda {
+namespace {
 
 constexpr int kTile = 32, kTileThreads = 128, kLanes = 8, kOwn = 2, kOther = 4;
 // Of a row of shared memory beyond its columns: eight lanes that read 16 bytes of eight rows meet
@@ -135,4 +136,5 @@ DEVICE float row_max(float value) {
   return value;
 }
 
+}  // namespace
 }  // namespace inbatch::cuda
