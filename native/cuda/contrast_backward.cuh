@@ -9,6 +9,8 @@
 //
 // Grids are of tiles of 64 x 64, 128 threads each. Limited by arithmetic: 6 N M E operations;
 // of memory each coefficient is written once and read E / 32 times, mostly from the second cache.
+// Products are of f32 by ordinary arithmetic, or of operands and coefficients rounded to 16 bits by
+// tensor cores.
 //
 // Rejected before it was written: a kernel that keeps the gradient of its rows in registers and
 // recomputes scores. 64 rows of a width of 768 are all registers of a processor, and cut into
@@ -28,11 +30,12 @@ struct SoftmaxTerms {
   const float *lse, *dlse, *shift;
 };
 
-// The coefficients of some rows against some columns.
+// The coefficients of some rows against some columns, in the type of the operands of products.
+template <class T>
 struct CoefficientStore {
   int64_t first_row, rows, first_column, columns;
   int64_t pitch, plane;  // from one row and one width to the next
-  float* coefficients;   // null: no gradient of vectors is wanted
+  T* coefficients;       // null: no gradient of vectors is wanted
   uint8_t* met;          // (tiles of rows, tiles of columns): whether a tile has candidates
   // several widths, where vectors have a scale: what each tile brings to (W, tiles, vectors)
   float *along_rows, *along_columns;
@@ -41,16 +44,18 @@ struct CoefficientStore {
   INBATCH_HOST_DEVICE int64_t row_tiles() const { return tiles_of(rows); }
 };
 
+template <class T>
 struct CoefficientShared {
-  ContrastShared contrast;
+  ContrastShared<T> contrast;
   WarpParts<double> parts;
   float columns[kTileThreads / 32][kTile];  // of each warp
 };
 
+template <class T>
 struct TileGradient {
   const ContrastView& op;
   const SoftmaxTerms& terms;
-  const CoefficientStore& store;
+  const CoefficientStore<T>& store;
   PairPlace at;
 
   // Makes coefficients of dot products and stores them. Adds G c to `along`, the coefficients times
@@ -79,7 +84,7 @@ struct TileGradient {
           of_rows[i] = fmaf(coefficient, dots[i][j], of_rows[i]);
           of_columns[j] = fmaf(coefficient, dots[i][j], of_columns[j]);
         }
-        if (store.coefficients) *stored(nested, i, j) = coefficient;
+        if (store.coefficients) *stored(nested, i, j) = T(coefficient);
       }
     }
     along += double(sum);
@@ -91,13 +96,14 @@ struct TileGradient {
     for (int64_t nested = op.width_count - 1; nested-- > 0;) {
       for (int i = 0; i < kTileRows && at.row + i < op.rows.count; ++i) {
         for (int j = 0; j < kTileColumns && at.column + j < op.columns.count; ++j) {
-          *stored(nested, i, j) += *stored(nested + 1, i, j);
+          T& sum = *stored(nested, i, j);
+          sum = T(float(sum) + float(*stored(nested + 1, i, j)));
         }
       }
     }
   }
 
-  DEVICE float* stored(int64_t nested, int i, int j) const {
+  DEVICE T* stored(int64_t nested, int i, int j) const {
     const int64_t row = at.row - store.first_row + i, column = at.column - store.first_column + j;
     return store.coefficients + nested * store.plane + row * store.pitch + column;
   }
@@ -114,7 +120,7 @@ struct TileGradient {
   }
 
   // All threads of the block come.
-  DEVICE void store_along_columns(CoefficientShared& shared,
+  DEVICE void store_along_columns(CoefficientShared<T>& shared,
                                   const float (&of_columns)[kTileColumns], int64_t nested) const {
     const int warp = threadIdx.x / 32;
     __syncthreads();  // columns: read for the width before -> written for this one
@@ -136,10 +142,11 @@ struct TileGradient {
 };
 
 // along: by tile of all rows and all columns, the sum of G c.
+template <class T>
 __global__ void __launch_bounds__(kTileThreads)
     contrast_coefficients(const ContrastView op, const SoftmaxTerms terms,
-                          const CoefficientStore store, double* along) {
-  auto& shared = shared_memory<CoefficientShared>();
+                          const CoefficientStore<T> store, double* along) {
+  auto& shared = shared_memory<CoefficientShared<T>>();
   const int64_t wide = store.column_tiles();
   const PairPlace first{store.first_row + blockIdx.x / wide * kTile,
                         store.first_column + blockIdx.x % wide * kTile};
@@ -148,18 +155,18 @@ __global__ void __launch_bounds__(kTileThreads)
   Marks marks = mark_pairs(op, at, nobody);
   const bool is_met = any_candidate(shared.contrast, marks, 0);
   double sum = 0;
-  const TileGradient gradient{op, terms, store, at};
+  const TileGradient<T> gradient{op, terms, store, at};
   const Bend bend(op);
-  Dots dots;
-  const uint32_t guided = is_met ? guide_hits(shared.contrast, op, dots, first) : 0;
-  clear_dots(dots);
+  TileProducts<T> products;
+  const uint32_t guided = is_met ? guide_hits(shared.contrast, op, products, first) : 0;
+  products.clear();
   for (int64_t nested = 0; nested < op.width_count; ++nested) {
     float of_rows[kTileRows] = {}, of_columns[kTileColumns] = {};
     if (is_met) {
-      add_dots(shared.contrast, dots, op.rows, op.columns, first, segment_of(op, nested));
+      products.add(shared.contrast.products, op.rows, op.columns, first, segment_of(op, nested));
       const Factors factors(op.rows, op.columns, at, nested);
-      remove_by_score(op, dots, factors, guided, marks, at, nobody);
-      gradient.visit(dots, factors, bend, marks, nested, sum, of_rows, of_columns);
+      remove_by_score(op, products.dots, factors, guided, marks, at, nobody);
+      gradient.visit(products.dots, factors, bend, marks, nested, sum, of_rows, of_columns);
     }
     if (store.along_rows) gradient.store_along_rows(of_rows, nested);
     if (store.along_columns) gradient.store_along_columns(shared, of_columns, nested);
@@ -172,35 +179,89 @@ __global__ void __launch_bounds__(kTileThreads)
 }
 
 // dx (lines, E) += the coefficients, or across their transpose, times the vectors of the other
-// side. Grid (tiles of lines x tiles of columns), 128 threads; z is the width.
+// side. Grid (tiles of lines, tiles of columns, widths), 128 threads.
+template <class T>
 struct VectorGradient {
   ContrastView op;
-  CoefficientStore store;
-  float* dx;       // at the first line of the store
-  const float* x;  // of the other side, at its first line of the store
-  bool begins;     // dx holds nothing yet
+  CoefficientStore<T> store;
+  float* dx;      // at the first line of the store
+  const T* x;     // of the other side, at its first line of the store
+  int64_t pitch;  // from one column of x to the next, where x is transposed
+  bool begins;    // dx holds nothing yet
+};
+
+// The products that make a tile of a gradient, of coefficients from step `k` on. x (lines, E) goes
+// across; transposed, (E, pitch), it does not.
+template <class T, bool across>
+struct GradientTile;
+
+template <bool across>
+struct GradientTile<float, across> {
+  using Shared = TileShared<float>;
+  static constexpr bool is_transposed = false;
+  Dots sum;
+
+  // body(row, column, its sum) for all sums of a thread.
+  template <class Body>
+  DEVICE void each(const Body& body) {
+#pragma unroll
+    for (int i = 0; i < kTileRows; ++i) {
+#pragma unroll
+      for (int j = 0; j < kTileColumns; ++j) body(tile_row() + i, tile_column() + j, sum[i][j]);
+    }
+  }
+  DEVICE void add(Shared& shared, const TileLines<float>& a, const TileLines<float>& b,
+                  const PairPlace& first, int64_t depth) {
+    add_products<across, true>(sum, shared, a, b, first.row, first.column, depth);
+  }
 };
 
 template <bool across>
-__global__ void __launch_bounds__(kTileThreads) add_vector_gradient(const VectorGradient form) {
-  auto& shared = shared_memory<TileShared<float>>();
-  const CoefficientStore& store = form.store;
-  const int64_t nested = blockIdx.z, width = form.op.rows.width;
-  const Segment part = segment_of(form.op, nested);
-  const int64_t first_line = int64_t(blockIdx.x) * kTile, first = int64_t(blockIdx.y) * kTile;
-  if (first >= part.count) return;
-  const int64_t lines = across ? store.columns : store.rows;
-  const int64_t depth = across ? store.rows : store.columns, steps = tiles_of(depth);
-  const int64_t line = first_line + tile_row(), column = first + tile_column();
-  Dots sum;
+struct GradientTile<bf16, across> {
+  using Tile = MmaTile<kTile, across>;
+  using Shared = typename Tile::Ring;
+  static constexpr bool is_transposed = !across;
+  typename Tile::Sums sum;
+
+  template <class Body>
+  DEVICE void each(const Body& body) {
 #pragma unroll
-  for (int i = 0; i < kTileRows; ++i) {
+    for (int i = 0; i < Tile::tall; ++i) {
 #pragma unroll
-    for (int j = 0; j < kTileColumns; ++j) {
-      const bool holds = !form.begins && line + i < lines && column + j < part.count;
-      sum[i][j] = holds ? form.dx[(line + i) * width + part.begin + column + j] : 0.0f;
+      for (int j = 0; j < Tile::wide; ++j) {
+#pragma unroll
+        for (int part = 0; part < 4; ++part) {
+          body(Tile::row_of(i, part), Tile::column_of(j, part), sum[i][j][part]);
+        }
+      }
     }
   }
+  DEVICE void add(Shared& shared, const TileLines<bf16>& a, const TileLines<bf16>& b,
+                  const PairPlace& first, int64_t depth) {
+    const MmaLines left{a.data, a.count, a.pitch, true};
+    const MmaLines right{b.data, b.count, b.pitch, b.pitch % kChunk == 0};
+    Tile::add_products(sum, shared, left, right, first.row, first.column, depth, Nothing{});
+  }
+};
+
+template <class T, bool across>
+__global__ void __launch_bounds__(kTileThreads) add_vector_gradient(const VectorGradient<T> form) {
+  using Sums = GradientTile<T, across>;
+  auto& shared = shared_memory<typename Sums::Shared>();
+  const CoefficientStore<T>& store = form.store;
+  const int64_t nested = blockIdx.z, width = form.op.rows.width;
+  const Segment part = segment_of(form.op, nested);
+  const PairPlace first{int64_t(blockIdx.x) * kTile, int64_t(blockIdx.y) * kTile};
+  if (first.column >= part.count) return;
+  const int64_t lines = across ? store.columns : store.rows;
+  const int64_t depth = across ? store.rows : store.columns, steps = tiles_of(depth);
+  float* dx = form.dx + first.row * width + part.begin + first.column;
+  const int64_t rows = lines - first.row, columns = part.count - first.column;
+  Sums sums;
+  sums.each([&](int row, int column, float& sum) {
+    const bool holds = !form.begins && row < rows && column < columns;
+    sum = holds ? dx[row * width + column] : 0.0f;
+  });
   const auto is_met = [&](int64_t step) {
     const int64_t row = across ? step : blockIdx.x, other = across ? blockIdx.x : step;
     return store.met[row * store.column_tiles() + other] != 0;
@@ -210,22 +271,20 @@ __global__ void __launch_bounds__(kTileThreads) add_vector_gradient(const Vector
     while (end < steps && is_met(end)) ++end;
     if (end > step) {
       const int64_t k = step * kTile;
-      const float* from = store.coefficients + nested * store.plane;
-      const TileLines<float> a{from + (across ? k * store.pitch : k), lines, store.pitch};
-      const TileLines<float> b{form.x + k * width + part.begin, part.count, width};
-      __syncthreads();  // tiles: read by the products before -> written by these
-      add_products<across, true>(sum, shared, a, b, first_line, first, min(depth, end * kTile) - k);
+      const T* from = store.coefficients + nested * store.plane;
+      const TileLines<T> a{from + (across ? k * store.pitch : k), lines, store.pitch};
+      const TileLines<T> b =
+          Sums::is_transposed
+              ? TileLines<T>{form.x + part.begin * form.pitch + k, part.count, form.pitch}
+              : TileLines<T>{form.x + k * width + part.begin, part.count, width};
+      __syncthreads();  // shared: read by the products before -> written by these
+      sums.add(shared, a, b, first, min(depth, end * kTile) - k);
     }
     step = end + 1;
   }
-#pragma unroll
-  for (int i = 0; i < kTileRows; ++i) {
-#pragma unroll
-    for (int j = 0; j < kTileColumns; ++j) {
-      if (line + i >= lines || column + j >= part.count) continue;
-      form.dx[(line + i) * width + part.begin + column + j] = sum[i][j];
-    }
-  }
+  sums.each([&](int row, int column, float& sum) {
+    if (row < rows && column < columns) dx[row * width + column] = sum;
+  });
 }
 
 // along (W, vectors) goes on with what the tiles of a store bring, in their order.

@@ -114,9 +114,10 @@ struct RowStates {
   }
 };
 
+template <class T>
 __global__ void __launch_bounds__(kTileThreads)
     contrast_forward(const ContrastView op, const ForwardState state) {
-  auto& shared = shared_memory<ContrastShared>();
+  auto& shared = shared_memory<ContrastShared<T>>();
   const int64_t row_tiles = tiles_of(op.rows.count), group = blockIdx.x / row_tiles;
   const int64_t first_row = blockIdx.x % row_tiles * kTile;
   const RowStates states{state, group, op.width_count, op.rows.count};
@@ -132,11 +133,12 @@ __global__ void __launch_bounds__(kTileThreads)
     const PairPlace at = place_in(first.row, first.column);
     Marks marks = mark_pairs(op, at, counts);
     if (!any_candidate(shared, marks, tile)) continue;
-    Dots dots;
-    const uint32_t guided = guide_hits(shared, op, dots, first);
-    clear_dots(dots);
+    TileProducts<T> products;
+    const uint32_t guided = guide_hits(shared, op, products, first);
+    products.clear();
     for (int64_t nested = 0; nested < op.width_count; ++nested) {
-      add_dots(shared, dots, op.rows, op.columns, first, segment_of(op, nested));
+      products.add(shared.products, op.rows, op.columns, first, segment_of(op, nested));
+      const Dots& dots = products.dots;
       const Factors factors(op.rows, op.columns, at, nested);
       // with several widths there is neither limit nor guide
       const uint32_t gone = remove_by_score(op, dots, factors, guided, marks, at, counts);

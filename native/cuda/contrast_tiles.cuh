@@ -6,6 +6,7 @@
 #include "../ops/contrast.h"
 #include "sums.cuh"
 #include "tile.cuh"
+#include "tile_mma.cuh"
 
 namespace inbatch::cuda {
 
@@ -19,6 +20,7 @@ struct Vectors {
   const float* x;
   int64_t count, width;
   const float* factor;  // (widths, count)
+  const bf16* rounded;  // as x, where products are of 16 bits
 };
 
 // An op as kernels read it.
@@ -175,13 +177,21 @@ DEVICE Marks mark_pairs(const ContrastView& op, const PairPlace& at, const Remov
   return marks;
 }
 
+// The dot products of a tile, of operands of type T.
+template <class T>
+struct TileProducts;
+
+using Dots = float[kTileRows][kTileColumns];
+
+template <class T>
 struct ContrastShared {
-  TileShared<float> tiles;
+  typename TileProducts<T>::Shared products;
   int32_t met[2][kTileThreads / 32];  // whether a warp has candidates, by turns
 };
 
 // Whether any thread of the block has a candidate; `turn` counts the calls.
-DEVICE bool any_candidate(ContrastShared& shared, const Marks& marks, int64_t turn) {
+template <class T>
+DEVICE bool any_candidate(ContrastShared<T>& shared, const Marks& marks, int64_t turn) {
   auto& met = shared.met[turn % 2];
   const bool here = __any_sync(all_lanes, marks.candidates != 0);
   if (threadIdx.x % 32 == 0) met[threadIdx.x / 32] = here;
@@ -191,24 +201,79 @@ DEVICE bool any_candidate(ContrastShared& shared, const Marks& marks, int64_t tu
   return any;
 }
 
-using Dots = float[kTileRows][kTileColumns];
+// By ordinary arithmetic.
+template <>
+struct TileProducts<float> {
+  using Shared = TileShared<float>;
+  Dots dots;
 
-DEVICE void clear_dots(Dots& dots) {
+  DEVICE void clear() {
 #pragma unroll
-  for (int i = 0; i < kTileRows; ++i) {
+    for (int i = 0; i < kTileRows; ++i) {
 #pragma unroll
-    for (int j = 0; j < kTileColumns; ++j) dots[i][j] = 0.0f;
+      for (int j = 0; j < kTileColumns; ++j) dots[i][j] = 0.0f;
+    }
   }
-}
+  // Adds the products of some columns of the vectors. All threads of the block come.
+  DEVICE void add(Shared& shared, const Vectors& rows, const Vectors& columns,
+                  const PairPlace& first, Segment part) {
+    const TileLines<float> a{rows.x + part.begin, rows.count, rows.width};
+    const TileLines<float> b{columns.x + part.begin, columns.count, columns.width};
+    __syncthreads();  // tiles: read by the products before -> written by these
+    add_products<false>(dots, shared, a, b, first.row, first.column, part.count);
+  }
+};
 
-// dots += the products of some columns of the vectors.
-DEVICE void add_dots(ContrastShared& shared, Dots& dots, const Vectors& rows,
-                     const Vectors& columns, const PairPlace& first, Segment part) {
-  const TileLines<float> a{rows.x + part.begin, rows.count, rows.width};
-  const TileLines<float> b{columns.x + part.begin, columns.count, columns.width};
-  __syncthreads();  // tiles: read by the products before -> written by these
-  add_products<false>(dots, shared.tiles, a, b, first.row, first.column, part.count);
-}
+// By tensor cores, whose sums go by way of shared memory to the threads that judge them.
+template <>
+struct TileProducts<bf16> {
+  using Tile = MmaTile<kTile, false>;
+  static_assert(Tile::threads == kTileThreads);
+  union Shared {
+    typename Tile::Ring ring;
+    float sums[kTile][kTile + 8];
+  };
+  typename Tile::Sums sum;
+  Dots dots;
+
+  DEVICE void clear() {
+#pragma unroll
+    for (int i = 0; i < Tile::tall; ++i) {
+#pragma unroll
+      for (int j = 0; j < Tile::wide; ++j) {
+#pragma unroll
+        for (int part = 0; part < 4; ++part) sum[i][j][part] = 0.0f;
+      }
+    }
+  }
+  DEVICE void add(Shared& shared, const Vectors& rows, const Vectors& columns,
+                  const PairPlace& first, Segment part) {
+    const MmaLines a{rows.rounded + part.begin, rows.count, rows.width, rows.width % kChunk == 0};
+    const MmaLines b{columns.rounded + part.begin, columns.count, columns.width,
+                     columns.width % kChunk == 0};
+    __syncthreads();  // sums: read by the call before -> overwritten by the ring
+    Tile::add_products(sum, shared.ring, a, b, first.row, first.column, part.count, Nothing{});
+    __syncthreads();  // ring: read by all -> overwritten by the sums
+#pragma unroll
+    for (int i = 0; i < Tile::tall; ++i) {
+#pragma unroll
+      for (int j = 0; j < Tile::wide; ++j) {
+#pragma unroll
+        for (int part = 0; part < 4; ++part) {
+          shared.sums[Tile::row_of(i, part)][Tile::column_of(j, part)] = sum[i][j][part];
+        }
+      }
+    }
+    __syncthreads();  // sums: written above -> read below
+#pragma unroll
+    for (int i = 0; i < kTileRows; ++i) {
+#pragma unroll
+      for (int j = 0; j < kTileColumns; ++j) {
+        dots[i][j] = shared.sums[tile_row() + i][tile_column() + j];
+      }
+    }
+  }
+};
 
 // The factors of the pairs of a thread at a width.
 struct Factors {
@@ -250,14 +315,15 @@ DEVICE uint32_t above_limit(const Dots& dots, const Factors& factors, const floa
 }
 
 // What the guide removes, before the scores themselves are computed in the same registers.
-DEVICE uint32_t guide_hits(ContrastShared& shared, const ContrastView& op, Dots& dots,
-                           const PairPlace& first) {
+template <class T>
+DEVICE uint32_t guide_hits(ContrastShared<T>& shared, const ContrastView& op,
+                           TileProducts<T>& products, const PairPlace& first) {
   if (!op.guide_limit) return 0;
-  clear_dots(dots);
-  add_dots(shared, dots, op.guide_rows, op.guide_columns, first, {0, op.guide_rows.width});
+  products.clear();
+  products.add(shared.products, op.guide_rows, op.guide_columns, first, {0, op.guide_rows.width});
   const PairPlace at = place_in(first.row, first.column);
   const Factors factors(op.guide_rows, op.guide_columns, at, 0);
-  return above_limit(dots, factors, op.guide_limit, op.rows.count, at);
+  return above_limit(products.dots, factors, op.guide_limit, op.rows.count, at);
 }
 
 // Removes what limit and guide remove; returns those pairs.

@@ -1,7 +1,7 @@
 // Contrastive softmax over columns chosen by rule, and the lengths that make it a cosine.
 //
-// The scores of N rows against M columns are never stored: forward keeps three numbers per row,
-// backward computes them again.
+// The scores of N rows against M columns are never stored as a whole: forward keeps three numbers
+// per row, backward computes them again, part by part.
 #pragma once
 
 #include <algorithm>
@@ -137,12 +137,15 @@ struct ContrastRules {
 //   widths  (1, W) i32, or empty, which means E alone: each of the leading columns alone makes
 //           scores and a softmax of its own; rising, multiples of 16 but the last, which is E. With
 //           them neither limit nor guide.
+//
+// shortProducts: only on a card; what a product multiplies, G as well, is rounded to bf16, sums are
+// f32 as ever. Scores of unit vectors are then some 2^-9 apart from those of f32.
 struct ContrastOperands : ContrastRules, Candidates {
   Tensor rows, columns, row_scale, column_scale, temperature, owner, widths;
   float lowest = -std::numeric_limits<float>::infinity();
   float highest = std::numeric_limits<float>::infinity();
   float hardness = 0;
-  bool weighs_own = false, weighs_others = false;
+  bool weighs_own = false, weighs_others = false, short_products = false;
 
   int64_t width_count() const { return std::max<int64_t>(1, widths.size()); }
   // Whether a score is more than a product.
@@ -161,10 +164,13 @@ struct ContrastOperands : ContrastRules, Candidates {
                             field("highest", &Op::highest),
                             field("hardness", &Op::hardness),
                             field("weighsOwn", &Op::weighs_own),
-                            field("weighsOthers", &Op::weighs_others)};
+                            field("weighsOthers", &Op::weighs_others),
+                            field("shortProducts", &Op::short_products)};
     return std::tuple_cat(scores, candidate_fields(), rule_fields());
   }
   void check_operands(const char* name) const {
+    expect(!short_products || rows.place == Place::Cuda, name,
+           "expected shortProducts on a card alone");
     expect_columns(name, "columns", columns, rows.cols);
     expect_size(name, "temperature", temperature, 1);
     expect_size(name, "owner", owner, columns.rows);

@@ -2,7 +2,17 @@
 
 import {expect} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
-import {blank, lazy, type Matrix, matrixOf, normals, randomMatrix, rowsOf} from './matrix.js';
+import {
+	blank,
+	lazy,
+	type Matrix,
+	matrixOf,
+	normals,
+	randomMatrix,
+	roundToBf16,
+	rowsOf,
+} from './matrix.js';
+import {mapped} from './oracle.js';
 import {
 	type ContrastCase,
 	type ContrastGradient,
@@ -28,6 +38,8 @@ export type Outline = {
 	clamp?: readonly [number, number];
 	hardness?: {strength: number; own: boolean; others: boolean};
 	rules?: readonly RuleName[];
+	/** On a card alone: products of 16 bits, of vectors that these hold. */
+	short?: boolean;
 	/** So many of the rows or columns alone. */
 	only?: {rows?: number; columns?: number};
 };
@@ -45,8 +57,9 @@ export function caseOf(outline: Outline): ContrastCase {
 	const {rows = allRows.rows, columns = allColumns.rows} = outline.only ?? {};
 	return {
 		...rest,
-		rows: rowsOf(allRows, 0, rows),
-		columns: rowsOf(allColumns, 0, columns),
+		...(outline.short && {short: true}),
+		rows: mapped(rowsOf(allRows, 0, rows), outline.short ? roundToBf16 : exact),
+		columns: mapped(rowsOf(allColumns, 0, columns), outline.short ? roundToBf16 : exact),
 		owner: owner.slice(0, columns),
 		positives: Math.min(positives, columns),
 	};
@@ -117,6 +130,7 @@ export async function operandsOf(device: NativeDevice, given: ContrastCase) {
 	const {rows, columns, cosine, temperature, owner, positives, switches} = given;
 	const {clamp, hardness} = given;
 	return {
+		...(given.short && {shortProducts: true}),
 		...(clamp && {lowest: clamp[0], highest: clamp[1]}),
 		...(hardness && {
 			hardness: hardness.strength,

@@ -21,6 +21,8 @@ export type ContrastCase = {
 	clamp?: readonly [number, number];
 	hardness?: {strength: number; own: boolean; others: boolean};
 	rules?: Rules;
+	/** That cards are asked for products of 16 bits; means nothing here. */
+	short?: boolean;
 };
 
 export type Rules = {
