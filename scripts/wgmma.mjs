@@ -23,7 +23,8 @@ function overload(columns, aInRegisters) {
 		.trimStart();
 	const left = aInRegisters ? `{${list(4, i => `%${count + i}`).join(', ')}}` : `%${count}`;
 	const inputs = aInRegisters ? list(4, i => `"r"(a[${i}])`).join(', ') : '"l"(a)';
-	return `template <int columns, bool b_transposed = false>
+	const choice = aInRegisters ? '' : ', bool a_transposed = false';
+	return `template <int columns, bool b_transposed = false${choice}>
 DEVICE void wgmma(float (&d)[${count}], ${aInRegisters ? 'const uint32_t (&a)[4]' : 'uint64_t a'}, uint64_t b,
                   bool accumulate) {
   static_assert(columns == ${columns});
@@ -31,17 +32,17 @@ DEVICE void wgmma(float (&d)[${count}], ${aInRegisters ? 'const uint32_t (&a)[4]
       "{\\n.reg .pred accumulate;\\nsetp.ne.b32 accumulate, %${next + 1}, 0;\\n"
       "wgmma.mma_async.sync.aligned.m64n${columns}k16.f32.bf16.bf16 {"
 ${registers}
-      "}, ${left}, %${next}, accumulate, 1, 1, ${aInRegisters ? '' : '0, '}%${next + 2};\\n}"
+      "}, ${left}, %${next}, accumulate, 1, 1, ${aInRegisters ? '' : `%${next + 3}, `}%${next + 2};\\n}"
       : ${results}
       : ${inputs}, "l"(b), "r"(int(accumulate)),
-        "n"(int(b_transposed))
+        "n"(int(b_transposed))${aInRegisters ? '' : ', "n"(int(a_transposed))'}
       : "memory"));
 }`;
 }
 
 console.log(`// wgmma.mma_async.m64nNk16, bf16 into f32, one overload per N: d = a b, or d += a b. Written by
 // scripts/wgmma.mjs; only the lists of registers differ. A is a descriptor or four registers, B a
-// descriptor; B transposed means that N is contiguous.
+// descriptor; B transposed means that N is contiguous, A transposed that M is.
 #pragma once
 
 ${widths.flatMap(columns => [overload(columns, false), overload(columns, true)]).join('\n\n')}`);

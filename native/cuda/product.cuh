@@ -80,5 +80,7 @@ void multiply_rows(const Stream& stream, const Product<bf16>& product);
 void multiply_rows_wgmma(const Stream& stream, const Product<bf16>& product);
 // c += a^T b; totals (rows) += the sums of the columns of a, unless it is null.
 void multiply_columns(const Stream& stream, const Product<bf16, float>& product, float* totals);
+void multiply_columns_wgmma(const Stream& stream, const Product<bf16, float>& product,
+                            float* totals);
 
 }  // namespace inbatch::cuda

@@ -129,6 +129,16 @@ int64_t tiles_of(int64_t rows, int64_t columns, int tile) {
   return ((rows + tile - 1) / tile) * ((columns + tile - 1) / tile);
 }
 
+// Whether Hopper's own kernels can have it: lines that begin whole, and fewer than the copy engine
+// counts.
+template <class Out>
+bool suits_hopper(const Product<bf16, Out>& product, int64_t line) {
+  constexpr int64_t kMost = int64_t(1) << 30;
+  return device_capability() == 90 && product.starts_whole(line) && product.columns > 0 &&
+         product.depth > 0 && product.depth < kMost &&
+         tiles_of(product.rows, product.columns, 64) < kMost / 64;
+}
+
 bool fills_card(int64_t rows, int64_t columns) {
   return tiles_of(rows, columns, 128) >= multiprocessors();
 }
@@ -155,13 +165,15 @@ void launch_columns(const Stream& stream, const Product<bf16, float>& product, f
 
 void multiply_rows(const Stream& stream, const Product<bf16>& product) {
   if (product.rows == 0) return;
-  const bool whole = product.depth > 0 && product.starts_whole(product.depth);
-  if (device_capability() == 90 && whole) return multiply_rows_wgmma(stream, product);
+  if (suits_hopper(product, product.depth)) return multiply_rows_wgmma(stream, product);
   if (fills_card(product.rows, product.columns)) return launch_rows<128>(stream, product);
   launch_rows<64>(stream, product);
 }
 
 void multiply_columns(const Stream& stream, const Product<bf16, float>& product, float* totals) {
+  if (product.rows % kChunk == 0 && suits_hopper(product, product.columns)) {
+    return multiply_columns_wgmma(stream, product, totals);
+  }
   if (fills_card(product.rows, product.columns)) {
     return launch_columns<128>(stream, product, totals);
   }

@@ -1,19 +1,19 @@
 // wgmma.mma_async.m64nNk16, bf16 into f32, one overload per N: d = a b, or d += a b. Written by
 // scripts/wgmma.mjs; only the lists of registers differ. A is a descriptor or four registers, B a
-// descriptor; B transposed means that N is contiguous.
+// descriptor; B transposed means that N is contiguous, A transposed that M is.
 #pragma once
 
-template <int columns, bool b_transposed = false>
+template <int columns, bool b_transposed = false, bool a_transposed = false>
 DEVICE void wgmma(float (&d)[4], uint64_t a, uint64_t b, bool accumulate) {
   static_assert(columns == 8);
-  HOPPER(
-      asm volatile("{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %6, 0;\n"
-                   "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {"
-                   "%0, %1, %2, %3"
-                   "}, %4, %5, accumulate, 1, 1, 0, %7;\n}"
-                   : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-                   : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed))
-                   : "memory"));
+  HOPPER(asm volatile(
+      "{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %6, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3"
+      "}, %4, %5, accumulate, 1, 1, %8, %7;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed)), "n"(int(a_transposed))
+      : "memory"));
 }
 
 template <int columns, bool b_transposed = false>
@@ -30,7 +30,7 @@ DEVICE void wgmma(float (&d)[4], const uint32_t (&a)[4], uint64_t b, bool accumu
                    : "memory"));
 }
 
-template <int columns, bool b_transposed = false>
+template <int columns, bool b_transposed = false, bool a_transposed = false>
 DEVICE void wgmma(float (&d)[32], uint64_t a, uint64_t b, bool accumulate) {
   static_assert(columns == 64);
   HOPPER(asm volatile(
@@ -40,13 +40,13 @@ DEVICE void wgmma(float (&d)[32], uint64_t a, uint64_t b, bool accumulate) {
       ", %8, %9, %10, %11, %12, %13, %14, %15"
       ", %16, %17, %18, %19, %20, %21, %22, %23"
       ", %24, %25, %26, %27, %28, %29, %30, %31"
-      "}, %32, %33, accumulate, 1, 1, 0, %35;\n}"
+      "}, %32, %33, accumulate, 1, 1, %36, %35;\n}"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
         "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
         "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
         "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
         "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
-      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed))
+      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed)), "n"(int(a_transposed))
       : "memory"));
 }
 
@@ -71,7 +71,7 @@ DEVICE void wgmma(float (&d)[32], const uint32_t (&a)[4], uint64_t b, bool accum
       : "memory"));
 }
 
-template <int columns, bool b_transposed = false>
+template <int columns, bool b_transposed = false, bool a_transposed = false>
 DEVICE void wgmma(float (&d)[64], uint64_t a, uint64_t b, bool accumulate) {
   static_assert(columns == 128);
   HOPPER(asm volatile(
@@ -85,7 +85,7 @@ DEVICE void wgmma(float (&d)[64], uint64_t a, uint64_t b, bool accumulate) {
       ", %40, %41, %42, %43, %44, %45, %46, %47"
       ", %48, %49, %50, %51, %52, %53, %54, %55"
       ", %56, %57, %58, %59, %60, %61, %62, %63"
-      "}, %64, %65, accumulate, 1, 1, 0, %67;\n}"
+      "}, %64, %65, accumulate, 1, 1, %68, %67;\n}"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
         "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
         "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
@@ -96,7 +96,7 @@ DEVICE void wgmma(float (&d)[64], uint64_t a, uint64_t b, bool accumulate) {
         "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]),
         "+f"(d[56]), "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]),
         "+f"(d[63])
-      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed))
+      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed)), "n"(int(a_transposed))
       : "memory"));
 }
 
@@ -130,7 +130,7 @@ DEVICE void wgmma(float (&d)[64], const uint32_t (&a)[4], uint64_t b, bool accum
       : "memory"));
 }
 
-template <int columns, bool b_transposed = false>
+template <int columns, bool b_transposed = false, bool a_transposed = false>
 DEVICE void wgmma(float (&d)[128], uint64_t a, uint64_t b, bool accumulate) {
   static_assert(columns == 256);
   HOPPER(asm volatile(
@@ -152,7 +152,7 @@ DEVICE void wgmma(float (&d)[128], uint64_t a, uint64_t b, bool accumulate) {
       ", %104, %105, %106, %107, %108, %109, %110, %111"
       ", %112, %113, %114, %115, %116, %117, %118, %119"
       ", %120, %121, %122, %123, %124, %125, %126, %127"
-      "}, %128, %129, accumulate, 1, 1, 0, %131;\n}"
+      "}, %128, %129, accumulate, 1, 1, %132, %131;\n}"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
         "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
         "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
@@ -172,7 +172,7 @@ DEVICE void wgmma(float (&d)[128], uint64_t a, uint64_t b, bool accumulate) {
         "+f"(d[110]), "+f"(d[111]), "+f"(d[112]), "+f"(d[113]), "+f"(d[114]), "+f"(d[115]),
         "+f"(d[116]), "+f"(d[117]), "+f"(d[118]), "+f"(d[119]), "+f"(d[120]), "+f"(d[121]),
         "+f"(d[122]), "+f"(d[123]), "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), "+f"(d[127])
-      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed))
+      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed)), "n"(int(a_transposed))
       : "memory"));
 }
 

@@ -223,9 +223,10 @@ void wgmma_wait(HERE) {
   const Entered entered;
   emulator::wgmma_wait(groups_left, where);
 }
-template <int columns, bool b_transposed = false>
+template <int columns, bool b_transposed = false, bool a_transposed = false>
 void wgmma(float (&d)[columns / 2], uint64_t a, uint64_t b, bool accumulate, HERE) {
-  emulator::GroupProduct record{d, nullptr, a, b, columns, accumulate, false, b_transposed, where};
+  emulator::GroupProduct record{
+      d, nullptr, a, b, columns, accumulate, a_transposed, b_transposed, where};
   const Entered entered;
   emulator::wgmma(record);
 }
