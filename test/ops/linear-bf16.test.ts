@@ -163,10 +163,10 @@ const products = (device: NativeDevice) => {
 	});
 
 	test('gives a row alone the bits that it has in a batch', async () => {
-		const {x, weight, bias, dy} = operands(shapes.at(-1)!);
+		const {x, weight, bias, dy} = operands({rows: 130, inputs: 40, outputs: 264});
 		const {y} = await forward(device, x, weight, {bias, activation: 'gelu'});
 		const dx = await backwardInput(device, {dy, weight, activation: 'none'});
-		for (const row of [0, 63, 129]) {
+		for (const row of [0, 129]) {
 			const one = rowsOf(x, row, row + 1);
 			const alone = await forward(device, one, weight, {bias, activation: 'gelu'});
 			expectSameBits(alone.y, rowsOf(y, row, row + 1));
