@@ -2,16 +2,21 @@
 
 import {EmbeddingModel} from '../dist/model/embedding-model.js';
 import {peers, rounds, timed} from './rounds.mjs';
-import {equalLengths, forwardGflop, mixedLengths} from './texts.mjs';
+import {equalLengths, forwardGflop, mixedLengths, sized, sortedLengths} from './texts.mjs';
 
 export async function measure({model: path, threads, seconds, python}) {
 	const model = await EmbeddingModel.load(path, {...(threads && {threads})});
 	const computing = model.computing;
+	const [equal, mixed] = [96, 192].map(count => sized(model.folder.spec, count));
 	for (const [title, batch] of [
-		['encode, 96 texts of 128 tokens', equalLengths(96, 128)],
+		[`encode, ${equal} texts of 128 tokens`, equalLengths(equal, 128)],
 		[
-			'encode, 192 texts of mixed lengths (peers pad batches of 32 to the longest)',
-			mixedLengths(192),
+			`encode, ${mixed} texts of mixed lengths (peers pad batches of 32 to the longest)`,
+			mixedLengths(mixed),
+		],
+		[
+			`encode, ${mixed} texts of mixed lengths, sorted (peers pad batches of 32 of like lengths)`,
+			sortedLengths(mixed),
 		],
 	]) {
 		const count = batch.lengths.length;

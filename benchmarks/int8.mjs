@@ -2,18 +2,19 @@
 
 import {EmbeddingModel} from '../dist/model/embedding-model.js';
 import {peers, rounds, timed} from './rounds.mjs';
-import {equalLengths, forwardGflop, mixedLengths} from './texts.mjs';
+import {equalLengths, forwardGflop, mixedLengths, sized} from './texts.mjs';
 
 export async function measure({model: path, threads, seconds, python}) {
 	const options = {...(threads && {threads})};
 	const full = await EmbeddingModel.load(path, options);
 	const model = await EmbeddingModel.load(path, {...options, dtype: 'int8'});
 	const {computing} = model;
+	const [equal, mixed] = [96, 192].map(count => sized(model.folder.spec, count));
 	for (const [title, batch] of [
-		['encode in int8, 96 texts of 128 tokens', equalLengths(96, 128)],
+		[`encode in int8, ${equal} texts of 128 tokens`, equalLengths(equal, 128)],
 		[
-			'encode in int8, 192 texts of mixed lengths (peers pad batches of 32 to the longest)',
-			mixedLengths(192),
+			`encode in int8, ${mixed} texts of mixed lengths (peers pad batches of 32 to the longest)`,
+			mixedLengths(mixed),
 		],
 	]) {
 		const count = batch.lengths.length;

@@ -1,5 +1,10 @@
 // Batches of made-up ids: equal lengths, or lengths as of passages (lognormal, mean 81, at most 256).
 
+/** So many texts of a model of MiniLM's size; a larger one takes a quarter, for rounds of seconds. */
+export function sized(spec, count) {
+	return spec.width < 512 ? count : count / 4;
+}
+
 export function equalLengths(count, length) {
 	return batchOf(Array.from({length: count}, () => length));
 }
@@ -13,6 +18,11 @@ export function mixedLengths(count) {
 	const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 	const lengths = Array.from({length: count}, () => Math.exp(4.27 + 0.5 * normal()));
 	return batchOf(lengths.map(length => Math.max(4, Math.min(256, Math.round(length)))));
+}
+
+/** The same lengths, the longest first: batches of 32 then need little padding. */
+export function sortedLengths(count) {
+	return batchOf(mixedLengths(count).lengths.toSorted((a, b) => b - a));
 }
 
 function batchOf(lengths) {

@@ -5,13 +5,12 @@ import {EmbeddingModel} from '../dist/model/embedding-model.js';
 import {LossParameters} from '../dist/train/loss-parameters.js';
 import {runStep} from '../dist/train/step.js';
 import {peers, rounds, timed} from './rounds.mjs';
-import {equalLengths, forwardGflop, mixedLengths} from './texts.mjs';
-
-const pairs = 32;
+import {equalLengths, forwardGflop, mixedLengths, sized} from './texts.mjs';
 
 export async function measure({model: path, threads, seconds, python}) {
 	const model = await EmbeddingModel.load(path, {...(threads && {threads})});
 	const {computing, folder} = model;
+	const pairs = sized(folder.spec, 32);
 	for (const [title, packed] of [
 		[`training step, ${pairs} pairs of 128 + 128 tokens`, equalLengths(2 * pairs, 128)],
 		[
