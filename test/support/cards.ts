@@ -4,12 +4,17 @@
 
 import {afterEach, beforeEach, describe, test} from 'vitest';
 import {type NativeDevice, native} from '../../dist/native.js';
-import {emulated} from './emulated.js';
+import {emulated, isEmulating} from './emulated.js';
 import {onEveryPath} from './kernel-paths.js';
 import type {Matrix} from './matrix.js';
 import {expectSameBits} from './tolerance.js';
 
 type CardDevice = {name: string; open: () => NativeDevice};
+
+const emulatedCard: CardDevice = {
+	name: 'the emulated card',
+	open: () => new (emulated().Device)({card: 0}),
+};
 
 const usable = native()
 	.cards()
@@ -17,7 +22,7 @@ const usable = native()
 	.slice(0, 1);
 
 export const cards: readonly CardDevice[] = [
-	{name: 'the emulated card', open: () => new (emulated().Device)({card: 0})},
+	...(isEmulating ? [emulatedCard] : []),
 	...usable.map(({name, card}) => ({name, open: () => new (native().Device)({card})})),
 ];
 

@@ -1,4 +1,5 @@
-// The add-on whose one card is emulated; `node scripts/build.mjs --emulated` makes it.
+// The add-on whose one card is emulated; `node scripts/build.mjs --emulated` makes it. EMULATOR=off leaves
+// it out where there is a real card.
 
 import {existsSync} from 'node:fs';
 import {createRequire} from 'node:module';
@@ -7,6 +8,13 @@ import {EngineError} from '../../dist/errors.js';
 import {type Native, type NativeDevice, native} from '../../dist/native.js';
 
 export const emulatedPath = join(import.meta.dirname, '../../out/emulated/Release/inbatch.node');
+
+export const isEmulating = process.env.EMULATOR !== 'off';
+
+/** The add-on with a card that tests of whole models open. */
+export const cardAddonPath = isEmulating
+	? emulatedPath
+	: join(import.meta.dirname, '../../out/cmake/Release/inbatch.node');
 
 let opened: Native | undefined;
 

@@ -1,5 +1,5 @@
 // The tiny BERT on a card, by the library as it is used: vectors and a training, beside those of the CPU.
-// Both are devices of one add-on, whose card is emulated.
+// Both are devices of one add-on, whose card is emulated unless EMULATOR=off.
 
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -10,11 +10,11 @@ import {infoNce} from '../../dist/loss/infonce.js';
 import {triplet} from '../../dist/loss/triplet.js';
 import type {EmbeddingModel} from '../../dist/model/embedding-model.js';
 import {train} from '../../dist/train/train.js';
-import {emulatedPath} from '../support/emulated.js';
+import {cardAddonPath} from '../support/emulated.js';
 import {lazy} from '../support/matrix.js';
 import {loadTiny, rowsOf, stoppingAt} from './tiny.js';
 
-process.env.INBATCH_NATIVE = emulatedPath;
+process.env.INBATCH_NATIVE = cardAddonPath;
 
 // What the README of the fixtures allows float32.
 const limits = {loss: 1e-5, norm: 1e-4, embeddings: 3e-6};

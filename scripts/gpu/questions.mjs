@@ -1,0 +1,140 @@
+// The rows of the table that are single ops. Each makes its operands when its turn comes, and names what
+// PyTorch shall do beside it, the work in floating-point operations or bytes, and what is hoped for.
+
+import {once} from '../../benchmarks/contrast.mjs';
+import {rowQuestions} from './row-questions.mjs';
+
+export function operationQuestions({device: {native}, isTrial}) {
+	const made = maker(native);
+	return [
+		...products(made, isTrial),
+		...attentions(made, isTrial),
+		contrast(native, isTrial),
+		...rowQuestions(made, isTrial),
+	];
+}
+
+/** Makers of tensors of random values. */
+function maker(native) {
+	const block = Float32Array.from({length: 1 << 20}, () => Math.random() * 2 - 1);
+	const half = Uint16Array.from(new Uint32Array(block.buffer), bits => bits >>> 16);
+	const fill = (tensor, rows, columns, values) => {
+		const each = Math.max(1, Math.floor(values.length / columns));
+		for (let row = 0; row < rows; row += each) {
+			const count = Math.min(each, rows - row);
+			const slice = tensor.slice(row, count);
+			native.write(slice, values.subarray(0, count * columns));
+			slice.dispose();
+		}
+		return tensor;
+	};
+	const random = (rows, columns, type = 'f32') =>
+		fill(native.tensor(rows, columns, type), rows, columns, type === 'f32' ? block : half);
+	const squares = (rows, columns) =>
+		fill(
+			native.tensor(rows, columns, 'f32'),
+			rows,
+			columns,
+			block.map(value => value * value),
+		);
+	const integers = values => {
+		const tensor = native.tensor(1, values.length, 'i32');
+		native.write(tensor, Int32Array.from(values));
+		return tensor;
+	};
+	return {native, random, squares, integers};
+}
+
+/** A question's op, run again and again on the same operands. */
+export const running = (native, op, fields) => ({
+	run: () => native.run(op, fields),
+	dispose: () => {
+		for (const value of Object.values(fields)) value?.dispose?.();
+	},
+});
+
+function products({native, random}, isTrial) {
+	const layers = (isTrial ? [32] : [384, 768, 1024]).flatMap(d => [
+		[3 * d, d],
+		[d, d],
+		[4 * d, d],
+		[d, 4 * d],
+	]);
+	return (isTrial ? [64] : [4096, 16384, 65536]).flatMap(m =>
+		layers.map(([n, k]) => ({
+			title: `product ${m} x ${n} x ${k}, bf16`,
+			goal: '0.9 times the peer',
+			peer: {kind: 'product', m, n, k},
+			flops: 2 * m * n * k,
+			make: () => {
+				const weight = random(n, k);
+				const packed = native.tensor(Math.ceil(n / 16), 16 * k, 'bf16');
+				native.run('linearPack', {weight, packed});
+				weight.dispose();
+				const [x, y] = [random(m, k, 'bf16'), native.tensor(m, n, 'bf16')];
+				return running(native, 'linearForward', {x, packed, bias: random(1, n), y});
+			},
+		})),
+	);
+}
+
+function attentions(made, isTrial) {
+	const tokens = isTrial ? 32 : 32768;
+	const lengths = isTrial ? [[16, false]] : [128, 256, 512].map(length => [length, false]);
+	const all = [...lengths, [isTrial ? 12 : 256, true]];
+	return (isTrial ? [32] : [32, 64, 128]).flatMap(width =>
+		all.flatMap(([length, isMixed]) => {
+			const offsets = offsetsOf(tokens, length, isMixed);
+			const shape = {tokens, width, heads: isTrial ? 2 : 12, offsets};
+			const name = `texts of ${isMixed ? `up to ${length}` : length} tokens, heads of ${width}`;
+			return ['forward', 'backward'].map(direction =>
+				attention(made, {...shape, direction, name, isMixed}),
+			);
+		}),
+	);
+}
+
+/** Where texts begin: all of a length, or of a quarter of it to all of it. */
+function offsetsOf(tokens, length, isMixed) {
+	const offsets = [0];
+	for (let n = 0; offsets.at(-1) < tokens; n++) {
+		const own = isMixed ? Math.ceil((length * (1 + ((n * 7) % 4))) / 4) : length;
+		offsets.push(Math.min(tokens, offsets.at(-1) + own));
+	}
+	return offsets;
+}
+
+function attention({native, random, integers}, {tokens, width, heads, offsets, ...about}) {
+	const {direction, name, isMixed} = about;
+	const pairs = offsets.slice(1).reduce((sum, end, n) => sum + (end - offsets[n]) ** 2, 0);
+	const isForward = direction === 'forward';
+	return {
+		title: `attention ${direction}, ${name}; ours f32, the peer bf16`,
+		goal: isForward && isMixed ? '1.3 times the peer' : '1.0 times the peer',
+		peer: {kind: 'attention', direction, width, heads, offsets},
+		flops: 4 * pairs * width * heads * (isForward ? 1 : 2.5),
+		make: () => {
+			const wide = heads * width;
+			const fields = {
+				...{heads, keyHeads: heads, width, scale: width ** -0.5},
+				...{qkv: random(tokens, 3 * wide), offsets: integers(offsets)},
+				...{o: native.tensor(tokens, wide, 'f32'), lse: native.tensor(tokens, heads, 'f32')},
+			};
+			if (isForward) return running(native, 'attentionForward', fields);
+			native.run('attentionForward', fields);
+			const [dout, dqkv] = [random(tokens, wide), native.tensor(tokens, 3 * wide, 'f32')];
+			return running(native, 'attentionBackward', {...fields, dout, dqkv});
+		},
+	};
+}
+
+function contrast(native, isTrial) {
+	const [rows, width] = isTrial ? [32, 16] : [16384, 768];
+	return {
+		title: `in-batch loss of ${rows} x ${width}, forward and backward; ours f32, the peer bf16`,
+		goal: 'at 65536 rows at most 90 ms',
+		peer: {kind: 'contrast', rows, width},
+		flops: 8 * rows * rows * width,
+		make: () => ({run: () => once(native, rows, width)}),
+	};
+}

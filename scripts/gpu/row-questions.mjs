@@ -1,0 +1,99 @@
+// The rows of the table that move bytes and compute little.
+
+import {running} from './questions.mjs';
+
+export function rowQuestions(made, isTrial) {
+	const shape = isTrial
+		? {tokens: 32, width: 48, vocabulary: 100, count: 960}
+		: {tokens: 65536, width: 768, vocabulary: 30522, count: 110_000_000};
+	const bytes = 4 * shape.tokens * shape.width;
+	const all = [
+		['LayerNorm forward', 'norm', 2 * bytes, layerNorm],
+		['LayerNorm backward', 'normBackward', 3 * bytes, layerNormBackward],
+		['mean of texts', 'pool', bytes, pool],
+		['gradient of embeddings', 'embedding', 3 * bytes, embedding],
+		[`AdamW of ${shape.count} parameters`, 'adamw', 28 * shape.count, adamW],
+	];
+	const rows = all.map(([title, kind, moved, operands]) => ({
+		title: `${title}, f32`,
+		goal: '0.85 of the copy',
+		peer: {kind, ...shape},
+		bytes: moved,
+		make: () => {
+			const {op, ...fields} = operands(made, shape);
+			return running(made.native, op, fields);
+		},
+	}));
+	return [...rows, search(made, isTrial)];
+}
+
+function layerNorm({native, random}, {tokens, width}) {
+	const column = () => native.tensor(tokens, 1, 'f32');
+	return {
+		...{op: 'normForward', kind: 'layer', epsilon: 1e-5},
+		...{x: random(tokens, width), y: native.tensor(tokens, width, 'f32')},
+		...{weight: random(1, width), bias: random(1, width), mean: column(), rstd: column()},
+	};
+}
+
+function layerNormBackward({native, random}, {tokens, width}) {
+	return {
+		...{op: 'normBackward', kind: 'layer', sum: random(tokens, width), weight: random(1, width)},
+		...{mean: random(tokens, 1), rstd: random(tokens, 1), dy: random(tokens, width)},
+		...{dx: native.tensor(tokens, width, 'f32')},
+		...{dweight: random(1, width), dbias: random(1, width)},
+	};
+}
+
+/** Texts of 16 tokens to 128. */
+function pool({native, random, integers}, {tokens, width}) {
+	const offsets = [0];
+	for (let n = 0; offsets.at(-1) < tokens; n++) {
+		offsets.push(Math.min(tokens, offsets.at(-1) + 16 * (1 + ((n * 5) % 8))));
+	}
+	const y = native.tensor(offsets.length - 1, width, 'f32');
+	const x = random(tokens, width);
+	return {op: 'poolForward', kind: 'mean', at: 0, x, offsets: integers(offsets), y};
+}
+
+function embedding({random, integers}, {tokens, width, vocabulary}) {
+	const ids = integers(Array.from({length: tokens}, (_, n) => (n * 7919) % vocabulary));
+	const offsets = integers([0, tokens]);
+	const dtokens = random(vocabulary, width);
+	return {
+		op: 'embedBackward',
+		padding: -1,
+		scale: 1,
+		ids,
+		offsets,
+		dx: random(tokens, width),
+		dtokens,
+	};
+}
+
+function adamW({random, squares}, {count}) {
+	const shape = [count / 160, 160];
+	return {
+		...{op: 'adamW', rate: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01, step: 1},
+		...{gradientScale: 1, weight: random(...shape), gradient: random(...shape)},
+		...{first: random(...shape), second: squares(...shape)},
+	};
+}
+
+function search({native, random}, isTrial) {
+	const [rows, width, queries, k] = isTrial ? [128, 16, 4, 5] : [2_000_000, 768, 256, 10];
+	return {
+		title: `top ${k} of ${rows} x ${width}, ${queries} queries, f32`,
+		goal: '0.85 of the copy',
+		peer: {kind: 'search', rows, width, queries, k},
+		bytes: 4 * rows * width,
+		make: () => {
+			const scores = native.tensor(queries, k, 'f32');
+			const ids = native.tensor(queries, k, 'i32');
+			native.write(scores, new Float32Array(queries * k).fill(Number.NEGATIVE_INFINITY));
+			native.write(ids, new Int32Array(queries * k).fill(-1));
+			const fields = {queries: random(queries, width), corpus: random(rows, width), base: 0};
+			return running(native, 'topK', {...fields, scores, ids});
+		},
+	};
+}
