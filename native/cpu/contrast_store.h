@@ -85,14 +85,15 @@ inline void fill_gaps(const Store& store, int64_t column) {
 // Goes on with the gradient of the slab's columns.
 inline void add_to_columns(const Stream& stream, const Sweep& sweep, const Store& store) {
   const int64_t width = sweep.across.width, packed = store.rows.count;
-  const int64_t tiles = ceil_div(store.lanes.count, kLanes), parts = ceil_div(width, kPacked);
+  const int64_t tiles = ceil_div(store.lanes.count, kLanes), parts = ceil_div(packed, kPacked);
   bool any = false;
   for (int64_t tile = 0; tile < tiles; ++tile) any = any || store.met_by(tile * kLanes).count > 0;
   if (!any) return;
   const Tensor rows{const_cast<float*>(sweep.block.x) + store.rows.begin * width, packed, width};
   stream.parallel_for(parts + tiles, [&](int64_t item, int) {
     if (item >= parts) return fill_gaps(store, (item - parts) * kLanes);
-    pack_panels(rows, item * kPacked, std::min(width, (item + 1) * kPacked), store.panels);
+    const int64_t row = item * kPacked, count = std::min(kPacked, packed - row);
+    pack_panels(rows.slice(row, count), 0, width, packed, store.panels + row * kPanel);
   });
   for (int64_t nested = 0; nested < store.widths; ++nested) {
     const Span added = columns_added(sweep.op, nested);

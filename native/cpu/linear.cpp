@@ -57,24 +57,35 @@ struct Packed {
   int64_t dy_groups;  // columns of dy rounded up to whole groups
 };
 
-void add_columns(const Tensor& dy, int64_t begin, int64_t end, float* dbias) {
-  for (int64_t row = 0; row < dy.rows; ++row) {
-    const float* in = dy.f32() + row * dy.cols;
-    for (int64_t column = begin; column < end; ++column) dbias[column] += in[column];
+void pack_block(const Stream& stream, const Tensor& x, const Tensor& dy, const Packed& packed) {
+  const int64_t unit = kernels().tile_rows, depth = x.rows;
+  stream.parallel_for(ceil_div(depth, kPacked), [&](int64_t item, int) {
+    const int64_t row = item * kPacked, count = std::min(kPacked, depth - row);
+    pack_groups(dy.slice(row, count), 0, dy.cols, depth, packed.dy + row * unit);
+    pack_panels(x.slice(row, count), 0, x.cols, depth, packed.x + row * kPanel);
+  });
+}
+
+// Adds packed columns [begin, end), each a chain over the rows in order; `begin` starts a group.
+void add_columns(const float* packed, int64_t depth, int64_t begin, int64_t end, float* dbias) {
+  const int64_t unit = kernels().tile_rows;
+  for (int64_t column = begin; column < end; column += unit) {
+    const float* group = packed + column * depth;
+    const int64_t n = std::min(unit, end - column);
+    for (int64_t row = 0; row < depth; ++row, group += unit) {
+      for (int64_t i = 0; i < n; ++i) dbias[column + i] += group[i];
+    }
   }
 }
 
-void pack_block(const Stream& stream, const Tensor& x, const Tensor& dy, const Packed& packed,
-                const Tensor& dbias) {
-  const int64_t parts = ceil_div(dy.cols, kPacked);
-  stream.parallel_for(parts + ceil_div(x.cols, kPacked), [&](int64_t item, int) {
-    if (item >= parts) {
-      const int64_t begin = (item - parts) * kPacked;
-      return pack_panels(x, begin, std::min(x.cols, begin + kPacked), packed.x);
-    }
-    const int64_t begin = item * kPacked, end = std::min(dy.cols, begin + kPacked);
-    pack_groups(dy, begin, end, dy.rows, packed.dy);
-    if (!dbias.empty()) add_columns(dy, begin, end, dbias.f32());
+void add_block(const Stream& stream, const Packed& packed, int64_t depth,
+               const LinearBackwardWeight& op) {
+  const int64_t rows = op.dy.cols, columns = op.dweight.empty() ? 1 : op.x.cols;
+  const Outer outer{packed.dy, packed.x, depth, depth, op.dweight.f32(), columns, rows, columns};
+  for_each_tile(stream, rows, columns, [&](int64_t row, int64_t column) {
+    if (!op.dweight.empty()) add_tile(outer, row, column);
+    if (op.dbias.empty() || column > 0) return;
+    add_columns(packed.dy, depth, row, std::min(rows, row + kTall), op.dbias.f32());
   });
 }
 
@@ -87,7 +98,7 @@ void run<LinearPack>(const Stream& stream, const LinearPack& op) {
   stream.parallel_for(panels, [&](int64_t panel, int) {
     float* out = op.packed.f32() + panel * op.packed.cols;
     if (op.transposed) {
-      return pack_panels(w, panel * kPanel, (panel + 1) * kPanel, op.packed.f32());
+      return pack_panels(w, panel * kPanel, (panel + 1) * kPanel, w.rows, op.packed.f32());
     }
     kernels().transpose_panels(w.f32() + panel * kPanel * depth, depth,
                                std::min(kPanel, w.rows - panel * kPanel), depth, out);
@@ -141,12 +152,8 @@ void run<LinearBackwardWeight>(const Stream& stream, const LinearBackwardWeight&
   packed.x = stream.scratch().tensor(panels_of(op.x.cols) * kPanel, deep).f32();
   for (int64_t row = 0; row < op.x.rows; row += deep) {
     const int64_t count = std::min(deep, op.x.rows - row);
-    pack_block(stream, op.x.slice(row, count), op.dy.slice(row, count), packed, op.dbias);
-    if (op.dweight.empty()) continue;
-    const auto [dweight, rows, columns, type, place] = op.dweight;
-    const Outer outer{packed.dy, packed.x, count, count, op.dweight.f32(), columns, rows, columns};
-    for_each_tile(stream, rows, columns,
-                  [&](int64_t row, int64_t column) { add_tile(outer, row, column); });
+    pack_block(stream, op.x.slice(row, count), op.dy.slice(row, count), packed);
+    add_block(stream, packed, count, op);
   }
 }
 

@@ -41,12 +41,12 @@ inline void pack_groups(const Tensor& a, int64_t begin, int64_t end, int64_t dep
   }
 }
 
-// Packs columns [begin, end) of b; `begin` starts a panel.
-inline void pack_panels(const Tensor& b, int64_t begin, int64_t end, float* packed) {
+// Packs columns [begin, end) of b; `begin` starts a panel, and panels are `depth` rows apart.
+inline void pack_panels(const Tensor& b, int64_t begin, int64_t end, int64_t depth, float* packed) {
   for (int64_t row = 0; row < b.rows; ++row) {
     for (int64_t column = begin; column < end; column += kPanel) {
       const int64_t n = std::min(kPanel, b.cols - column), at = row * b.cols + column;
-      float* out = packed + column * b.rows + row * kPanel;
+      float* out = packed + column * depth + row * kPanel;
       if (n == kPanel) {
         copy_panel(b, at, out);
         continue;
@@ -56,7 +56,7 @@ inline void pack_panels(const Tensor& b, int64_t begin, int64_t end, float* pack
   }
 }
 
-constexpr int64_t kPacked = 96;  // columns that are packed at once: whole groups, whole panels
+constexpr int64_t kPacked = 32;  // rows that one item packs, all their columns in order
 
 struct Outer {
   const float *a, *b;  // packed
