@@ -118,7 +118,12 @@ function outputOf(program, args) {
 		child.on('close', code =>
 			code === 0
 				? resolve(said)
-				: reject(new BuildError(`kernels: ${args.at(-3)} failed\n${said}`)),
+				: reject(new BuildError(`kernels: ${args.at(-3)} failed\n${errorsIn(said)}`)),
 		);
 	});
+}
+
+function errorsIn(said) {
+	const lines = said.split('\n').filter(line => line.includes('error'));
+	return lines.slice(0, 10).join('\n');
 }
