@@ -27,7 +27,7 @@ const {values, positionals} = parseArgs({
 
 if (values.pack) {
 	const {pack} = await import('./gpu/parcel.mjs');
-	pack(resolve(values.pack));
+	await pack(resolve(values.pack));
 } else if (values.part) {
 	await runHere(parts.find(({name}) => name === values.part));
 } else {

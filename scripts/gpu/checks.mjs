@@ -71,7 +71,7 @@ export async function sanitized(settings) {
 }
 
 function operationFiles({trial}) {
-	const trials = ['activation.test.ts', 'pool.test.ts'];
+	const trials = ['rotary.test.ts', 'pool-gem.test.ts'];
 	const all = readdirSync(join(root, 'test/ops')).filter(name => name.endsWith('.test.ts'));
 	const names = trial ? trials : all;
 	const isOfCards = name =>

@@ -31,7 +31,7 @@ function encoding({device, folder, isTrial}, {name, configuration, length, isMix
 		goal: '3 times the peer',
 		peer: {kind: 'encode', path, configuration, texts, length, isMixed},
 		make: async () => {
-			const model = await EmbeddingModel.load(path, {device});
+			const model = await EmbeddingModel.load(path, {device, pooling: 'mean'});
 			const words = textsOf(texts, length, isMixed);
 			return {run: () => model.encode(words), dispose: () => model.dispose?.()};
 		},
@@ -46,7 +46,7 @@ function step({device, folder, isTrial}, {name, configuration, length}) {
 		goal: '2 times the peer',
 		peer: {kind: 'train', path, configuration, texts, length},
 		make: async () => {
-			const model = await EmbeddingModel.load(path, {device});
+			const model = await EmbeddingModel.load(path, {device, pooling: 'mean'});
 			const take = await trainingStep(model, equalLengths(texts, length));
 			return {run: take, dispose: () => model.dispose?.()};
 		},

@@ -9,7 +9,7 @@ export function operationQuestions({device: {native}, isTrial}) {
 	return [
 		...products(made, isTrial),
 		...attentions(made, isTrial),
-		contrast(native, isTrial),
+		...(isTrial ? [32] : [16384, 65536]).map(rows => contrast(native, rows, isTrial ? 16 : 768)),
 		...rowQuestions(made, isTrial),
 	];
 }
@@ -128,8 +128,7 @@ function attention({native, random, integers}, {tokens, width, heads, offsets, .
 	};
 }
 
-function contrast(native, isTrial) {
-	const [rows, width] = isTrial ? [32, 16] : [16384, 768];
+function contrast(native, rows, width) {
 	return {
 		title: `in-batch loss of ${rows} x ${width}, forward and backward; ours f32, the peer bf16`,
 		goal: 'at 65536 rows at most 90 ms',
