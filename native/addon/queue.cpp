@@ -219,11 +219,12 @@ Napi::Value Environment::error_value(Napi::Env env, const Error& error) {
 
 Napi::Promise Environment::await(Napi::Env env, std::shared_ptr<Lane> lane,
                                  std::unique_ptr<Job> job) {
-  job->deferred = Napi::Promise::Deferred::New(env);
-  const Napi::Promise promise = job->deferred->Promise();
+  // A thread that is being ended makes no promises, and then nobody waits for the work.
+  napi_value promise = nullptr;
+  if (napi_create_promise(env, &job->deferred, &promise) != napi_ok) return {};
   if (pending_++ == 0) completion_.Ref(env);
   queue(std::move(lane), std::move(job));
-  return promise;
+  return Napi::Promise(env, promise);
 }
 
 void Environment::queue(std::shared_ptr<Lane> lane, std::unique_ptr<Job> job) {
@@ -270,9 +271,10 @@ void Environment::settle(Napi::Env env, Napi::Function, Environment* environment
   const Napi::HandleScope scope(env);
   if (--environment->pending_ == 0) environment->completion_.Unref(env);
   if (job->error) {
-    job->deferred->Reject(environment->error_value(env, *job->error));
+    napi_reject_deferred(env, job->deferred, environment->error_value(env, *job->error));
   } else {
-    job->deferred->Resolve(job->result ? job->result(env) : env.Undefined());
+    const Napi::Value value = job->result ? job->result(env) : env.Undefined();
+    napi_resolve_deferred(env, job->deferred, value);
   }
 }
 

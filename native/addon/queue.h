@@ -44,11 +44,11 @@ struct Job {
   Flag cancelled;                                // may be null
   Environment* environment = nullptr;
   std::shared_ptr<Lane> lane;
-  const void* call = nullptr;  // the call that it is a part of, if it only reads
-  bool has_more = false;       // set by the work: to be called again in a later turn
-  uint64_t place = 0;          // in the order of turns
-  std::optional<Napi::Promise::Deferred> deferred;  // empty: nobody waits
-  std::vector<Napi::ObjectReference> held;          // JavaScript objects the work writes to
+  const void* call = nullptr;               // the call that it is a part of, if it only reads
+  bool has_more = false;                    // set by the work: to be called again in a later turn
+  uint64_t place = 0;                       // in the order of turns
+  napi_deferred deferred = nullptr;         // null: nobody waits
+  std::vector<Napi::ObjectReference> held;  // JavaScript objects the work writes to
   std::optional<Error> error;
 };
 

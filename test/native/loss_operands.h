@@ -117,6 +117,7 @@ inline Tensor two_widths(Draw& draw, bool wanted) {
 inline void fill_operands(ContrastOperands& op, Draw& draw) {
   const int64_t rows = draw.tokens, columns = draw.tokens + draw.extents.inner;
   op.widths = two_widths(draw, !op.own_hard);
+  op.short_products = false;  // of cards alone
   const int64_t each = op.width_count();
   op.rows = draw.floats(rows, draw.extents.width);
   op.columns = draw.floats(columns, draw.extents.width);
