@@ -130,7 +130,7 @@ void read(const Reading& reading, Napi::Value value, S& out) {
 
 inline Napi::Value numbers_of(Napi::Env env, const std::vector<double>& values) {
   auto list = Napi::Float64Array::New(env, values.size());
-  std::copy(values.begin(), values.end(), list.Data());
+  if (!list.IsEmpty()) std::copy(values.begin(), values.end(), list.Data());
   return list;
 }
 

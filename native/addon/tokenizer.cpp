@@ -171,6 +171,8 @@ class TokenizerHandle : public Napi::ObjectWrap<TokenizerHandle> {
     const uint32_t count = texts.Length();
     auto offsets = Napi::Int32Array::New(env, count + 1);
     auto truncated = Napi::Uint8Array::New(env, count);
+    if (offsets.IsEmpty() || truncated.IsEmpty())
+      throw Thrown();  // on a thread that is being ended
     ids_.clear();
     for (uint32_t n = 0; n < count; ++n) {
       const Napi::HandleScope scope(env);
@@ -179,6 +181,7 @@ class TokenizerHandle : public Napi::ObjectWrap<TokenizerHandle> {
       offsets[n + 1] = int32_t(ids_.size());
     }
     auto ids = Napi::Int32Array::New(env, ids_.size());
+    if (ids.IsEmpty()) throw Thrown();
     if (!ids_.empty()) std::memcpy(ids.Data(), ids_.data(), ids_.size() * sizeof(int32_t));
     // One enormous text must not hold its memory for ever.
     if (reader_.units() > kMostKept || ids_.capacity() > kMostKept) {
