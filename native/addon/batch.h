@@ -44,7 +44,8 @@ inline std::shared_ptr<OwnedBatch> read_batch(Napi::Value value) {
   expect(!batch->offsets.empty(), "batch", "expected offsets of at least one element");
   if (object.Has("texts")) batch->texts = integers("texts", object.Get("texts"));
   if (object.Has("skip")) batch->skip = integers("skip", object.Get("skip"));
-  batch->unpooled = object.Get("unpooled").ToBoolean();
+  const Napi::Value unpooled = object.Get("unpooled");  // empty on a thread that is being ended
+  batch->unpooled = !unpooled.IsEmpty() && unpooled.ToBoolean();
   return batch;
 }
 
