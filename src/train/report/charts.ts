@@ -1,11 +1,12 @@
 // Which charts a report has, from what was logged.
 
+import {giveTurn} from '../../pace.js';
 import {type Chart, chart, type Line} from './chart.js';
 import type {Markup} from './html.js';
 import type {Logged, Points} from './series.js';
 
 /** The charts that have something to show, in their order. */
-export function chartsOf({steps, evaluations}: Logged): Markup[] {
+export async function chartsOf({steps, evaluations}: Logged): Promise<Markup[]> {
 	const step = (label: string, name: string): Line => ({label, points: steps.get(name) ?? []});
 	const group = (name: string): Line[] =>
 		[...steps]
@@ -51,7 +52,13 @@ export function chartsOf({steps, evaluations}: Logged): Markup[] {
 		{title: 'Rows per second', lines: [step('rows', 'rowsPerSecond')], fromZero: true},
 		{title: 'Tokens per second', lines: [step('tokens', 'tokensPerSecond')], fromZero: true},
 	];
-	return charts.flatMap(each => chart(each) ?? []);
+	const shown: Markup[] = [];
+	for (const each of charts) {
+		await giveTurn();
+		const drawn = chart(each);
+		if (drawn) shown.push(drawn);
+	}
+	return shown;
 }
 
 function varies(points: Points): boolean {

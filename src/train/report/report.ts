@@ -33,12 +33,13 @@ export async function writeReport(output: string, {record, hardest, step}: Writt
 	const {result, options = {}, data = [], model, steps, ...facts} = record;
 	const logged = await readLogged(join(output, 'metrics.jsonl'));
 	const suspects = await suspectsIn(output);
+	const charts = await chartsOf(logged);
 	const parts: Part[] = [
 		{
 			title: 'Before and after',
 			body: result && section('sets', evaluationTables(result.evaluation)),
 		},
-		{title: 'Curves', note: 'Over the steps of the run.', body: section('grid', chartsOf(logged))},
+		{title: 'Curves', note: 'Over the steps of the run.', body: section('grid', charts)},
 		{
 			title: 'Suspected false negatives',
 			note: 'What the masks margin and guide took away, the highest scores first: positives that the data lack, or hard negatives that should have stayed.',
