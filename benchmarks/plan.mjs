@@ -1,5 +1,6 @@
 // Does `plan` tell what a training then takes? Ten configurations, each planned and then trained in
-// processes of their own.
+// processes of their own, in turns: a run takes ten seconds, so that it is the steps that count, and
+// the medians of three rounds stand in the table.
 
 import {execFile} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
@@ -8,7 +9,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import {formatTable} from '../dist/files/table.js';
-import {commandEnvironment} from './rounds.mjs';
+import {commandEnvironment, median} from './rounds.mjs';
 
 const run = promisify(execFile);
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -16,29 +17,31 @@ const root = process.env.INBATCH_SHARED ?? '../shared';
 
 /** The model, rows, and options beside them. */
 const configurations = [
-	['builtin', 128, '--batch-size 16'],
-	['builtin', 256, '--batch-size 128 --optimizer lion'],
-	['builtin', 256, '--batch-size 128 --chunk-tokens 2048 --document-max-length 64'],
-	['minilm', 12, '--batch-size 4'],
-	['minilm', 24, '--batch-size 12 --recompute blocks --document-max-length 128'],
-	['minilm', 24, '--batch-size 12 --chunk-tokens 512 --document-max-length 128'],
-	['minilm', 32, '--batch-size 16 --document-max-length 64 --optimizer adamw8'],
+	['builtin', 512, '--batch-size 16'],
+	['builtin', 1024, '--batch-size 128 --optimizer lion'],
+	['builtin', 1024, '--batch-size 128 --chunk-tokens 2048 --document-max-length 64'],
+	['minilm', 96, '--batch-size 4'],
+	['minilm', 192, '--batch-size 12 --recompute blocks --document-max-length 128'],
+	['minilm', 192, '--batch-size 12 --chunk-tokens 512 --document-max-length 128'],
+	['minilm', 256, '--batch-size 16 --document-max-length 64 --optimizer adamw8'],
 	[
 		'minilm',
-		16,
+		128,
 		'--batch-size 2 --accumulate 2 --accumulation separate --ema 0.99 --document-max-length 128',
 	],
 	[
 		'minilm',
-		24,
+		192,
 		'--batch-size 12 --document-max-length 48 --r-drop 4 --dropout 0.1 --optimizer lion',
 	],
 	[
 		'minilm',
-		24,
+		192,
 		'--batch-size 12 --chunk-tokens 256 --recompute blocks --optimizer adafactor --document-max-length 96',
 	],
 ];
+
+const rounds = 3;
 
 export async function measure({model}) {
 	const folder = mkdtempSync(join(tmpdir(), 'inbatch-plan-'));
@@ -50,13 +53,20 @@ export async function measure({model}) {
 			writeFileSync(data, lines.slice(0, count).join('\n'));
 			const path = name === 'builtin' ? name : model;
 			const args = ['--model', path, '--data', data, '--json', '--quiet', ...options.split(' ')];
-			const told = await command(['plan', ...args]);
 			const output = ['--output', join(folder, 'out'), '--overwrite', '--no-report'];
-			const taken = await command(['train', ...args, ...output]);
-			const memory = [told.memory.peak / 2 ** 30, taken.peakMemoryBytes / 2 ** 30];
-			const seconds = [told.seconds, taken.seconds];
+			const told = [];
+			const taken = [];
+			for (let round = 0; round < rounds; round++) {
+				told.push(await command(['plan', ...args]));
+				taken.push(await command(['train', ...args, ...output]));
+			}
+			const memory = [
+				median(told.map(({memory}) => memory.peak / 2 ** 30)),
+				median(taken.map(({peakMemoryBytes}) => peakMemoryBytes / 2 ** 30)),
+			];
+			const seconds = [told, taken].map(runs => median(runs.map(({seconds}) => seconds)));
 			rows.push([`${name}, ${count} rows, ${options}`, ...compared(memory), ...compared(seconds)]);
-			console.error(rows.at(-1).join(' | '), JSON.stringify(told.memory));
+			console.error(rows.at(-1).join(' | '));
 		}
 		console.log(
 			`\n${cpus()[0].model.trim()}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`,

@@ -36,9 +36,11 @@ export type TrainingPlan = {
 	measuredSteps: number;
 };
 
-/** Steps that are tokenized at most, steps that are computed, and seconds after which no more are. */
+/** Steps that are tokenized at most. */
 const surveyed = 512;
-const measured = 6;
+/** Sizes of steps that are computed, seconds that are given to them, and after which no more are. */
+const sizes = 6;
+const wanted = 5;
 const patience = 120;
 
 /** Documented where it is public: index.ts. */
@@ -48,9 +50,9 @@ export async function planTraining(
 ): Promise<TrainingPlan> {
 	const {output: _, overwrite: __, resume: ___, ...others} = options;
 	const {settings, request} = askedOf(model, others);
-	const wanted = {...settings, ...withoutOutput};
+	const kept = {...settings, ...withoutOutput};
 	return alone(model, async () => {
-		const run = await prepareRun(model, {...wanted, memoryLimit: 2 ** 40}, request, undefined);
+		const run = await prepareRun(model, {...kept, memoryLimit: 2 ** 40}, request, undefined);
 		try {
 			return await planOf(run, settings);
 		} finally {
@@ -158,7 +160,7 @@ type Times = {first: Timed; times: readonly Timed[]};
 
 async function timesOf(run: Run, all: readonly Surveyed[], largest: Prepared): Promise<Times> {
 	const sorted = all.toSorted((a, b) => a.work - b.work);
-	const count = Math.min(measured, sorted.length);
+	const count = Math.min(sizes, sorted.length);
 	const chosen = Array.from(
 		{length: count},
 		(_, n) => sorted[Math.floor(((n + 0.5) * sorted.length) / count)]!,
@@ -166,9 +168,9 @@ async function timesOf(run: Run, all: readonly Surveyed[], largest: Prepared): P
 	const begun = performance.now();
 	const first = {seconds: await secondsFor(run, largest), work: workOf(run, largest.batch)};
 	const times: Timed[] = [];
-	for (let n = 0; n < measured; n++) {
-		const isLate = performance.now() - begun > 1000 * patience;
-		if (isLate && times.length > 0) break;
+	for (let n = 0; n < Math.max(sizes, run.course.steps); n++) {
+		const seconds = (performance.now() - begun) / 1000;
+		if (n > 0 && seconds > (n < sizes ? patience : wanted)) break;
 		const {step, work} = chosen[count - 1 - (n % count)]!;
 		times.push({seconds: await secondsFor(run, await preparedAt(run, step)), work});
 	}
@@ -189,12 +191,13 @@ async function secondsFor(run: Run, prepared: Prepared): Promise<number> {
 }
 
 /**
-All steps at the rate of those measured, of several without the fastest and the slowest, and what
-memory costs that is touched for the first time.
+All steps at the rate of those measured, of several without a sixth of the fastest and of the slowest,
+and what memory costs that is touched for the first time.
 */
 function secondsOf({first, times}: Times, work: number): number {
 	const sorted = times.toSorted((a, b) => a.seconds / a.work - b.seconds / b.work);
-	const common = times.length < 3 ? times : sorted.slice(1, -1);
+	const odd = times.length < 3 ? 0 : Math.ceil(times.length / sizes);
+	const common = sorted.slice(odd, times.length - odd);
 	const sum = (each: (time: Timed) => number) =>
 		common.reduce((total, time) => total + each(time), 0);
 	const rate = sum(time => time.seconds) / sum(time => time.work);
