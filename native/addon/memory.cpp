@@ -27,16 +27,12 @@ void Memory::give_back() {
 
 std::shared_ptr<Memory::Block> Memory::take(size_t bytes) {
   const size_t size = class_of(bytes);
-  const std::lock_guard lock(mutex_);
-  auto& list = free_[size];
-  void* data = nullptr;
-  if (list.empty()) {
-    data = source_.take(size);
+  void* data = spare(size);
+  if (!data) {
+    data = source_.take(size);  // without the lock: a source that is short calls give_back()
+    const std::lock_guard lock(mutex_);
     ++allocations_;
     held_ += size;
-  } else {
-    data = list.back();
-    list.pop_back();
   }
   source_.open(data, bytes);
   return {new Block{data, size}, [this](Block* block) {
@@ -45,6 +41,16 @@ std::shared_ptr<Memory::Block> Memory::take(size_t bytes) {
             free_[block->bytes].push_back(block->data);
             delete block;
           }};
+}
+
+// A block of the class that waits to be used again, or none.
+void* Memory::spare(size_t size) {
+  const std::lock_guard lock(mutex_);
+  auto& list = free_[size];
+  if (list.empty()) return nullptr;
+  void* data = list.back();
+  list.pop_back();
+  return data;
 }
 
 }  // namespace inbatch

@@ -33,8 +33,10 @@ class Memory {
   size_t held() const { return held_; }
 
  private:
+  void* spare(size_t size);
+
   MemorySource& source_;
-  std::recursive_mutex mutex_;  // a source that is short of memory calls give_back()
+  std::mutex mutex_;
   std::map<size_t, std::vector<void*>> free_;
   uint64_t allocations_ = 0;
   size_t held_ = 0;

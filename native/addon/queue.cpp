@@ -171,8 +171,10 @@ void Engine::perform(Job& job) {
   } catch (const std::exception& error) {
     job.error = Error("INTERNAL", error.what());
   }
-  if (job.error) finish_copies(stream);
-  if (job.error) job.has_more = false;
+  if (job.error) {
+    finish_copies(stream);
+    job.has_more = false;
+  }
   if (!job.has_more) job.work = nullptr;  // lets go of what it held, in the order of the queue
 }
 
