@@ -225,16 +225,7 @@ struct GradientTile<bf16, across> {
 
   template <class Body>
   DEVICE void each(const Body& body) {
-#pragma unroll
-    for (int i = 0; i < Tile::tall; ++i) {
-#pragma unroll
-      for (int j = 0; j < Tile::wide; ++j) {
-#pragma unroll
-        for (int part = 0; part < 4; ++part) {
-          body(Tile::row_of(i, part), Tile::column_of(j, part), sum[i][j][part]);
-        }
-      }
-    }
+    Tile::for_each_sum(sum, body);
   }
   DEVICE void add(Shared& shared, const TileLines<bf16>& a, const TileLines<bf16>& b,
                   const PairPlace& first, int64_t depth) {

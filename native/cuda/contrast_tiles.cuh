@@ -237,14 +237,7 @@ struct TileProducts<bf16> {
   Dots dots;
 
   DEVICE void clear() {
-#pragma unroll
-    for (int i = 0; i < Tile::tall; ++i) {
-#pragma unroll
-      for (int j = 0; j < Tile::wide; ++j) {
-#pragma unroll
-        for (int part = 0; part < 4; ++part) sum[i][j][part] = 0.0f;
-      }
-    }
+    Tile::for_each_sum(sum, [](int, int, float& x) { x = 0.0f; });
   }
   DEVICE void add(Shared& shared, const Vectors& rows, const Vectors& columns,
                   const PairPlace& first, Segment part) {
@@ -254,16 +247,7 @@ struct TileProducts<bf16> {
     __syncthreads();  // sums: read by the call before -> overwritten by the ring
     Tile::add_products(sum, shared.ring, a, b, first.row, first.column, part.count, Nothing{});
     __syncthreads();  // ring: read by all -> overwritten by the sums
-#pragma unroll
-    for (int i = 0; i < Tile::tall; ++i) {
-#pragma unroll
-      for (int j = 0; j < Tile::wide; ++j) {
-#pragma unroll
-        for (int part = 0; part < 4; ++part) {
-          shared.sums[Tile::row_of(i, part)][Tile::column_of(j, part)] = sum[i][j][part];
-        }
-      }
-    }
+    Tile::for_each_sum(sum, [&](int i, int j, float x) { shared.sums[i][j] = x; });
     __syncthreads();  // sums: written above -> read below
 #pragma unroll
     for (int i = 0; i < kTileRows; ++i) {

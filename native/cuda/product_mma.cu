@@ -24,17 +24,7 @@ struct Place {
 template <class Tile>
 DEVICE void begin_sums(typename Tile::Sums& sum, const Product<bf16, float>& product, int64_t row,
                        int64_t column) {
-#pragma unroll
-  for (int i = 0; i < Tile::tall; ++i) {
-#pragma unroll
-    for (int j = 0; j < Tile::wide; ++j) {
-#pragma unroll
-      for (int part = 0; part < 4; ++part) {
-        sum[i][j][part] =
-            product.begin(row + Tile::row_of(i, part), column + Tile::column_of(j, part));
-      }
-    }
-  }
+  Tile::for_each_sum(sum, [&](int i, int j, float& x) { x = product.begin(row + i, column + j); });
 }
 
 // A row of sums is eight floats longer than the tile, so that pairs of eight rows fall into
@@ -56,16 +46,7 @@ __global__ void __launch_bounds__(2 * tile)
   const MmaLines b{product.b, product.columns, product.depth, whole};
   Tile::add_products(sum, shared.ring, a, b, place.row, place.column, product.depth, Nothing{});
   __syncthreads();  // ring read by all -> overwritten by sums
-#pragma unroll
-  for (int i = 0; i < Tile::tall; ++i) {
-#pragma unroll
-    for (int j = 0; j < Tile::wide; ++j) {
-#pragma unroll
-      for (int part = 0; part < 4; ++part) {
-        shared.sums[Tile::row_of(i, part)][Tile::column_of(j, part)] = sum[i][j][part];
-      }
-    }
-  }
+  Tile::for_each_sum(sum, [&](int i, int j, float x) { shared.sums[i][j] = x; });
   __syncthreads();  // sums written -> read along their rows
   for (int own = int(threadIdx.x); own < tile * tile / 8; own += 2 * tile) {
     const int row = own / (tile / 8), column = own % (tile / 8) * 8;

@@ -49,6 +49,20 @@ struct MmaTile {
     return warp_column() + 8 * j + int(threadIdx.x) % 4 * 2 + part % 2;
   }
 
+  // body(row, column, x) for each of the sums that are this lane's.
+  template <class Body>
+  DEVICE static void for_each_sum(Sums& sum, const Body& body) {
+#pragma unroll
+    for (int i = 0; i < tall; ++i) {
+#pragma unroll
+      for (int j = 0; j < wide; ++j) {
+#pragma unroll
+        for (int part = 0; part < 4; ++part)
+          body(row_of(i, part), column_of(j, part), sum[i][j][part]);
+      }
+    }
+  }
+
   // The first element of a chunk: of a line, its depth in chunks; across, of a step, its lines.
   DEVICE static int place_of(int outer, int chunk) {
     const int turn = across ? outer % 8 : outer / 2 % 4;
