@@ -7,6 +7,7 @@ import {errorCodes} from '../dist/errors.js';
 import {errorsPage} from '../scripts/errors-page.mjs';
 import {importCircles, type Sources, wrongImports, wrongIncludes} from './house/arrows.js';
 import {cardLanguage} from './house/card-language.js';
+import {sharedNames} from './house/linkage.js';
 import {anyTypes, longFiles, wideLines} from './house/measures.js';
 
 const root = join(import.meta.dirname, '..');
@@ -52,6 +53,10 @@ describe('the sources', () => {
 
 	test('speak to a card by its intrinsics only', () => {
 		expect(cardLanguage(native)).toEqual([]);
+	});
+
+	test('of cards mean one thing by a name that they share', () => {
+		expect(sharedNames(native)).toEqual([]);
 	});
 
 	test.each(folders)('of %s are not too long', folder => {
@@ -158,6 +163,27 @@ describe('the rules find', () => {
 			'cuda/norm.cu:2',
 		]);
 		expect(cardLanguage(made({'cuda/ptx.cuh': line}))).toEqual([]);
+	});
+
+	test.each([
+		'DEVICE float share(float a, float b) { return a - b; }',
+		'inline int64_t share(const Tensor& x,\n                     int64_t n) {',
+		'struct share {\n  DEVICE float of(float x) const { return x; }\n};',
+		'struct alignas(8) share {',
+		'struct share : Other {',
+	])('a name that two sources of cards define, in the form %j', line => {
+		const text = `namespace inbatch::cuda {\n${line}\n`;
+		const unnamed = `namespace inbatch::cuda {\nnamespace {\n${line}\n}  // namespace\n`;
+		const generic = `namespace inbatch::cuda {\ntemplate <class T>\n${line}\n`;
+		const twice = (other: string) => made({'cuda/a.cu': text, 'cuda/b.cu': other});
+		expect(sharedNames(twice(text))).toEqual(['share: cuda/a.cu, cuda/b.cu']);
+		expect(sharedNames(twice(unnamed))).toEqual([]);
+		expect(sharedNames(twice(generic))).toEqual([]);
+	});
+
+	test('no definition in a mere declaration, nor in a value', () => {
+		const text = 'struct share;\nconstexpr int share = of(3);\n';
+		expect(sharedNames(made({'cuda/a.cu': text, 'cuda/b.cuh': text}))).toEqual([]);
 	});
 
 	test('a file of more than 420 lines', () => {
