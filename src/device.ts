@@ -11,16 +11,21 @@ export type DeviceOptions = {
 	/** Default: the physical cores this process may use. */
 	threads?: number | undefined;
 	/**
-	What is computed in. Default f32. int8, on the cpu only: products of weights of 7 bits (a scale for each output) with
-	rows of 8 (a scale for each token), for encoding only.
+	What is computed in. Default: f32 on the cpu, bf16 on a card, where f32 is the plain path. bf16: rows of tokens and what
+	products read; sums, norms, softmax, embeddings, losses, gradients of weights and the weights that are trained stay
+	f32. int8, on the cpu only: products of weights of 7 bits (a scale for each output) with rows of 8 (a scale for each
+	token), for encoding only.
 	*/
 	dtype?: string | undefined;
 };
 
-export type Dtype = 'f32' | 'int8';
+export type Dtype = 'f32' | 'bf16' | 'int8';
 
-/** What the devices of a kind compute in. */
-const dtypes = {cpu: ['f32', 'int8'], cuda: ['f32']} as const satisfies Record<string, Dtype[]>;
+/** What the devices of a kind compute in; the first unless another is asked for. */
+const dtypes = {
+	cpu: ['f32', 'int8'],
+	cuda: ['bf16', 'f32'],
+} as const satisfies Record<string, Dtype[]>;
 
 export type Device = {
 	/** As it is printed: `cpu` or `cuda:0`. */
@@ -39,6 +44,8 @@ export type DeviceInfo = {
 	available: boolean;
 	reason?: string;
 	memoryBytes: number;
+	/** What it computes in, the first unless another is asked for. */
+	dtypes: readonly Dtype[];
 	/** What its maker calls the card. */
 	card?: string;
 	/** The compute capability of the card, as 9.0. */
@@ -47,17 +54,21 @@ export type DeviceInfo = {
 
 /** The devices of this machine and why one cannot be used. Starts nothing on them. */
 export function devices(): DeviceInfo[] {
-	return [{name: 'cpu', available: true, memoryBytes: totalmem()}, ...cardsHere()];
+	const cpu = {name: 'cpu', available: true, memoryBytes: totalmem(), dtypes: dtypes.cpu};
+	return [cpu, ...cardsHere()];
 }
 
 function cardsHere(): DeviceInfo[] {
 	const {list, reason = 'this machine has no card'} = knownCards();
-	if (list.length === 0) return [{name: 'cuda', available: false, reason, memoryBytes: 0}];
+	if (list.length === 0) {
+		return [{name: 'cuda', available: false, reason, memoryBytes: 0, dtypes: dtypes.cuda}];
+	}
 	return list.map(({name, capability, memoryBytes, reason: own}, index) => ({
 		name: `cuda:${index}`,
 		available: own === undefined,
 		...(own !== undefined && {reason: own}),
 		memoryBytes,
+		dtypes: dtypes.cuda,
 		card: name,
 		capability,
 	}));
@@ -72,7 +83,7 @@ function knownCards(): NativeCards {
 }
 
 /** Opens a device; refuses what it cannot do. */
-export function openDevice({device = 'auto', threads, dtype = 'f32'}: DeviceOptions = {}): Device {
+export function openDevice({device = 'auto', threads, dtype}: DeviceOptions = {}): Device {
 	if (!/^(cpu|auto|cuda(:\d{1,3})?)$/.test(device)) {
 		throw new EngineError(
 			'OPTION_RANGE',
@@ -82,7 +93,7 @@ export function openDevice({device = 'auto', threads, dtype = 'f32'}: DeviceOpti
 	const card = device === 'cpu' ? undefined : chosenCard(device);
 	const name = card?.name ?? 'cpu';
 	const supported: readonly Dtype[] = dtypes[card ? 'cuda' : 'cpu'];
-	const computed = supported.find(one => one === dtype);
+	const computed = dtype === undefined ? supported[0] : supported.find(one => one === dtype);
 	if (computed === undefined) {
 		const expected = `expected ${supported.join(' or ')} on ${card ? 'a card' : 'the cpu'}`;
 		throw new EngineError('DTYPE_UNSUPPORTED', `dtype: ${expected}, got ${dtype}`);

@@ -340,11 +340,15 @@ export type Native = {
 	Device: new (
 		threads: number | {card: number},
 	) => NativeDevice;
-	/** With `document` a model of two towers; the parameters of that one are named `document.…`. */
+	/**
+	With `document` a model of two towers; the parameters of that one are named `document.…`. `computed` is what rows of
+	tokens and the products with them are of: f32, or on a card bf16.
+	*/
 	Model: new (
 		device: NativeDevice,
 		spec: object,
 		document?: object,
+		computed?: 'f32' | 'bf16',
 	) => NativeModel;
 	Canceller: new () => Canceller;
 	setErrorClass(type: new (code: never, message: string) => Error): void;

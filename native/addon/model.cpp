@@ -73,6 +73,15 @@ Tensor rows_of(const Tensor& tensor, int64_t row, int64_t rows) {
   return tensor.slice(row, rows);
 }
 
+Type computed_in(Napi::Value value, Place place) {
+  if (value.IsUndefined()) return Type::F32;
+  const Type type = type_of(argument<std::string>("model", value));
+  if (type == Type::F32 || (type == Type::BF16 && place == Place::Cuda)) return type;
+  throw Error("DTYPE_UNSUPPORTED",
+              std::string("model: expected to compute in f32, or on a card in ") + "bf16, got " +
+                  name_of(type));
+}
+
 }  // namespace
 
 void ModelHandle::define(Napi::Env env, Napi::Object exports) {
@@ -100,7 +109,8 @@ void ModelHandle::define(Napi::Env env, Napi::Object exports) {
                                     InstanceMethod<&H::dispose>("dispose")}));
 }
 
-// new Model(device, spec, spec of the documents' tower, if they have one of their own)
+// new Model(device, spec, spec of the documents' tower, if they have one of their own, "f32" or on
+// a card "bf16", what is computed in: f32)
 ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelHandle>(info) {
   guarded(info.Env(), [&]() -> Napi::Value {
     lane_ = DeviceHandle::from(info[0])->lane();
@@ -110,7 +120,8 @@ ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
     if (!info[2].IsUndefined()) {
       inbatch::read(Reading{"document", nullptr}, info[2], document.emplace());
     }
-    core_ = std::make_shared<ModelCore>(spec, document, lane_->engine.source());
+    core_ = std::make_shared<ModelCore>(spec, document, lane_->engine.source(),
+                                        computed_in(info[3], lane_->engine.source().place()));
     return info.Env().Undefined();
   });
 }

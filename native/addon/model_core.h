@@ -14,8 +14,10 @@ namespace inbatch {
 struct ModelCore {
   // One tower for all texts, or one of queries and one of documents, whose parameters are named
   // "document.…". Their embeddings are of one width.
-  ModelCore(const ModelSpec& spec, const std::optional<ModelSpec>& document, MemorySource& memory)
-      : parameters(memory), saved_memory(memory), perturbation(memory) {
+  // Products with rows of tokens are of this type.
+  ModelCore(const ModelSpec& spec, const std::optional<ModelSpec>& document, MemorySource& memory,
+            Type type)
+      : parameters(memory, type), saved_memory(memory), perturbation(memory) {
     towers.emplace_back(parameters, spec);
     if (document) {
       parameters.begin_part("document.");

@@ -1,23 +1,24 @@
 // Elementwise functions. Contract: ops/activation.h.
 //
 // All but dropout are work on single elements (elements.cuh): each is read once and written once,
-// so memory limits them. T is the type of x and y; arithmetic is f32.
+// so memory limits them.
 #include "../ops/activation.h"
 
 #include "../base/random.h"
 #include "elements.cuh"
 #include "functions.cuh"
 #include "rows.cuh"
+#include "types.cuh"
 
 namespace inbatch::cuda {
 namespace {
 
-template <class T>
+template <class From, class To>
 struct ActivateForward {
   Activation kind;
-  const T* x;
-  T* y;
-  DEVICE void operator()(int64_t i) const { y[i] = T(curve_of(kind, float(x[i])).value); }
+  const From* x;
+  To* y;
+  DEVICE void operator()(int64_t i) const { y[i] = To(curve_of(kind, float(x[i])).value); }
 };
 
 template <class T>
@@ -112,31 +113,47 @@ __global__ void __launch_bounds__(kRowThreads)
 
 template <>
 void run<ActivationForward>(const Stream& stream, const ActivationForward& op) {
-  over_elements(stream, op.x.size(), ActivateForward<float>{op.activation, op.x.f32(), op.y.f32()});
+  with_type(op.x, [&](const auto* x) {
+    with_type(op.y, [&](auto* y) {
+      over_elements(stream, op.x.size(), ActivateForward{op.activation, x, y});
+    });
+  });
 }
 
 template <>
 void run<ActivationBackward>(const Stream& stream, const ActivationBackward& op) {
-  over_elements(stream, op.x.size(),
-                ActivateBackward<float>{op.activation, op.x.f32(), op.dy.f32(), op.dx.f32()});
+  with_type(op.x, [&](auto* x) {
+    using T = std::remove_pointer_t<decltype(x)>;
+    over_elements(stream, op.x.size(),
+                  ActivateBackward<T>{op.activation, x, op.dy.as<T>(), op.dx.as<T>()});
+  });
 }
 
 template <>
 void run<GateForward>(const Stream& stream, const GateForward& op) {
   const Halves half(op.activation, op.gate, op.y.cols);
-  over_elements(stream, op.y.size(), GatedForward<float>{half, op.pre.f32(), op.y.f32()});
+  with_type(op.pre, [&](auto* pre) {
+    using T = std::remove_pointer_t<decltype(pre)>;
+    over_elements(stream, op.y.size(), GatedForward<T>{half, pre, op.y.as<T>()});
+  });
 }
 
 template <>
 void run<GateBackward>(const Stream& stream, const GateBackward& op) {
   const Halves half(op.activation, op.gate, op.dy.cols);
-  over_elements(stream, op.dy.size(),
-                GatedBackward<float>{half, op.pre.f32(), op.dy.f32(), op.dpre.f32()});
+  with_type(op.pre, [&](auto* pre) {
+    using T = std::remove_pointer_t<decltype(pre)>;
+    over_elements(stream, op.dy.size(),
+                  GatedBackward<T>{half, pre, op.dy.as<T>(), op.dpre.as<T>()});
+  });
 }
 
 template <>
 void run<Add>(const Stream& stream, const Add& op) {
-  over_elements(stream, op.y.size(), Sum<float>{op.a.f32(), op.b.f32(), op.y.f32()});
+  with_type(op.y, [&](auto* y) {
+    using T = std::remove_pointer_t<decltype(y)>;
+    over_elements(stream, op.y.size(), Sum<T>{op.a.as<T>(), op.b.as<T>(), y});
+  });
 }
 
 template <>
@@ -149,7 +166,10 @@ void run<Dropout>(const Stream& stream, const Dropout& op) {
                   op.offsets.empty() ? nullptr : op.offsets.i32(),
                   op.texts.empty() ? nullptr : op.texts.i32(),
                   op.offsets.empty() ? 0 : int(op.offsets.size() - 1)};
-  launch(stream, rows_extent(op.x.rows), drop_rows<float>, drop, op.x.f32(), op.x.rows, op.x.cols);
+  with_type(op.x, [&](auto* x) {
+    launch(stream, rows_extent(op.x.rows), drop_rows<std::remove_pointer_t<decltype(x)>>, drop, x,
+           op.x.rows, op.x.cols);
+  });
 }
 
 }  // namespace inbatch::cuda

@@ -6,6 +6,7 @@
 
 #include "columns.cuh"
 #include "rows.cuh"
+#include "types.cuh"
 
 namespace inbatch::cuda {
 namespace {
@@ -138,34 +139,45 @@ Places heads_of(const Tensor& x, int64_t heads, int64_t first, int64_t width) {
 
 template <>
 void run<NormForward>(const Stream& stream, const NormForward& op) {
-  forward<float>(stream, {op.kind, op.epsilon, op.offset, whole_rows(op.x), op.x.f32(),
-                          op.residual.f32(), op.weight.f32(), op.bias.f32(), op.sum.f32(),
-                          op.y.f32(), op.mean.f32(), op.rstd.f32()});
+  with_type(op.x, [&](auto* x) {
+    using T = std::remove_pointer_t<decltype(x)>;
+    forward<T>(stream, {op.kind, op.epsilon, op.offset, whole_rows(op.x), x, op.residual.as<T>(),
+                        op.weight.f32(), op.bias.f32(), op.sum.as<T>(), op.y.as<T>(), op.mean.f32(),
+                        op.rstd.f32()});
+  });
 }
 
 template <>
 void run<NormBackward>(const Stream& stream, const NormBackward& op) {
-  backward<float>(stream,
-                  {op.kind, op.offset, whole_rows(op.sum), op.sum.f32(), op.weight.f32(),
-                   op.mean.f32(), op.rstd.f32(), op.dy.f32(), op.dx.f32()},
-                  op.dweight, op.dbias);
+  with_type(op.sum, [&](auto* sum) {
+    using T = std::remove_pointer_t<decltype(sum)>;
+    backward<T>(stream,
+                {op.kind, op.offset, whole_rows(op.sum), sum, op.weight.f32(), op.mean.f32(),
+                 op.rstd.f32(), op.dy.as<T>(), op.dx.as<T>()},
+                op.dweight, op.dbias);
+  });
 }
 
 template <>
 void run<HeadNormForward>(const Stream& stream, const HeadNormForward& op) {
-  forward<float>(
-      stream, {op.kind, op.epsilon, op.offset, heads_of(op.x, op.heads, op.first, op.weight.cols),
-               op.x.f32(), nullptr, op.weight.f32(), op.bias.f32(), nullptr, op.y.f32(),
-               op.mean.f32(), op.rstd.f32()});
+  const Places heads = heads_of(op.x, op.heads, op.first, op.weight.cols);
+  with_type(op.x, [&](auto* x) {
+    using T = std::remove_pointer_t<decltype(x)>;
+    forward<T>(stream, {op.kind, op.epsilon, op.offset, heads, x, nullptr, op.weight.f32(),
+                        op.bias.f32(), nullptr, op.y.as<T>(), op.mean.f32(), op.rstd.f32()});
+  });
 }
 
 template <>
 void run<HeadNormBackward>(const Stream& stream, const HeadNormBackward& op) {
-  backward<float>(
-      stream,
-      {op.kind, op.offset, heads_of(op.x, op.heads, op.first, op.weight.cols), op.x.f32(),
-       op.weight.f32(), op.mean.f32(), op.rstd.f32(), op.dy.f32(), op.dx.f32()},
-      op.dweight, op.dbias);
+  const Places heads = heads_of(op.x, op.heads, op.first, op.weight.cols);
+  with_type(op.x, [&](auto* x) {
+    using T = std::remove_pointer_t<decltype(x)>;
+    backward<T>(stream,
+                {op.kind, op.offset, heads, x, op.weight.f32(), op.mean.f32(), op.rstd.f32(),
+                 op.dy.as<T>(), op.dx.as<T>()},
+                op.dweight, op.dbias);
+  });
 }
 
 }  // namespace inbatch::cuda

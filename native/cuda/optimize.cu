@@ -23,12 +23,14 @@ struct AdamBody {
   float* weight;
   const float* gradient;
   float *first, *second;
+  bf16* rounded;  // or null
   DEVICE Adam read(int64_t i) const { return {weight[i], gradient[i], first[i], second[i]}; }
   DEVICE void write(int64_t i, Adam element) const {
     element.step(rates);
     first[i] = element.first;
     second[i] = element.second;
     weight[i] = element.weight;
+    if (rounded) rounded[i] = bf16(element.weight);
   }
 };
 
@@ -42,6 +44,7 @@ struct LionBody {
   float* weight;
   const float* gradient;
   float* first;
+  bf16* rounded;  // or null
   DEVICE LionElement read(int64_t i) const { return {weight[i], gradient[i], first[i]}; }
   DEVICE void write(int64_t i, const LionElement& e) const {
     const LionRates& p = rates;
@@ -49,7 +52,9 @@ struct LionBody {
     const float c = fmaf(p.beta1, e.first, p.rest1 * g);
     const float sign = c > 0.0f ? 1.0f : c < 0.0f ? -1.0f : c;  // what is no number stays so
     first[i] = fmaf(p.beta2, e.first, p.rest2 * g);
-    weight[i] = fmaf(-p.rate, sign, e.weight * p.keep);
+    const float moved = fmaf(-p.rate, sign, e.weight * p.keep);
+    weight[i] = moved;
+    if (rounded) rounded[i] = bf16(moved);
   }
 };
 
@@ -159,13 +164,14 @@ template <>
 void run<AdamW>(const Stream& stream, const AdamW& op) {
   update(stream, op.weight.size(),
          AdamBody{adam_rates_of(op, op.coupled), op.weight.f32(), op.gradient.f32(), op.first.f32(),
-                  op.second.f32()});
+                  op.second.f32(), op.rounded.as<bf16>()});
 }
 
 template <>
 void run<Lion>(const Stream& stream, const Lion& op) {
   update(stream, op.weight.size(),
-         LionBody{lion_rates_of(op), op.weight.f32(), op.gradient.f32(), op.first.f32()});
+         LionBody{lion_rates_of(op), op.weight.f32(), op.gradient.f32(), op.first.f32(),
+                  op.rounded.as<bf16>()});
 }
 
 template <>

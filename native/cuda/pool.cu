@@ -8,6 +8,7 @@
 #include "columns.cuh"
 #include "elements.cuh"
 #include "rows.cuh"
+#include "types.cuh"
 
 namespace inbatch::cuda {
 namespace {
@@ -66,7 +67,7 @@ struct PoolOperands {
   Texts texts;
   int64_t columns;
   Window<const T> x;
-  Window<T> y;
+  Window<float> y;
   int32_t* argmax;
   const float* power;
 };
@@ -84,7 +85,7 @@ DEVICE void pool_most(const PoolOperands<T>& op, const Seen& seen, int64_t text,
     most = x;
     found = row;
   }
-  op.y.at(text, column) = T(most);
+  op.y.at(text, column) = most;
   if (op.argmax) op.argmax[text * op.columns + column] = int32_t(found);
 }
 
@@ -115,7 +116,7 @@ __global__ void __launch_bounds__(kPoolThreads) pool_texts(PoolOperands<T> op) {
     const double power = double(*op.power);
     const double root =
         seen.empty() ? 0.0 : exp(gem_of(op.x, seen, column, power).log_mean / power);
-    op.y.at(text, column) = T(float(root));
+    op.y.at(text, column) = float(root);
     return;
   }
   float sum = 0.0f;
@@ -123,7 +124,7 @@ __global__ void __launch_bounds__(kPoolThreads) pool_texts(PoolOperands<T> op) {
     const float weight = weight_of(op.texts.kind, seen, row - seen.begin);
     sum = fmaf(float(op.x.at(row, column)), weight, sum);
   }
-  op.y.at(text, column) = T(sum * share_of(op.texts.kind, seen));
+  op.y.at(text, column) = sum * share_of(op.texts.kind, seen);
 }
 
 template <class T>
@@ -131,7 +132,7 @@ struct UnpoolOperands {
   Texts texts;
   int64_t columns;
   bool add;
-  Window<const T> dy;
+  Window<const float> dy;
   const int32_t* argmax;
   Window<T> dx;
   Window<const T> x;
@@ -146,7 +147,7 @@ __global__ void __launch_bounds__(kPoolThreads) unpool_texts(UnpoolOperands<T> o
   const int64_t text = blockIdx.x, column = int64_t(blockIdx.y) * kPoolThreads + threadIdx.x;
   if (column >= op.columns) return;
   const Seen seen = seen_of(op.texts, text);
-  const float dy = float(op.dy.at(text, column)), share = share_of(op.texts.kind, seen);
+  const float dy = op.dy.at(text, column), share = share_of(op.texts.kind, seen);
   const int64_t found = op.argmax ? op.argmax[text * op.columns + column] : -1;
   for (int64_t row = op.texts.offsets[text]; row < op.texts.offsets[text + 1]; ++row) {
     float slope = 0.0f;
@@ -165,7 +166,7 @@ __global__ void __launch_bounds__(kPoolThreads) unpool_gem(UnpoolOperands<T> op)
   const int64_t text = blockIdx.x, column = int64_t(blockIdx.y) * kPoolThreads + threadIdx.x;
   if (column >= op.columns) return;
   const Seen seen = seen_of(op.texts, text);
-  const double dy = double(float(op.dy.at(text, column))), power = double(*op.power);
+  const double dy = double(op.dy.at(text, column)), power = double(*op.power);
   const GemColumn gem = seen.empty() ? GemColumn{0, 0} : gem_of(op.x, seen, column, power);
   const double log_y = gem.log_mean / power;
   for (int64_t row = op.texts.offsets[text]; row < op.texts.offsets[text + 1]; ++row) {
@@ -224,26 +225,26 @@ struct Layer {
 };
 
 // Grid (T / 8), 256 threads: a warp has a row.
-template <class T>
-__global__ void __launch_bounds__(kRowThreads) add_layer(Layer op, const T* x, T* y) {
+template <class From, class To>
+__global__ void __launch_bounds__(kRowThreads) add_layer(Layer op, const From* x, To* y) {
   const int64_t row = row_of_warp();
   if (row >= op.rows) return;
   const float share = share_of_layer(op.weights, op.layers, op.layer);
   for (int64_t column = lane_of_row(); column < op.columns; column += 32) {
     const int64_t at = row * op.columns + column;
-    y[at] = T((op.add ? float(y[at]) : 0.0f) + float(x[at]) * share);
+    y[at] = To((op.add ? float(y[at]) : 0.0f) + float(x[at]) * share);
   }
 }
 
 template <class T>
 __global__ void __launch_bounds__(kRowThreads)
-    dot_rows(Layer op, const T* x, const T* dy, float* dots) {
+    dot_rows(Layer op, const T* x, const float* dy, float* dots) {
   const int64_t row = row_of_warp();
   if (row >= op.rows) return;
   float dot = 0.0f;
   for (int64_t column = lane_of_row(); column < op.columns; column += 32) {
     const int64_t at = row * op.columns + column;
-    dot = fmaf(float(dy[at]), float(x[at]), dot);
+    dot = fmaf(dy[at], float(x[at]), dot);
   }
   dot = warp_sum(dot);
   if (lane_of_row() == 0) dots[row * op.layers + op.layer] = dot;
@@ -315,43 +316,52 @@ __global__ void __launch_bounds__(kRowThreads) normalize_backward(Unit<T> op) {
 
 template <>
 void run<PoolForward>(const Stream& stream, const PoolForward& op) {
-  const PoolOperands<float> operands{{op.kind, op.offsets.i32(), op.skip.i32()},
-                                     op.x.cols,
-                                     {op.x.f32(), op.x.cols},
-                                     {op.y.f32() + op.at, op.y.cols},
-                                     op.argmax.i32(),
-                                     op.power.f32()};
-  launch(stream, pool_extent(op.y.rows, op.x.cols), pool_texts<float>, operands);
+  with_type(op.x, [&](const auto* x) {
+    using T = std::remove_cv_t<std::remove_pointer_t<decltype(x)>>;
+    const PoolOperands<T> operands{{op.kind, op.offsets.i32(), op.skip.i32()},
+                                   op.x.cols,
+                                   {x, op.x.cols},
+                                   {op.y.f32() + op.at, op.y.cols},
+                                   op.argmax.i32(),
+                                   op.power.f32()};
+    launch(stream, pool_extent(op.y.rows, op.x.cols), pool_texts<T>, operands);
+  });
 }
 
 template <>
 void run<PoolBackward>(const Stream& stream, const PoolBackward& op) {
   const Scope scope(stream.scratch());
-  UnpoolOperands<float> operands{{op.kind, op.offsets.i32(), op.skip.i32()},
-                                 op.dx.cols,
-                                 op.add,
-                                 {op.dy.f32() + op.at, op.dy.cols},
-                                 op.argmax.i32(),
-                                 {op.dx.f32(), op.dx.cols},
-                                 {op.x.f32(), op.dx.cols},
-                                 op.power.f32(),
-                                 nullptr};
-  const Extent extent = pool_extent(op.dy.rows, op.dx.cols);
-  if (op.kind != Pooling::Gem) return launch(stream, extent, unpool_texts<float>, operands);
-  if (!op.dpower.empty()) {
-    operands.dpower = stream.scratch().tensor(op.dy.rows, op.dx.cols, Type::F64).as<double>();
+  double* dpower = nullptr;
+  if (op.kind == Pooling::Gem && !op.dpower.empty()) {
+    dpower = stream.scratch().tensor(op.dy.rows, op.dx.cols, Type::F64).as<double>();
   }
-  launch(stream, extent, unpool_gem<float>, operands);
-  if (op.dpower.empty()) return;
-  launch(stream, {dim3(1), dim3(kRowThreads), sizeof(Partial)}, add_parts, op.dpower.f32(),
-         operands.dpower, op.dy.rows * op.dx.cols);
+  with_type(op.dx, [&](auto* dx) {
+    using T = std::remove_pointer_t<decltype(dx)>;
+    const UnpoolOperands<T> operands{{op.kind, op.offsets.i32(), op.skip.i32()},
+                                     op.dx.cols,
+                                     op.add,
+                                     {op.dy.f32() + op.at, op.dy.cols},
+                                     op.argmax.i32(),
+                                     {dx, op.dx.cols},
+                                     {op.x.as<T>(), op.dx.cols},
+                                     op.power.f32(),
+                                     dpower};
+    const auto kernel = op.kind == Pooling::Gem ? unpool_gem<T> : unpool_texts<T>;
+    launch(stream, pool_extent(op.dy.rows, op.dx.cols), kernel, operands);
+  });
+  if (!dpower) return;
+  launch(stream, {dim3(1), dim3(kRowThreads), sizeof(Partial)}, add_parts, op.dpower.f32(), dpower,
+         op.dy.rows * op.dx.cols);
 }
 
 template <>
 void run<LayerMeanForward>(const Stream& stream, const LayerMeanForward& op) {
   const Layer layer{op.weights.f32(), int(op.weights.size()), op.layer, op.add, op.x.rows,
                     op.x.cols};
-  launch(stream, rows_extent(op.x.rows), add_layer<float>, layer, op.x.f32(), op.y.f32());
+  with_type(op.x, [&](auto* x) {
+    using T = std::remove_pointer_t<decltype(x)>;
+    launch(stream, rows_extent(op.x.rows), add_layer<T, float>, layer, x, op.y.f32());
+  });
 }
 
 template <>
@@ -359,8 +369,11 @@ void run<LayerMeanBackward>(const Stream& stream, const LayerMeanBackward& op) {
   const Layer layer{op.weights.f32(), int(op.weights.size()), op.layer, op.add, op.x.rows,
                     op.x.cols};
   const Extent extent = rows_extent(op.x.rows);
-  launch(stream, extent, dot_rows<float>, layer, op.x.f32(), op.dy.f32(), op.dots.f32());
-  launch(stream, extent, add_layer<float>, layer, op.dy.f32(), op.dx.f32());
+  with_type(op.x, [&](auto* x) {
+    using T = std::remove_pointer_t<decltype(x)>;
+    launch(stream, extent, dot_rows<T>, layer, x, op.dy.f32(), op.dots.f32());
+    launch(stream, extent, add_layer<float, T>, layer, op.dy.f32(), op.dx.as<T>());
+  });
 }
 
 template <>

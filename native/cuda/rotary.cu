@@ -5,6 +5,7 @@
 #include "../ops/rotary.h"
 
 #include "rows.cuh"
+#include "types.cuh"
 
 namespace inbatch::cuda {
 namespace {
@@ -41,13 +42,16 @@ __global__ void __launch_bounds__(kRowThreads) turn_rows(Turn<T> op) {
 
 template <>
 void run<Rotary>(const Stream& stream, const Rotary& op) {
-  const Turn<float> turn{op.heads,         op.width,
-                         int(op.cos.cols), int(op.offsets.size() - 1),
-                         op.magnitude,     op.inverse ? -1.0f : 1.0f,
-                         op.offsets.i32(), op.cos.f32(),
-                         op.sin.f32(),     op.x.f32(),
-                         op.x.rows,        op.x.cols};
-  launch(stream, rows_extent(op.x.rows), turn_rows<float>, turn);
+  with_type(op.x, [&](auto* x) {
+    using T = std::remove_pointer_t<decltype(x)>;
+    const Turn<T> turn{op.heads,         op.width,
+                       int(op.cos.cols), int(op.offsets.size() - 1),
+                       op.magnitude,     op.inverse ? -1.0f : 1.0f,
+                       op.offsets.i32(), op.cos.f32(),
+                       op.sin.f32(),     x,
+                       op.x.rows,        op.x.cols};
+    launch(stream, rows_extent(op.x.rows), turn_rows<T>, turn);
+  });
 }
 
 }  // namespace inbatch::cuda

@@ -53,14 +53,14 @@ struct Attention {
 
   void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved) const {
     saved.x = x;
-    saved.raw = pass.kept(x.rows, qkv.out());
-    saved.o = pass.kept(x.rows, output.in());
+    saved.raw = pass.kept(x.rows, qkv.out(), x.type);
+    saved.o = pass.kept(x.rows, output.in(), x.type);
     saved.lse = pass.keeps() ? pass.kept(x.rows, spec.heads) : Tensor{};
     qkv.forward(pass, x, saved.raw);
     saved.qkv = saved.raw;
     if (query_norm) {
       if (pass.keeps()) {
-        saved.qkv = pass.kept(x.rows, qkv.out());
+        saved.qkv = pass.kept_like(saved.raw);
         pass.run(ActivationForward{Activation::None, saved.raw, saved.qkv});
       }
       query_norm->forward(pass, saved.raw, saved.qkv, saved.query_norm);
@@ -76,8 +76,8 @@ struct Attention {
   // Adds to dx, as its last act: dy may be dx.
   void backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const {
     Scope scope(pass.scratch());
-    const Tensor dout = pass.temporary(saved.o.rows, saved.o.cols);
-    const Tensor dqkv = pass.temporary(saved.qkv.rows, saved.qkv.cols);
+    const Tensor dout = pass.temporary_like(saved.o);
+    const Tensor dqkv = pass.temporary_like(saved.qkv);
     output.backward_weight(pass, saved.o, dy);
     output.backward_input(pass, dy, dout);
     AttentionBackward op;

@@ -39,8 +39,8 @@ struct Embedding {
   }
 
   void forward(const Pass& pass, Tensor y, Saved& saved) const {
-    const Tensor rows = projection ? pass.kept(y.rows, tokens->cols) : y;
-    const Tensor x = norm ? pass.kept(y.rows, tokens->cols) : rows;
+    const Tensor rows = projection ? pass.kept(y.rows, tokens->cols, y.type) : y;
+    const Tensor x = norm ? pass.kept_like(rows) : rows;
     pass.run(EmbedForward{position_offset, padding, scale, pass.batch.ids, pass.batch.offsets,
                           tokens->value, positions ? positions->value : Tensor{},
                           types ? types->value : Tensor{}, x});
@@ -56,7 +56,7 @@ struct Embedding {
     Scope scope(pass.scratch());
     Tensor drows = dy;
     if (projection) {
-      drows = pass.temporary(dy.rows, tokens->cols);
+      drows = pass.temporary(dy.rows, tokens->cols, dy.type);
       projection->backward_weight(pass, saved.narrow, dy);
       projection->backward_input(pass, dy, drows);
     }

@@ -116,20 +116,23 @@ Block Block::declare(Parameters& parameters, int index, const BlockSpec& spec, i
 }
 
 void Block::forward(const Pass& pass, Tensor x, Tensor y, Saved& saved) const {
-  const Tensor h = pass.kept(x.rows, x.cols);
+  const Tensor h = pass.kept_like(x);
   attention.forward(pass, x, h, saved.attention);
   mlp.forward(pass, h, y, saved.mlp);
 }
 
 void Block::backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const {
   Scope scope(pass.scratch());
-  const Tensor dh = pass.temporary(dy.rows, dy.cols);
+  const Tensor dh = pass.temporary_like(dy);
   mlp.backward(pass, dy, dh, saved.mlp);
   attention.backward(pass, dh, dx, saved.attention);
 }
 
 Encoder::Encoder(Parameters& parameters, const ModelSpec& spec)
-    : model_width_(spec.width), embedding_spec_(spec.embedding), memory_(parameters.memory()) {
+    : model_width_(spec.width),
+      type_(parameters.type()),
+      embedding_spec_(spec.embedding),
+      memory_(parameters.memory()) {
   expect(spec.width > 0 && spec.embedding.width > 0 && spec.embedding.vocabulary > 0, "spec",
          "expected a width and a vocabulary");
   embedding_ = Embedding::declare(parameters, spec.embedding, spec.width);
@@ -249,21 +252,21 @@ void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved, bool normaliz
   if (pass.saved) saved.mark = pass.saved->mark();
   Scope scope(pass.scratch());
   pass.batch = brought(pass.stream, pass.batch, pass.saved ? *pass.saved : pass.scratch());
-  Tensor x = pass.kept(tokens, model_width_), next = {};
+  Tensor x = pass.kept(tokens, model_width_, type_), next = {};
   embedding_.forward(pass, x, saved.embedding);
   saved.blocks.resize(blocks_.size());
   const int64_t last = int64_t(blocks_.size());
   if (mean_) mean_->begin(pass, saved.mean);
   if (mean_ && last > 0) mean_->take(pass, 0, x, saved.mean);
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    if (pass.keeps() || next.empty()) next = pass.kept(tokens, model_width_);
+    if (pass.keeps() || next.empty()) next = pass.kept_like(x);
     Scope block_scope(pass.scratch());
     forward_block(pass, i, x, next, saved);
     std::swap(x, next);
     if (mean_ && int64_t(i) + 1 < last) mean_->take(pass, int64_t(i) + 1, x, saved.mean);
   }
   if (final_) {
-    const Tensor y = pass.kept(tokens, model_width_);
+    const Tensor y = pass.kept_like(x);
     final_->forward(pass, x, {}, y, saved.final);
     x = y;
   }
@@ -300,7 +303,7 @@ void Encoder::backward_block(Pass& pass, size_t index, Tensor dy, Tensor dx, Sav
 void Encoder::backward(Pass& pass, Tensor dembeddings, Saved& saved) const {
   const int64_t tokens = pass.batch.tokens();
   Scope scope(pass.scratch());
-  Tensor dy = pass.temporary(tokens, model_width_), dx = pass.temporary(tokens, model_width_);
+  Tensor dy = pass.temporary(tokens, model_width_, type_), dx = pass.temporary_like(dy);
   LayerMean::Gradient mean;
   if (mean_) {
     mean = {pass.temporary(tokens, model_width_), pass.temporary(tokens, mean_->layers)};

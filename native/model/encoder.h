@@ -69,6 +69,7 @@ class Encoder {
 
  private:
   int64_t model_width_;
+  Type type_;  // of the rows of tokens
   EmbeddingSpec embedding_spec_;
   MemorySource& memory_;
   std::deque<RotaryTable> rotary_;     // one of each kind

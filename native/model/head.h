@@ -1,4 +1,5 @@
 // What makes an embedding of the rows of a text: poolings side by side, dense layers, unit length.
+// Behind the rows of tokens everything is f32, products too.
 #pragma once
 
 #include <algorithm>
@@ -29,6 +30,7 @@ struct HeadLayer {
     layer.activation = spec.activation;
     layer.width = spec.width ? spec.width : width;
     if (spec.width) layer.linear = Linear::declare(parameters, name, width, spec.width, spec.bias);
+    if (layer.linear) layer.linear->weight->type = Type::F32;
     layer.norm = Norm::declare(parameters, name + ".norm", spec.norm, layer.width);
     return layer;
   }
@@ -93,6 +95,9 @@ struct Head {
     if (pools(pass.batch)) {
       h = layers.empty() ? y : pass.kept(y.rows, x.cols * int64_t(spec.pooling.size()));
       pool(pass, x, h, saved);
+    } else if (!layers.empty() && x.type != Type::F32) {
+      h = pass.kept(x.rows, x.cols);
+      pass.run(ActivationForward{Activation::None, x, h});
     }
     saved.layers.resize(layers.size());
     for (size_t i = 0; i < layers.size(); ++i) {
@@ -149,7 +154,7 @@ struct Head {
       op.offsets = pass.batch.offsets;
       op.skip = pass.batch.skip;
       op.y = y;
-      if (op.kind == Pooling::Max) op.argmax = pass.kept_integers(y.rows, x.cols);
+      if (op.kind == Pooling::Max) op.argmax = pass.kept(y.rows, x.cols, Type::I32);
       if (op.kind == Pooling::Gem) op.power = power->value;
       saved.argmax.push_back(op.argmax);
       pass.run(op);

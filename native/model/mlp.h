@@ -28,13 +28,13 @@ struct Mlp {
 
   void forward(const Pass& pass, Tensor x, Tensor y, Saved& saved) const {
     saved.x = x;
-    saved.pre = pass.keeps() ? pass.kept(x.rows, up.out()) : Tensor{};
+    saved.pre = pass.keeps() ? pass.kept(x.rows, up.out(), x.type) : Tensor{};
     Scope scope(pass.scratch());
-    const Tensor middle = pass.temporary(x.rows, down.in());
+    const Tensor middle = pass.temporary(x.rows, down.in(), x.type);
     if (gate == Gate::None) {
       up.forward(pass, x, middle, activation, saved.pre);
     } else {
-      const Tensor pre = pass.keeps() ? saved.pre : pass.temporary(x.rows, up.out());
+      const Tensor pre = pass.keeps() ? saved.pre : pass.temporary(x.rows, up.out(), x.type);
       up.forward(pass, x, pre);
       pass.run(GateForward{activation, gate, pre, middle});
     }
@@ -44,7 +44,7 @@ struct Mlp {
   // Adds to dx, as its last act: dy may be dx. The middle is computed again rather than kept.
   void backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const {
     Scope scope(pass.scratch());
-    const Tensor middle = pass.temporary(dy.rows, down.in());
+    const Tensor middle = pass.temporary(dy.rows, down.in(), dy.type);
     if (down.trains()) {
       if (gate == Gate::None) {
         pass.run(ActivationForward{activation, saved.pre, middle});
@@ -57,7 +57,7 @@ struct Mlp {
     if (gate == Gate::None) {
       down.backward_input(pass, dy, middle, activation, saved.pre);
     } else {
-      dpre = pass.temporary(dy.rows, up.out());
+      dpre = pass.temporary(dy.rows, up.out(), dy.type);
       down.backward_input(pass, dy, middle);
       pass.run(GateBackward{activation, gate, saved.pre, middle, dpre});
     }

@@ -34,7 +34,7 @@ struct Norm {
   // y = norm(x + residual). Without a residual x itself is saved and must stay as it is; a pass
   // that keeps nothing leaves the sum in x.
   void forward(const Pass& pass, Tensor x, Tensor residual, Tensor y, Saved& saved) const {
-    saved.sum = residual.empty() || !pass.keeps() ? x : pass.kept(x.rows, x.cols);
+    saved.sum = residual.empty() || !pass.keeps() ? x : pass.kept_like(x);
     saved.mean = pass.kept(x.rows, 1);
     saved.rstd = pass.kept(x.rows, 1);
     pass.run(NormForward{spec.kind, spec.epsilon, spec.offset, x, residual, weight->value,

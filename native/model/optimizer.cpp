@@ -35,6 +35,7 @@ struct Own {
 struct Moved {
   Tensor value, gradient;
   TrainingState state;
+  Tensor rounded;  // what products read of it, where an optimizer can write that
 };
 
 template <class Op>
@@ -64,6 +65,7 @@ void move_by_adam(const Stream& stream, const OptimizerSettings& settings, const
   }
   AdamW op = adam_op<AdamW>(settings, own, x);
   op.coupled = coupled;
+  op.rounded = x.rounded;
   run(stream, op);
 }
 
@@ -78,6 +80,7 @@ void move_by_lion(const Stream& stream, const OptimizerSettings& settings, const
   op.weight = x.value;
   op.gradient = x.gradient;
   op.first = x.state.first;
+  op.rounded = x.rounded;
   run(stream, op);
 }
 
@@ -117,7 +120,7 @@ void move(const Stream& stream, Optimizer optimizer, const OptimizerSettings& se
 
 // As the matrix that its optimizer wants: Adafactor holds the squares of all its elements.
 Moved moved_of(const ExtraParameter& extra, Optimizer optimizer) {
-  Moved moved{extra.value, extra.gradient, {}};
+  Moved moved{extra.value, extra.gradient, {}, {}};
   if (optimizer != Optimizer::Adafactor) {
     moved.state.first = extra.first;
     moved.state.second = extra.second;
@@ -127,6 +130,12 @@ Moved moved_of(const ExtraParameter& extra, Optimizer optimizer) {
   moved.gradient = flattened(extra.gradient);
   moved.state.column_squares = flattened(extra.second);
   return moved;
+}
+
+// Whether the step writes what products read of it.
+bool rounds(const Moved& x, Optimizer optimizer) {
+  const bool in_bytes = x.state.first.type == Type::U8;
+  return !x.rounded.empty() && optimizer != Optimizer::Adafactor && !in_bytes;
 }
 
 void clip_values(const Stream& stream, Parameters& parameters, double bound,
@@ -152,12 +161,14 @@ GradientNorm update(const Stream& stream, Parameters& parameters, const Optimize
   if (settings.clip_value > 0) clip_values(stream, parameters, settings.clip_value, extras);
   const double scale = settings.clip > 0 ? std::min(1.0, settings.clip / (norm + 1e-6)) : 1;
   size_t number = 0;
-  for (const Parameter& p : parameters.all()) {
+  for (Parameter& p : parameters.all()) {
     const double factor = factors.empty() ? 1 : factors[number];
     ++number;
     if (!p.trainable) continue;
     const Own own{settings.rate * factor, p.decay ? settings.decay : 0, scale};
-    move(stream, optimizer, settings, own, {p.value, p.gradient, p.state}, p.parts);
+    const Moved moved{p.value, p.gradient, p.state, p.rounded()};
+    move(stream, optimizer, settings, own, moved, p.parts);
+    parameters.refresh(stream, p, rounds(moved, optimizer));
     if (settings.average_share > 0) {
       run(stream, Blend{settings.average_share, p.value, p.state.average});
     }
@@ -165,7 +176,6 @@ GradientNorm update(const Stream& stream, Parameters& parameters, const Optimize
   for (const ExtraParameter& extra : extras) {
     move(stream, optimizer, settings, {settings.rate, 0, scale}, moved_of(extra, optimizer));
   }
-  parameters.pack(stream);
   return found;
 }
 

@@ -15,7 +15,13 @@ namespace {
 constexpr int64_t kAlign = 16;  // elements: every parameter starts on a cache line
 
 int64_t rounded(int64_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
-int64_t packed_size(int64_t n, int64_t k) { return panels_of(n) * kPanel * k; }
+// Floats that the packed copies take.
+int64_t packed_size(const Parameter& p) {
+  return rounded(panels_of(p.rows) * kPanel * p.cols * width_of(p.type) / 4);
+}
+int64_t transposed_size(const Parameter& p) {
+  return rounded(panels_of(p.cols) * kPanel * p.rows * width_of(p.type) / 4);
+}
 
 // A part of the state of a parameter that is to be held.
 struct Wanted {
@@ -98,6 +104,7 @@ Parameter* Parameters::declare(const std::string& part, int64_t rows, int64_t co
   parameter.cols = cols;
   parameter.decay = rows > 1 || linear;
   parameter.linear = linear;
+  parameter.type = type_;
   parameter.at = size_;
   size_ += rounded(rows * cols);
   all_.push_back(parameter);
@@ -109,7 +116,7 @@ void Parameters::allocate() {
   int64_t linear = 0, others = 0, packed = 0;
   for (const Parameter& p : all_) {
     (p.linear ? linear : others) += rounded(p.rows * p.cols);
-    packed += p.linear ? packed_size(p.rows, p.cols) : 0;
+    packed += p.linear ? packed_size(p) : 0;
   }
   weights_.allocate(others);
   linear_.allocate(linear);
@@ -120,8 +127,8 @@ void Parameters::allocate() {
     p.value = (p.linear ? linear_ : weights_).view(at, p.rows, p.cols);
     at += rounded(p.rows * p.cols);
     if (!p.linear) continue;
-    p.packed = packed_.view(packed, panels_of(p.rows), kPanel * p.cols);
-    packed += packed_size(p.rows, p.cols);
+    p.packed = packed_.view(packed, panels_of(p.rows), kPanel * p.cols, p.type);
+    packed += packed_size(p);
   }
 }
 
@@ -152,7 +159,7 @@ void Parameters::prepare_training(const Stream& stream,
   }
   optimizer_ = settings.optimizer;
   int64_t packed = 0;
-  for (const Parameter& p : all_) packed += p.linear ? packed_size(p.cols, p.rows) : 0;
+  for (const Parameter& p : all_) packed += p.linear ? transposed_size(p) : 0;
   packed_transposed_.allocate(packed);
   gradients_.allocate(size_);
   int64_t at = 0;
@@ -161,8 +168,8 @@ void Parameters::prepare_training(const Stream& stream,
     p.gradient = p.trainable ? gradients_.view(p.at, p.rows, p.cols) : Tensor{};
     p.parts.clear();
     if (!p.linear) continue;
-    p.packed_transposed = packed_transposed_.view(at, panels_of(p.cols), kPanel * p.rows);
-    at += packed_size(p.cols, p.rows);
+    p.packed_transposed = packed_transposed_.view(at, panels_of(p.cols), kPanel * p.rows, p.type);
+    at += transposed_size(p);
   }
   for (const Stacked& stacked : settings.stacked) find(stacked.name).parts = stacked.parts;
   give_places(settings);
@@ -179,15 +186,16 @@ TrainingMemory Parameters::training_memory(const std::unordered_set<std::string>
     plain += rounded(p.rows * p.cols);
     if (p.linear) {
       linear += rounded(p.rows * p.cols);
-      packed += packed_size(p.rows, p.cols);
-      transposed += packed_size(p.cols, p.rows);
+      packed += packed_size(p);
+      transposed += transposed_size(p);
     }
     if (frozen.count(p.name)) continue;
     for (const Wanted& wanted : wanted_of(p, settings)) state += elements_of(wanted);
   }
   constexpr int64_t kBytes = sizeof(float);
+  const int64_t given_up = memory_.place() == Place::Cpu ? linear : 0;
   return {(plain + packed + transposed) * kBytes, size_ * kBytes, state * kBytes,
-          (plain - linear + packed) * kBytes};
+          (plain - given_up + packed) * kBytes};
 }
 
 // Counts what the state of all parameters takes, then says where each part lies.
@@ -240,14 +248,14 @@ void Parameters::pack(const Stream& stream,
   if (!keep && !stream.card) linear_.drop();
 }
 
-void Parameters::refresh(const Stream& stream, Parameter& p) const {
+void Parameters::refresh(const Stream& stream, Parameter& p, bool rounded) const {
   if (!p.linear) return;
   if (p.in_bytes()) {
     if (p.plain) run(stream, p.quantized);
     return;
   }
   restore(stream, p);
-  run(stream, LinearPack{false, p.value, p.packed});
+  if (!rounded) run(stream, LinearPack{false, p.value, p.packed});
   if (!p.packed_transposed.empty()) run(stream, LinearPack{true, p.value, p.packed_transposed});
 }
 

@@ -3,7 +3,7 @@
 //
 // Outside training a linear weight is held once on the CPU: when it is packed its plain values are
 // given up, since the packed copy holds the same ones. Whoever needs them calls restore() or read()
-// first. A card holds both.
+// first. A card holds both, the packed copies in the type that it computes in.
 //
 // Of a model that encodes in bytes the weights of the blocks are held in 7 bits alone
 // (ops/quantized.h): nothing brings back what they were.
@@ -31,13 +31,19 @@ struct Parameter {
   bool trainable = true;
   bool plain = true;  // value holds the weights; otherwise only packed or quantized does
   bool quantizable = false;
-  int64_t at = 0;  // place in the flat memory of gradients and moments, in elements
+  Type type = Type::F32;  // of its packed copies
+  int64_t at = 0;         // place in the flat memory of gradients and moments, in elements
   Tensor value, gradient, packed, packed_transposed;
   std::vector<int64_t> parts;  // elements of each matrix that it is stacked from; or empty
   TrainingState state;
   QuantizedPack quantized;  // of a model in bytes; otherwise its tensors are empty
 
   bool in_bytes() const { return !quantized.packed.empty(); }
+  // The packed copy where it is the weight itself, row by row, in 16 bits; otherwise empty.
+  Tensor rounded() const {
+    if (packed.type != Type::BF16) return {};
+    return {packed.data, 1, value.size(), packed.type, packed.place};
+  }
 };
 
 // Memory for a number of floats. Of this machine it is zeros at first; of a card it is undefined.
@@ -65,9 +71,11 @@ class Flat {
 
 class Parameters {
  public:
-  // Of a device with this memory.
-  explicit Parameters(MemorySource& memory = host_memory()) : memory_(memory) {}
+  // Of a device with this memory, whose products are of this type: f32, or on a card bf16.
+  explicit Parameters(MemorySource& memory = host_memory(), Type type = Type::F32)
+      : memory_(memory), type_(type) {}
   MemorySource& memory() const { return memory_; }
+  Type type() const { return type_; }
 
   // What the names of parameters declared from here on begin with.
   void begin_part(const std::string& prefix) { prefix_ = prefix; }
@@ -92,6 +100,8 @@ class Parameters {
   // Refreshes the packed copies of every linear weight. `seen` gets each parameter by its number
   // while its plain values are there; several threads call it.
   void pack(const Stream& stream, const std::function<void(int64_t, const Parameter&)>& seen = {});
+  // Refreshes those of one. `rounded`: the first copy is fresh, as an optimizer wrote it.
+  void refresh(const Stream& stream, Parameter& parameter, bool rounded = false) const;
   // Makes value hold the weights.
   void restore(const Stream& stream, Parameter& parameter) const;
   // The rows of a weight from `row` on, without restoring it, in the memory of this machine once
@@ -107,7 +117,6 @@ class Parameters {
   void give_places(const TrainingSettings& settings);
   void begin_averages(const Stream& stream);
   void zero(const Stream& stream, const Flat& flat) const;
-  void refresh(const Stream& stream, Parameter& parameter) const;
 
   std::deque<Parameter> all_;
   std::unordered_map<std::string, Parameter*> by_name_;
@@ -115,6 +124,7 @@ class Parameters {
   int64_t size_ = 0;
   Optimizer optimizer_ = Optimizer::AdamW;
   MemorySource& memory_;
+  Type type_;
   Flat weights_{memory_}, linear_{memory_}, gradients_{memory_}, state_{memory_}, packed_{memory_},
       packed_transposed_{memory_}, quantized_{memory_};
 };

@@ -1,7 +1,9 @@
 // One journey of a batch through the model, forward and perhaps back.
 //
 // What backward will read is pushed on the saved stack; everything else lives in scopes of scratch.
-// A pass that keeps nothing pushes both on scratch.
+// A pass that keeps nothing pushes both on scratch. Rows of tokens have the type of the rows that
+// they are made of, which begin in that of the model; vectors of texts, statistics and sums are
+// f32.
 #pragma once
 
 #include "../ops/activation.h"
@@ -37,13 +39,14 @@ struct Pass {
 
   bool keeps() const { return saved != nullptr; }
   Arena& scratch() const { return stream.scratch(); }
-  Tensor kept(int64_t rows, int64_t cols) const {
-    return (saved ? *saved : scratch()).tensor(rows, cols);
+  Tensor kept(int64_t rows, int64_t cols, Type type = Type::F32) const {
+    return (saved ? *saved : scratch()).tensor(rows, cols, type);
   }
-  Tensor kept_integers(int64_t rows, int64_t cols) const {
-    return (saved ? *saved : scratch()).tensor(rows, cols, Type::I32);
+  Tensor kept_like(const Tensor& x) const { return kept(x.rows, x.cols, x.type); }
+  Tensor temporary(int64_t rows, int64_t cols, Type type = Type::F32) const {
+    return scratch().tensor(rows, cols, type);
   }
-  Tensor temporary(int64_t rows, int64_t cols) const { return scratch().tensor(rows, cols); }
+  Tensor temporary_like(const Tensor& x) const { return temporary(x.rows, x.cols, x.type); }
 
   template <class Op>
   void run(const Op& op) const {

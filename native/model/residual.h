@@ -32,14 +32,14 @@ struct Residual {
     Scope scope(pass.scratch());
     Tensor h = x;
     if (before) {
-      h = pass.kept(x.rows, x.cols);
+      h = pass.kept_like(x);
       before->forward(pass, x, {}, h, saved.before);
     }
     // What the inside norm reads must outlive the pass; otherwise it is scratch.
-    Tensor out = inside ? pass.kept(x.rows, x.cols) : pass.temporary(x.rows, x.cols);
+    Tensor out = inside ? pass.kept_like(x) : pass.temporary_like(x);
     layer.forward(pass, h, out, saved.layer);
     if (inside) {
-      const Tensor normed = pass.temporary(x.rows, x.cols);
+      const Tensor normed = pass.temporary_like(x);
       inside->forward(pass, out, {}, normed, saved.inside);
       out = normed;
     }
@@ -58,13 +58,13 @@ struct Residual {
     Scope scope(pass.scratch());
     Tensor dh = dx;  // the sum sends its gradient both ways
     if (inside || pass.dropout.hidden > 0) {
-      dh = pass.temporary(dx.rows, dx.cols);
+      dh = pass.temporary_like(dx);
       pass.run(ActivationForward{Activation::None, dx, dh});
       pass.drop(dh, site);
     }
     if (inside) inside->backward(pass, dh, dh, saved.inside);
     if (!before) return layer.backward(pass, dh, dx, saved.layer);
-    const Tensor below = pass.temporary(dx.rows, dx.cols);
+    const Tensor below = pass.temporary_like(dx);
     pass.stream.clear(below.data, size_t(below.bytes()));
     layer.backward(pass, dh, below, saved.layer);
     before->backward(pass, below, below, saved.before);

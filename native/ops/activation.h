@@ -1,7 +1,10 @@
 // Elementwise functions of a layer.
+//
+// T is the type of one op's operands and results: f32, or on a card bf16. Arithmetic is f32.
 #pragma once
 
 #include "op.h"
+#include "types.h"
 
 namespace inbatch {
 
@@ -14,8 +17,8 @@ namespace inbatch {
 // tanh, silu and sigmoid are within a few units in the last place wherever they are not below the
 // smallest normal number.
 //
-//   x  (M, C) f32
-//   y  (M, C) overwritten
+//   x  (M, C) T
+//   y  (M, C) overwritten; T, or on a card the other type: then y is not x
 struct ActivationForward {
   Activation activation = Activation::Gelu;
   Tensor x, y;
@@ -25,14 +28,18 @@ struct ActivationForward {
     using Op = ActivationForward;
     return std::tuple{field("activation", &Op::activation), field("x", &Op::x), field("y", &Op::y)};
   }
-  void check() const { expect_same_shape(name, "y", y, x); }
+  void check() const {
+    expect_same_shape(name, "y", y, x);
+    expect_one_type(name, {{"x", x}});
+    expect_one_type(name, {{"y", y}});
+  }
 };
 
 // dx = dy f'(x). dx may be dy.
 //
-//   x   (M, C) f32, what the function was applied to
-//   dy  (M, C) f32
-//   dx  (M, C) overwritten
+//   x   (M, C) T, what the function was applied to
+//   dy  (M, C) T
+//   dx  (M, C) T, overwritten
 struct ActivationBackward {
   Activation activation = Activation::Gelu;
   Tensor x, dy, dx;
@@ -46,14 +53,15 @@ struct ActivationBackward {
   void check() const {
     expect_same_shape(name, "dy", dy, x);
     expect_same_shape(name, "dx", dx, x);
+    expect_one_type(name, {{"x", x}, {"dy", dy}, {"dx", dx}});
   }
 };
 
 // y = f(one half of a row of pre) * the other half.
 //
 //   gate  which half goes through f: First, columns [0, F), or Second, columns [F, 2 F)
-//   pre   (M, 2 F) f32
-//   y     (M, F) overwritten
+//   pre   (M, 2 F) T
+//   y     (M, F) T, overwritten
 struct GateForward {
   Activation activation = Activation::Silu;
   Gate gate = Gate::First;
@@ -68,14 +76,15 @@ struct GateForward {
   void check() const {
     expect(gate != Gate::None, name, "expected a gate of first or second, got none");
     expect_shape(name, "pre", pre, y.rows, 2 * y.cols);
+    expect_one_type(name, {{"pre", pre}, {"y", y}});
   }
 };
 
 // The gradient of GateForward by both halves; the product is computed again from pre.
 //
 //   gate, pre  as there
-//   dy         (M, F) f32
-//   dpre       (M, 2 F) overwritten; may be pre
+//   dy         (M, F) T
+//   dpre       (M, 2 F) T, overwritten; may be pre
 struct GateBackward {
   Activation activation = Activation::Silu;
   Gate gate = Gate::First;
@@ -91,6 +100,7 @@ struct GateBackward {
     expect(gate != Gate::None, name, "expected a gate of first or second, got none");
     expect_shape(name, "pre", pre, dy.rows, 2 * dy.cols);
     expect_same_shape(name, "dpre", dpre, pre);
+    expect_one_type(name, {{"pre", pre}, {"dy", dy}, {"dpre", dpre}});
   }
 };
 
@@ -106,13 +116,14 @@ struct Add {
   void check() const {
     expect_same_shape(name, "b", b, a);
     expect_same_shape(name, "y", y, a);
+    expect_one_type(name, {{"a", a}, {"b", b}, {"y", y}});
   }
 };
 
 // x *= keep / (1 - rate), keep a bit of (seed, step, text, site, row, column); the same op is its
 // own backward.
 //
-//   x        (T, C) f32, overwritten; or (N, C) when offsets is empty: each row is a text
+//   x        (T, C) T, overwritten; or (N, C) when offsets is empty: each row is a text
 //   offsets  (N + 1) i32 or empty
 //   texts    (N) i32: the number of each text in its batch, so that chunks draw the same bits
 struct Dropout {
@@ -130,6 +141,7 @@ struct Dropout {
   }
   void check() const {
     expect(rate >= 0 && rate < 1, name, "expected a rate in [0, 1), got " + std::to_string(rate));
+    expect_one_type(name, {{"x", x}});
     if (!offsets.empty()) expect_size(name, "texts", texts, offsets.size() - 1);
   }
 };

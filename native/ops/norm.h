@@ -2,6 +2,7 @@
 #pragma once
 
 #include "op.h"
+#include "types.h"
 
 namespace inbatch {
 
@@ -18,15 +19,17 @@ inline void expect_heads(const char* op, const char* field, const Tensor& tensor
 // sum = x + residual; y = (sum - mean) * rstd * (weight + offset) + bias   (layer)
 //                     y = sum * rstd * (weight + offset) + bias            (rms; mean is zero)
 //
-//   x         (T, C) f32
-//   residual  (T, C) or empty: then sum is x itself
-//   weight    (1, C); bias (1, C) or empty
-//   sum       (T, C) overwritten when residual is given, otherwise empty; may be x or residual
-//   y         (T, C) overwritten
-//   mean rstd (T, 1) overwritten
+//   x         (T, C) f32, on a card also bf16
+//   residual  (T, C) type of x, or empty: then sum is x itself
+//   weight    (1, C) f32; bias (1, C) f32 or empty
+//   sum       (T, C) type of x, overwritten when residual is given, otherwise empty; may be x or
+//             residual
+//   y         (T, C) type of x, overwritten
+//   mean rstd (T, 1) f32, overwritten
 //
-// Sums of a row run in 16 lanes, on a card in 32. The variance is the mean square minus the squared
-// mean, in one fma.
+// Sums of a row run in 16 lanes, on a card in 32, in f32. The variance is the mean square minus the
+// squared mean, in one fma. In bf16 the sum is rounded before it is normalised, as backward reads
+// it.
 struct NormForward {
   NormKind kind = NormKind::Layer;
   float epsilon = 1e-12f, offset = 0;
@@ -47,6 +50,8 @@ struct NormForward {
     if (!bias.empty()) expect_size(name, "bias", bias, x.cols);
     expect_size(name, "mean", mean, x.rows);
     expect_size(name, "rstd", rstd, x.rows);
+    expect_one_type(name, {{"x", x}, {"residual", residual}, {"sum", sum}, {"y", y}});
+    expect_f32(name, {{"weight", weight}, {"bias", bias}, {"mean", mean}, {"rstd", rstd}});
     if (residual.empty()) return;
     expect_same_shape(name, "residual", residual, x);
     expect_same_shape(name, "sum", sum, x);
@@ -56,9 +61,9 @@ struct NormForward {
 // The gradient of NormForward with respect to its sum, weight and bias.
 //
 //   offset, sum, weight, mean, rstd   as there
-//   dy       (T, C) f32
-//   dx       (T, C) overwritten; may be dy. Both x and residual receive it
-//   dweight  (1, C) added to, or empty; dbias (1, C) added to, or empty
+//   dy       (T, C) type of sum
+//   dx       (T, C) type of sum, overwritten; may be dy. Both x and residual receive it
+//   dweight  (1, C) f32, added to, or empty; dbias (1, C) f32, added to, or empty
 //
 // Parameter gradients are chains over rows in order that start from their present values; on a card
 // sums over the rows in a fixed order of their own, added to the present values at the end.
@@ -82,6 +87,12 @@ struct NormBackward {
     expect_size(name, "weight", weight, sum.cols);
     expect_size(name, "mean", mean, sum.rows);
     expect_size(name, "rstd", rstd, sum.rows);
+    expect_one_type(name, {{"sum", sum}, {"dy", dy}, {"dx", dx}});
+    expect_f32(name, {{"weight", weight},
+                      {"mean", mean},
+                      {"rstd", rstd},
+                      {"dweight", dweight},
+                      {"dbias", dbias}});
     if (!dweight.empty()) expect_size(name, "dweight", dweight, sum.cols);
     if (!dbias.empty()) expect_size(name, "dbias", dbias, sum.cols);
   }
@@ -91,11 +102,12 @@ struct NormBackward {
 // column `first` on, D = weight.cols columns each; other columns of y are left alone.
 //
 //   heads     how many heads of a row
-//   x         (T, C) f32, C at least first + heads D
-//   weight    (1, D); bias (1, D) or empty
-//   y         (T, C), columns [first, first + heads D) overwritten; may be x when there is no
+//   x         (T, C) f32, on a card also bf16, C at least first + heads D
+//   weight    (1, D) f32; bias (1, D) f32 or empty
+//   y         (T, C) type of x, columns [first, first + heads D) overwritten; may be x when there
+//   is no
 //             backward
-//   mean rstd (T, heads) overwritten
+//   mean rstd (T, heads) f32, overwritten
 struct HeadNormForward {
   NormKind kind = NormKind::Layer;
   float epsilon = 1e-12f, offset = 0;
@@ -118,15 +130,17 @@ struct HeadNormForward {
     expect_same_shape(name, "y", y, x);
     expect_shape(name, "mean", mean, x.rows, heads);
     expect_shape(name, "rstd", rstd, x.rows, heads);
+    expect_one_type(name, {{"x", x}, {"y", y}});
+    expect_f32(name, {{"weight", weight}, {"bias", bias}, {"mean", mean}, {"rstd", rstd}});
   }
 };
 
 // The gradient of HeadNormForward with respect to x, weight and bias.
 //
 //   offset, heads, first, x, weight, mean, rstd   as there
-//   dy       (T, C) f32, of which columns [first, first + heads D) are read
-//   dx       (T, C), the same columns overwritten; may be dy
-//   dweight  (1, D) added to, or empty; dbias (1, D) added to, or empty
+//   dy       (T, C) type of x, of which columns [first, first + heads D) are read
+//   dx       (T, C) type of x, the same columns overwritten; may be dy
+//   dweight  (1, D) f32, added to, or empty; dbias (1, D) f32, added to, or empty
 //
 // Parameter gradients are chains over rows and, within a row, over heads, in order; they start from
 // their present values. On a card as in NormBackward.
@@ -159,6 +173,12 @@ struct HeadNormBackward {
     expect_shape(name, "rstd", rstd, x.rows, heads);
     expect_same_shape(name, "dy", dy, x);
     expect_same_shape(name, "dx", dx, x);
+    expect_one_type(name, {{"x", x}, {"dy", dy}, {"dx", dx}});
+    expect_f32(name, {{"weight", weight},
+                      {"mean", mean},
+                      {"rstd", rstd},
+                      {"dweight", dweight},
+                      {"dbias", dbias}});
     if (!dweight.empty()) expect_size(name, "dweight", dweight, weight.cols);
     if (!dbias.empty()) expect_size(name, "dbias", dbias, weight.cols);
   }

@@ -2,8 +2,17 @@
 #pragma once
 
 #include "op.h"
+#include "types.h"
 
 namespace inbatch {
+
+// That what an optimizer leaves in 16 bits is as long as the weight, and on a card.
+inline void expect_rounded(const char* op, const Tensor& rounded, const Tensor& weight) {
+  if (rounded.empty()) return;
+  expect_size(op, "rounded", rounded, weight.size());
+  expect_type(op, "rounded", rounded, Type::BF16);
+  expect(rounded.place == Place::Cuda, op, "expected rounded on a card alone");
+}
 
 // AdamW (Loshchilov and Hutter 2019), one step over a range of flat memory:
 //
@@ -13,13 +22,14 @@ namespace inbatch {
 // Or Adam (Kingma and Ba 2015): decay w is added to g, and w itself does not decay.
 //
 //   weight gradient first second   (1, P) f32; all but gradient are overwritten
+//   rounded                        (1, P) bf16, only on a card: overwritten with w; or empty
 //
 // step counts from 1.
 struct AdamW {
   bool coupled = false;  // Adam
   double rate = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0, gradient_scale = 1;
   int32_t step = 1;
-  Tensor weight, gradient, first, second;
+  Tensor weight, gradient, first, second, rounded;
 
   static constexpr auto name = "adamW";
   static constexpr auto fields() {
@@ -35,13 +45,15 @@ struct AdamW {
                       field("weight", &Op::weight),
                       field("gradient", &Op::gradient),
                       field("first", &Op::first),
-                      field("second", &Op::second)};
+                      field("second", &Op::second),
+                      field("rounded", &Op::rounded)};
   }
   void check() const {
     expect(step >= 1, name, "expected a step from 1, got " + std::to_string(step));
     expect_size(name, "gradient", gradient, weight.size());
     expect_size(name, "first", first, weight.size());
     expect_size(name, "second", second, weight.size());
+    expect_rounded(name, rounded, weight);
   }
 };
 
@@ -51,11 +63,12 @@ struct AdamW {
 //   m = beta2 m + (1 - beta2) g
 //
 //   weight gradient first   (1, P) f32; all but gradient are overwritten
+//   rounded                 (1, P) bf16, only on a card: overwritten with w; or empty
 //
 // The sign of 0 is 0.
 struct Lion {
   double rate = 0, beta1 = 0.9, beta2 = 0.99, decay = 0, gradient_scale = 1;
-  Tensor weight, gradient, first;
+  Tensor weight, gradient, first, rounded;
 
   static constexpr auto name = "lion";
   static constexpr auto fields() {
@@ -67,11 +80,13 @@ struct Lion {
                       field("gradientScale", &Op::gradient_scale),
                       field("weight", &Op::weight),
                       field("gradient", &Op::gradient),
-                      field("first", &Op::first)};
+                      field("first", &Op::first),
+                      field("rounded", &Op::rounded)};
   }
   void check() const {
     expect_size(name, "gradient", gradient, weight.size());
     expect_size(name, "first", first, weight.size());
+    expect_rounded(name, rounded, weight);
   }
 };
 

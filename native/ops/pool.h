@@ -2,6 +2,7 @@
 #pragma once
 
 #include "op.h"
+#include "types.h"
 
 namespace inbatch {
 
@@ -40,10 +41,10 @@ inline void expect_pooled(const char* op, const char* field, const Tensor& rows,
 //                 2018), computed in f64; p is a number of its own
 //
 //   at       column of y where these C columns begin; several poolings lie side by side
-//   x        (T, C) f32
+//   x        (T, C) f32, on a card also bf16
 //   offsets  (N + 1) i32, rising, offsets[0] = 0, offsets[N] = T
 //   skip     (N) i32, at least 0, or empty
-//   y        (N, at least at + C), columns [at, at + C) overwritten, the others left alone
+//   y        (N, at least at + C) f32, columns [at, at + C) overwritten, the others left alone
 //   argmax   (N, C) i32, overwritten when kind is Max: the row of x, the first of equal ones, -1
 //            where there is none; empty for other kinds, and when there is no backward
 //   power    (1) f32, the p of Gem, above 0; empty for other kinds
@@ -63,6 +64,8 @@ struct PoolForward {
   }
   void check() const {
     expect_pooled(name, "y", y, {kind, at, x.cols, offsets, skip, argmax, power});
+    expect_one_type(name, {{"x", x}});
+    expect_f32(name, {{"y", y}, {"power", power}});
   }
 };
 
@@ -71,9 +74,10 @@ struct PoolForward {
 //   kind, at, offsets, skip, argmax, power   as there
 //   add  whether the gradient is added to dx; otherwise dx is overwritten in full
 //   dy   (N, at least at + C) f32
-//   dx   (T, C)
-//   x    (T, C) as there, for Gem; empty for other kinds. What lies below 1e-6 has no gradient
-//   dpower  (1) added to, text by text in their order (on a card in another fixed one), or empty
+//   dx   (T, C) f32, on a card also bf16
+//   x    (T, C) type of dx, as there, for Gem; empty for other kinds. What lies below 1e-6 has no
+//   gradient dpower  (1) added to, text by text in their order (on a card in another fixed one), or
+//   empty
 struct PoolBackward {
   Pooling kind = Pooling::Mean;
   int32_t at = 0;
@@ -94,6 +98,9 @@ struct PoolBackward {
     if (kind == Pooling::Max) expect_shape(name, "argmax", argmax, dy.rows, dx.cols);
     if (kind == Pooling::Gem) expect_same_shape(name, "x", x, dx);
     if (!dpower.empty()) expect_size(name, "dpower", dpower, 1);
+    expect_one_type(name, {{"dx", dx}});
+    if (kind == Pooling::Gem) expect_one_type(name, {{"dx", dx}, {"x", x}});
+    expect_f32(name, {{"dy", dy}, {"power", power}, {"dpower", dpower}});
   }
 };
 
@@ -101,9 +108,9 @@ struct PoolBackward {
 //
 //   layer    which weight
 //   add      whether the result is added to y; otherwise y is overwritten
-//   x        (T, C) f32
+//   x        (T, C) f32, on a card also bf16
 //   weights  (1, L) f32
-//   y        (T, C)
+//   y        (T, C) f32
 struct LayerMeanForward {
   int32_t layer = 0;
   bool add = false;
@@ -117,6 +124,8 @@ struct LayerMeanForward {
   }
   void check() const {
     expect_same_shape(name, "y", y, x);
+    expect_one_type(name, {{"x", x}});
+    expect_f32(name, {{"weights", weights}, {"y", y}});
     expect(layer >= 0 && layer < weights.size(), name, "expected a layer that has a weight");
   }
 };
@@ -126,9 +135,9 @@ struct LayerMeanForward {
 //
 //   layer, weights  as there
 //   x     (T, C) as there
-//   dy    (T, C)
-//   dx    (T, C) added to when add, otherwise overwritten; not dy
-//   dots  (T, L) column layer overwritten with dy . x of each row
+//   dy    (T, C) f32
+//   dx    (T, C) type of x, added to when add, otherwise overwritten; not dy
+//   dots  (T, L) f32, column layer overwritten with dy . x of each row
 struct LayerMeanBackward {
   int32_t layer = 0;
   bool add = false;
@@ -145,6 +154,8 @@ struct LayerMeanBackward {
     expect_same_shape(name, "dy", dy, x);
     expect_same_shape(name, "dx", dx, x);
     expect_shape(name, "dots", dots, x.rows, weights.size());
+    expect_one_type(name, {{"x", x}, {"dx", dx}});
+    expect_f32(name, {{"weights", weights}, {"dy", dy}, {"dots", dots}});
     expect(layer >= 0 && layer < weights.size(), name, "expected a layer that has a weight");
   }
 };

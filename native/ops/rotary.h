@@ -2,6 +2,7 @@
 #pragma once
 
 #include "op.h"
+#include "types.h"
 
 namespace inbatch {
 
@@ -16,7 +17,8 @@ namespace inbatch {
 //   inverse    turns by the opposite angles: what takes the gradient of the result to that of x
 //   offsets    (N + 1) i32, rising, from 0 to T
 //   cos, sin   (P, pairs) f32
-//   x          (T, C) f32, in place, C at least heads * width; further columns stay
+//   x          (T, C) f32, on a card also bf16, in place, C at least heads * width; further columns
+//   stay
 //
 // No text may be longer than P; the caller sees to that, for offsets are not read in advance. Each
 // element is one product and one multiply-add with magnitude * cos and magnitude * sin.
@@ -42,6 +44,8 @@ struct Rotary {
            "expected cos of at most " + std::to_string(width / 2) + " pairs, got " +
                std::to_string(cos.cols));
     expect_same_shape(name, "sin", sin, cos);
+    expect_one_type(name, {{"x", x}});
+    expect_f32(name, {{"cos", cos}, {"sin", sin}});
     expect_type(name, "offsets", offsets, Type::I32);
     expect(offsets.size() > 0, name, "expected offsets of at least 1 element, got 0");
   }

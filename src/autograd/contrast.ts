@@ -126,6 +126,7 @@ function operandsOf(
 		columns: columns.tensor,
 		temperature: temperature.tensor,
 		owner: tape.indices(owner),
+		...(tape.shortProducts && {shortProducts: true}),
 		...(nested && {widths: nested}),
 		rowScale: cosine ? inverseLengths(tape, rows, nested) : undefined,
 		columnScale: cosine ? inverseLengths(tape, columns, nested) : undefined,

@@ -4,6 +4,7 @@
 // dispose(), and the device hands the same memory to the next tape, so steps of like shape allocate
 // nothing.
 
+import type {Device} from '../device.js';
 import {EngineError} from '../errors.js';
 import type {Canceller, Fields, NativeDevice, Tensor} from '../native.js';
 
@@ -29,6 +30,8 @@ type Gradients = readonly (Tensor | undefined)[];
 
 export class Tape {
 	readonly device: NativeDevice;
+	/** Whether the tiled products of losses are of bf16. */
+	readonly shortProducts: boolean;
 	/** What losses said about themselves, by name. */
 	readonly reports = new Map<string, number | Variable>();
 	readonly #tensors: Tensor[] = [];
@@ -37,8 +40,14 @@ export class Tape {
 	#steps: (() => void)[] = [];
 	#isDisposed = false;
 
-	constructor(device: NativeDevice) {
+	constructor(device: NativeDevice, {shortProducts = false} = {}) {
 		this.device = device;
+		this.shortProducts = shortProducts;
+	}
+
+	/** One whose products are of what the device computes in. */
+	static on({native, dtype}: Pick<Device, 'native' | 'dtype'>): Tape {
+		return new Tape(native, {shortProducts: dtype === 'bf16'});
 	}
 
 	/** A matrix whose gradient is wanted. The tensor stays its owner's. */

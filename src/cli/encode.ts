@@ -224,6 +224,7 @@ function summarize(
 		tokensPerSecond: tokens / seconds,
 		device: model.device,
 		kernels: model.computing.kernels,
+		dtype: model.computing.dtype,
 		peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
 	};
 }

@@ -63,14 +63,19 @@ function engine(): Engine {
 
 function table({devices: found, ...facts}: Info): string {
 	const rows = Object.entries(facts).map(([name, value]) => [name, textOf(value)]);
-	const deviceRows = found.map(({name, available, reason, memoryBytes, card, capability}) => [
+	const deviceRows = found.map(({name, card, capability, ...state}) => [
 		`device ${name}`,
 		[
 			...(card === undefined ? [] : [`${card}, capability ${capability?.toFixed(1)}`]),
-			available ? `${(memoryBytes / 2 ** 30).toFixed(1)} GiB` : `not available: ${reason ?? ''}`,
+			stateOf(state),
 		].join(', '),
 	]);
 	return formatTable([...rows, ...deviceRows], {align: ['left', 'left']});
+}
+
+function stateOf({available, reason, memoryBytes, dtypes}: Omit<DeviceInfo, 'name'>): string {
+	if (!available) return `not available: ${reason ?? ''}`;
+	return `${(memoryBytes / 2 ** 30).toFixed(1)} GiB, computes in ${dtypes.join(' or ')}`;
 }
 
 function textOf(value: unknown): string {

@@ -36,7 +36,8 @@ export const modelOptions = z.object({
 		group,
 	}),
 	dtype: z.enum(['f32', 'bf16', 'int8']).optional().meta({
-		description: 'what is computed in (default: f32 on the CPU; int8: for encoding, faster)',
+		description:
+			'what is computed in (default: f32 on the CPU, bf16 on a card; int8: for encoding, faster)',
 		group,
 	}),
 	pooling: z.enum(poolings).optional().meta({
@@ -73,7 +74,7 @@ export async function openModel(
 	{model: source, newParts, ...options}: Opening,
 	{terminal, signal}: Pick<Context, 'terminal' | 'signal'>,
 ): Promise<EmbeddingModel> {
-	const {device, threads: count, dtype, pooling, normalize, maxLength, truncationSide} = options;
+	const {device, threads: asked, dtype, pooling, normalize, maxLength, truncationSide} = options;
 	const {revision, cache, offline} = options;
 	const download = downloadMeter(terminal);
 	const model = await EmbeddingModel.load(source, {
@@ -81,7 +82,7 @@ export async function openModel(
 		cache,
 		offline,
 		device,
-		threads: count,
+		threads: asked,
 		dtype,
 		pooling,
 		normalize,
@@ -91,8 +92,9 @@ export async function openModel(
 		signal,
 		onProgress: download.update,
 	}).finally(download.stop);
-	const {name, threads, kernels} = model.computing;
-	terminal.note(`device: ${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${kernels}`);
+	const {name, threads, kernels, dtype: computed} = model.computing;
+	const count = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+	terminal.note(`device: ${name}, ${count}, ${kernels}, ${computed}`);
 	for (const warning of model.warnings) terminal.warn(warning);
 	return model;
 }

@@ -113,7 +113,10 @@ export function checkTraining(settings: Options): void {
 
 function expectTrainable({dtype}: Pick<Options, 'dtype'>): void {
 	if (dtype !== 'int8') return;
-	throw new EngineError('DTYPE_UNSUPPORTED', '--dtype: expected f32 for training, got int8');
+	throw new EngineError(
+		'DTYPE_UNSUPPORTED',
+		'--dtype: expected f32 or bf16 for training, got int8',
+	);
 }
 
 type Watching = Pick<TrainOptions, 'onStep'> & {

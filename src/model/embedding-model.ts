@@ -230,8 +230,8 @@ export class EmbeddingModel {
 	/** Refuses a model whose weights are no longer what its folder holds. */
 	expectFloats(where: string): void {
 		const {dtype} = this.computing;
-		if (dtype === 'f32') return;
-		const expected = `${where}: expected a model loaded in f32, got one in ${dtype}`;
+		if (dtype !== 'int8') return;
+		const expected = `${where}: expected a model loaded in f32 or bf16, got one in ${dtype}`;
 		throw new EngineError(
 			'DTYPE_UNSUPPORTED',
 			`${expected}, which is for encoding; load it without dtype`,

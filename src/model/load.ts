@@ -142,7 +142,8 @@ function makeCore(
 	device: Device,
 ): NativeModel {
 	try {
-		return new (native().Model)(device.native, spec, document?.spec);
+		const computed = device.dtype === 'bf16' ? 'bf16' : 'f32';
+		return new (native().Model)(device.native, spec, document?.spec, computed);
 	} catch (error) {
 		const where = join(path, 'config.json');
 		const code = error instanceof EngineError ? error.code : undefined;

@@ -71,7 +71,7 @@ export async function lossMemory(
 	const device = new CountingDevice();
 	const parameters = new LossParameters(device, loss, {width, seed});
 	const settings: StepSettings = {
-		model: {core: idleCore, width, computing: {native: device}},
+		model: {core: idleCore, width, computing: {native: device, dtype: 'f32'}},
 		...{loss, parameters, seed, attack},
 		dropout: {hidden: 0, attention: 0},
 		recompute: false,

@@ -137,7 +137,7 @@ async function lossOf(
 	{batch, facts, passes, epoch}: Prepared & {epoch: number},
 	signal: AbortSignal | undefined,
 ): Promise<{loss: number; hits: number[]}> {
-	const tape = new Tape(model.computing.native);
+	const tape = Tape.on(model.computing);
 	try {
 		return await cancellable(signal, async canceller => {
 			const embeddings = tape.empty(rowsOfTexts(batch, 0, batch.texts).count, model.width);

@@ -22,11 +22,12 @@ export function identityOf(
 	{lossRecord, evaluate, evaluators}: Recorded,
 	{dataset, heldOut}: {dataset: Dataset; heldOut: ReadonlyMap<string, HeldOut>},
 ): Record<string, unknown> {
-	const {maxLength, fingerprint, folder} = model;
+	const {maxLength, fingerprint, folder, computing} = model;
 	const {pooling, normalize} = folder.spec.head;
 	// Files are told by what they hold.
 	const {memoryLimit: _, evalTeacherVectors: __, ...lasting} = settings;
 	const identity = {
+		...(computing.dtype !== 'f32' && {dtype: computing.dtype}),
 		model: fingerprint,
 		...lasting,
 		loss: lossRecord,

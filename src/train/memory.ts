@@ -90,7 +90,7 @@ export async function expectedMemory(
 		weights,
 		gradients,
 		optimizer: state,
-		activations: activationMemory(model.folder.spec, prepared, settings),
+		activations: activationMemory(model, prepared, settings),
 		loss: ofLoss,
 		data: 2 * bytesOfToken * prepared.batch.tokens,
 		node,
@@ -100,14 +100,14 @@ export async function expectedMemory(
 
 /** The passes over the largest chunk, and where there are several over the others, that keep nothing. */
 function activationMemory(
-	spec: BatchSource['model']['folder']['spec'],
+	{folder: {spec}, computing: {dtype}}: BatchSource['model'],
 	{batch}: Prepared,
 	{recompute}: TrainSettings,
 ): number {
 	const sizes = batch.chunks.map(({packed, count}) => ({tokens: packed.ids.length, texts: count}));
 	const most = sizes.reduce((a, b) => (b.tokens > a.tokens ? b : a));
-	const {saved, scratch} = passMemory(spec, {...most, recompute: recompute === 'blocks'});
-	const passing = sizes.length > 1 ? passingMemory(spec, most.tokens) : 0;
+	const {saved, scratch} = passMemory(spec, {...most, recompute: recompute === 'blocks', dtype});
+	const passing = sizes.length > 1 ? passingMemory(spec, most.tokens, dtype) : 0;
 	return saved + Math.max(scratch, passing);
 }
 

@@ -381,6 +381,7 @@ export function runRecord(run: Run, options: object): Record<string, unknown> {
 		versions: {inbatch: packageVersion(), node: process.versions.node},
 		device,
 		kernels: computing.kernels,
+		dtype: computing.dtype,
 		threads: computing.threads,
 		seed: run.settings.seed,
 		steps: course.steps,

@@ -34,7 +34,7 @@ import type {Found} from './suspects.js';
 
 /** What a step asks of a model. */
 export type StepModel = Pick<EmbeddingModel, 'core' | 'width'> & {
-	computing: Pick<EmbeddingModel['computing'], 'native'>;
+	computing: Pick<EmbeddingModel['computing'], 'native' | 'dtype'>;
 };
 
 export type StepSettings = {
@@ -144,7 +144,7 @@ class Step {
 		this.#batch = batch;
 		this.#update = update;
 		this.#canceller = canceller;
-		this.#tape = new Tape(settings.model.computing.native);
+		this.#tape = Tape.on(settings.model.computing);
 		const {count: rows} = rowsOfTexts(batch, 0, batch.texts);
 		this.#embeddings = this.#tape.empty(rows, settings.model.width);
 	}

@@ -176,7 +176,10 @@ test('info has the shape that programs rely on', async () => {
 		kernels: expect.any(String),
 		threads: expect.any(Number),
 		devices: expect.arrayContaining([
-			{name: 'cpu', available: true, memoryBytes: expect.any(Number)},
+			{
+				...{name: 'cpu', available: true, memoryBytes: expect.any(Number)},
+				dtypes: ['f32', 'int8'],
+			},
 		]),
 		libraries: expect.any(Object),
 		cache: expect.any(String),

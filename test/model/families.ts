@@ -43,15 +43,17 @@ export function familyFolders(folder: string): FamilyFolder[] {
 
 export type LoadedFamily = {model: TinyModel; mapped: MappedTensor[]};
 
+type Loading = {pooling?: Pooling; device?: NativeDevice; dtype?: 'f32' | 'bf16'};
+
 /** A model ready to train, with the rows of all tokens unless a pooling is given. */
 export async function loadFamily(
 	path: string,
-	{pooling, device = newDevice(2)}: {pooling?: Pooling; device?: NativeDevice} = {},
+	{pooling, device = newDevice(2), dtype = 'f32'}: Loading = {},
 ): Promise<LoadedFamily> {
 	const found = await readModelFolder(path, {pooling: 'mean'});
 	const head = {pooling: pooling ? [pooling] : [], dense: [], normalize: false};
 	const spec = {...found.spec, head};
-	const place = {name: 'cpu', kernels: '', dtype: 'f32', threads: 0, native: device} as const;
+	const place = {name: 'cpu', kernels: '', dtype, threads: 0, native: device};
 	const {core, stored} = await loadWeights([{...found, spec}], place);
 	onTestFinished(() => core.dispose());
 	await core.prepareTraining([]);

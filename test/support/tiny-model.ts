@@ -54,8 +54,12 @@ export function specOf(
 }
 
 /** The same weights for the same spec, on any device. */
-export async function tinyModel(spec: ModelSpec, device = newDevice()): Promise<TinyModel> {
-	const core = new (libraryOf(device).Model)(device, spec);
+export async function tinyModel(
+	spec: ModelSpec,
+	device = newDevice(),
+	computed: 'f32' | 'bf16' = 'f32',
+): Promise<TinyModel> {
+	const core = new (libraryOf(device).Model)(device, spec, undefined, computed);
 	const random = normals(1);
 	const weights = new Map<string, Matrix>();
 	for (const {name, rows, columns} of core.parameters()) {

@@ -1,5 +1,5 @@
-// The tiny BERT on a card, by the library as it is used: vectors and a training, beside those of the CPU.
-// Both are devices of one add-on, whose card is emulated unless EMULATOR=off.
+// The tiny BERT on a card in float32, by the library as it is used: vectors and a training, beside those of
+// the CPU. Both are devices of one add-on, whose card is emulated unless EMULATOR=off.
 
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -42,7 +42,7 @@ function expectSteps(steps: readonly Step[], expected: readonly Step[]): void {
 }
 
 async function stepsOn(device: string): Promise<{steps: Step[]; vectors: Float32Array}> {
-	const model = await loadTiny({device});
+	const model = await loadTiny({device, dtype: 'f32'});
 	const steps: Step[] = [];
 	await train(model, {
 		data: rowsOf(4).map(row => ({...row, negatives: ['this is not a pattern']})),
@@ -62,7 +62,10 @@ test('is listed among the devices', () => {
 });
 
 test('encodes as the cpu does, cut to the first columns too', async () => {
-	const [cpu, card] = [await loadTiny({device: 'cpu'}), await loadTiny({device: 'cuda:0'})];
+	const [cpu, card] = [
+		await loadTiny({device: 'cpu'}),
+		await loadTiny({device: 'cuda:0', dtype: 'f32'}),
+	];
 	expect([cpu.device, card.device]).toEqual(['cpu', 'cuda:0']);
 	for (const options of [{}, {dimensions: 10}]) {
 		expectNear(await vectorsOf(card, options), await vectorsOf(cpu, options));
@@ -70,7 +73,7 @@ test('encodes as the cpu does, cut to the first columns too', async () => {
 });
 
 test('gives a text the same bits whatever it is encoded with', async () => {
-	const card = await loadTiny({device: 'cuda'});
+	const card = await loadTiny({device: 'cuda', dtype: 'f32'});
 	const together = await vectorsOf(card, {batchTokens: 16});
 	for (const [at, text] of texts.entries()) {
 		const {data, width} = await card.encode(text);
@@ -96,7 +99,7 @@ const {runs} = JSON.parse(readFileSync(join(tiny, 'runs.json'), 'utf8')) as {
 
 // The first steps of the run of ten: the emulator takes its time.
 test('follows torch by the in-batch loss', {timeout: 600_000}, async () => {
-	const model = await loadTiny({device: 'cuda'});
+	const model = await loadTiny({device: 'cuda', dtype: 'f32'});
 	const {signal, onStep} = stoppingAt(3);
 	const steps: Step[] = [];
 	const stopped = train(model, {
@@ -115,7 +118,7 @@ test('follows torch by the in-batch loss', {timeout: 600_000}, async () => {
 
 test('refuses what a card does not compute in, and cards that are not there', async () => {
 	await expect(loadTiny({device: 'cuda', dtype: 'int8'})).rejects.toThrow(
-		'dtype: expected f32 on a card, got int8',
+		'dtype: expected bf16 or f32 on a card, got int8',
 	);
 	await expect(loadTiny({device: 'cuda:7'})).rejects.toThrow(
 		"device 'cuda:7' is not available: expected a card below 1",
