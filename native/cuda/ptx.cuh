@@ -158,12 +158,16 @@ DEVICE void fence_async_proxy() {
 
 // The warpgroup.
 
-// A tile in shared memory, 128-byte swizzle. See emulator/wgmma.cpp, address_of, for what the
-// strides mean.
-DEVICE uint64_t matrix_descriptor(const void* tile, uint32_t leading_bytes, uint32_t stride_bytes) {
+// A tile in shared memory, swizzled in lines of 128, 64 or 32 bytes. See emulator/wgmma.cpp,
+// address_of, for what the strides mean.
+DEVICE uint64_t matrix_descriptor(const void* tile, uint32_t leading_bytes, uint32_t stride_bytes,
+                                  uint32_t line_bytes = 128) {
   const auto field = [](uint32_t bytes) { return uint64_t((bytes & 0x3ffff) >> 4); };
   return field(shared_address(tile)) | field(leading_bytes) << 16 | field(stride_bytes) << 32 |
-         1ull << 62;
+         uint64_t(line_bytes == 128  ? 1
+                  : line_bytes == 64 ? 2
+                                     : 3)
+             << 62;
 }
 
 DEVICE void wgmma_fence() { HOPPER(asm volatile("wgmma.fence.sync.aligned;" ::: "memory")); }

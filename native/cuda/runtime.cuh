@@ -39,7 +39,7 @@ struct TensorMap {
 };
 
 // A row-major matrix (rows, columns) of bf16, its rows `pitch` elements apart, cut into boxes;
-// outside is zero.
+// outside is zero. Swizzled are boxes of 64, 32 or 16 columns.
 inline TensorMap tensor_map(const void* data, int64_t rows, int64_t columns, int64_t pitch,
                             int box_rows, int box_columns, bool swizzled) {
   using Encode =
@@ -57,11 +57,14 @@ inline TensorMap tensor_map(const void* data, int64_t rows, int64_t columns, int
   const cuuint64_t extents[2] = {cuuint64_t(columns), cuuint64_t(rows)},
                    pitches[1] = {cuuint64_t(pitch * 2)};
   const cuuint32_t box[2] = {cuuint32_t(box_columns), cuuint32_t(box_rows)}, steps[2] = {1, 1};
+  const CUtensorMapSwizzle swizzle = !swizzled           ? CU_TENSOR_MAP_SWIZZLE_NONE
+                                     : box_columns == 64 ? CU_TENSOR_MAP_SWIZZLE_128B
+                                     : box_columns == 32 ? CU_TENSOR_MAP_SWIZZLE_64B
+                                                         : CU_TENSOR_MAP_SWIZZLE_32B;
   TensorMap map;
   const CUresult result =
       encode(&map.map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<void*>(data), extents,
-             pitches, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-             swizzled ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_NONE,
+             pitches, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
              CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (result != CUDA_SUCCESS)
     throw std::runtime_error("tensor map: refused, code " + std::to_string(int(result)));

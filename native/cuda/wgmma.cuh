@@ -31,6 +31,39 @@ DEVICE void wgmma(float (&d)[4], const uint32_t (&a)[4], uint64_t b, bool accumu
 }
 
 template <int columns, bool b_transposed = false, bool a_transposed = false>
+DEVICE void wgmma(float (&d)[16], uint64_t a, uint64_t b, bool accumulate) {
+  static_assert(columns == 32);
+  HOPPER(asm volatile(
+      "{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %18, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7"
+      ", %8, %9, %10, %11, %12, %13, %14, %15"
+      "}, %16, %17, accumulate, 1, 1, %20, %19;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
+        "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+        "+f"(d[14]), "+f"(d[15])
+      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed)), "n"(int(a_transposed))
+      : "memory"));
+}
+
+template <int columns, bool b_transposed = false>
+DEVICE void wgmma(float (&d)[16], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
+  static_assert(columns == 32);
+  HOPPER(
+      asm volatile("{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %21, 0;\n"
+                   "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {"
+                   "%0, %1, %2, %3, %4, %5, %6, %7"
+                   ", %8, %9, %10, %11, %12, %13, %14, %15"
+                   "}, {%16, %17, %18, %19}, %20, accumulate, 1, 1, %22;\n}"
+                   : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]),
+                     "+f"(d[6]), "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]),
+                     "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15])
+                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(int(accumulate)),
+                     "n"(int(b_transposed))
+                   : "memory"));
+}
+
+template <int columns, bool b_transposed = false, bool a_transposed = false>
 DEVICE void wgmma(float (&d)[32], uint64_t a, uint64_t b, bool accumulate) {
   static_assert(columns == 64);
   HOPPER(asm volatile(
@@ -66,6 +99,100 @@ DEVICE void wgmma(float (&d)[32], const uint32_t (&a)[4], uint64_t b, bool accum
         "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
         "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
         "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(int(accumulate)),
+        "n"(int(b_transposed))
+      : "memory"));
+}
+
+template <int columns, bool b_transposed = false, bool a_transposed = false>
+DEVICE void wgmma(float (&d)[40], uint64_t a, uint64_t b, bool accumulate) {
+  static_assert(columns == 80);
+  HOPPER(asm volatile(
+      "{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %42, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n80k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7"
+      ", %8, %9, %10, %11, %12, %13, %14, %15"
+      ", %16, %17, %18, %19, %20, %21, %22, %23"
+      ", %24, %25, %26, %27, %28, %29, %30, %31"
+      ", %32, %33, %34, %35, %36, %37, %38, %39"
+      "}, %40, %41, accumulate, 1, 1, %44, %43;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
+        "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+        "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
+        "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
+        "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]),
+        "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39])
+      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed)), "n"(int(a_transposed))
+      : "memory"));
+}
+
+template <int columns, bool b_transposed = false>
+DEVICE void wgmma(float (&d)[40], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
+  static_assert(columns == 80);
+  HOPPER(asm volatile(
+      "{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %45, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n80k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7"
+      ", %8, %9, %10, %11, %12, %13, %14, %15"
+      ", %16, %17, %18, %19, %20, %21, %22, %23"
+      ", %24, %25, %26, %27, %28, %29, %30, %31"
+      ", %32, %33, %34, %35, %36, %37, %38, %39"
+      "}, {%40, %41, %42, %43}, %44, accumulate, 1, 1, %46;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
+        "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+        "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
+        "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
+        "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]),
+        "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(int(accumulate)),
+        "n"(int(b_transposed))
+      : "memory"));
+}
+
+template <int columns, bool b_transposed = false, bool a_transposed = false>
+DEVICE void wgmma(float (&d)[48], uint64_t a, uint64_t b, bool accumulate) {
+  static_assert(columns == 96);
+  HOPPER(asm volatile(
+      "{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %50, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n96k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7"
+      ", %8, %9, %10, %11, %12, %13, %14, %15"
+      ", %16, %17, %18, %19, %20, %21, %22, %23"
+      ", %24, %25, %26, %27, %28, %29, %30, %31"
+      ", %32, %33, %34, %35, %36, %37, %38, %39"
+      ", %40, %41, %42, %43, %44, %45, %46, %47"
+      "}, %48, %49, accumulate, 1, 1, %52, %51;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
+        "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+        "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
+        "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
+        "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]),
+        "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]),
+        "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47])
+      : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(b_transposed)), "n"(int(a_transposed))
+      : "memory"));
+}
+
+template <int columns, bool b_transposed = false>
+DEVICE void wgmma(float (&d)[48], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
+  static_assert(columns == 96);
+  HOPPER(asm volatile(
+      "{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %53, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n96k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7"
+      ", %8, %9, %10, %11, %12, %13, %14, %15"
+      ", %16, %17, %18, %19, %20, %21, %22, %23"
+      ", %24, %25, %26, %27, %28, %29, %30, %31"
+      ", %32, %33, %34, %35, %36, %37, %38, %39"
+      ", %40, %41, %42, %43, %44, %45, %46, %47"
+      "}, {%48, %49, %50, %51}, %52, accumulate, 1, 1, %54;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
+        "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+        "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
+        "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
+        "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]),
+        "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]),
+        "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(int(accumulate)),
         "n"(int(b_transposed))
       : "memory"));

@@ -131,37 +131,39 @@ __global__ void stores(uint32_t*, const __grid_constant__ TensorMap map, int box
 
 // The warpgroup.
 
-enum Form { plain, later_k, chained, b_by_columns, a_in_registers };
+enum Form { plain, later_k, chained, b_by_columns, a_in_registers, both };
 
-// a (64, 64) and b (columns, 64), or (64, columns) by columns, both swizzled by the copy engine.
-template <int columns, Form form>
+// a (64, 64) and b (columns, 64), or (64, columns) by columns, both swizzled by the copy engine in
+// lines of `line` bytes.
+template <int columns, Form form, int line = 128>
 __global__ void group_products(uint32_t* out, const __grid_constant__ TensorMap a,
                                const __grid_constant__ TensorMap b) {
   Shared& shared = shared_memory<Shared>();
   begin_phase(shared);
-  constexpr int b_rows = form == b_by_columns ? 64 : columns;
-  constexpr int boxes = form == b_by_columns && columns > 64 ? columns / 64 : 1;
+  constexpr bool across = form == b_by_columns || form == both;
+  constexpr int wide = line / 2, b_rows = across ? 64 : columns;
+  constexpr int boxes = across && columns > wide ? columns / wide : 1;
   if (threadIdx.x == 0) {
-    mbarrier_arrive_expect(shared.barrier, (64 + b_rows * boxes) * 128);
+    mbarrier_arrive_expect(shared.barrier, (64 + b_rows * boxes) * line);
     tensor_load(shared.a, a, shared.barrier, 0, 0);
     for (int box = 0; box < boxes; ++box)
-      tensor_load(shared.b + box * 64 * 64, b, shared.barrier, box * 64, 0);
+      tensor_load(shared.b + box * 64 * wide, b, shared.barrier, box * wide, 0);
   }
   mbarrier_wait(shared.barrier, 0);
   float d[columns / 2];
   for (int j = 0; j < columns / 2; ++j) d[j] = float(j);
   constexpr int k = form == later_k ? 48 : 0;
-  const uint64_t left = matrix_descriptor(shared.a + k, 16, 1024);
-  const uint64_t right = form == b_by_columns ? matrix_descriptor(shared.b, 8192, 1024)
-                                              : matrix_descriptor(shared.b + k, 16, 1024);
+  const uint64_t left = matrix_descriptor(shared.a + k, 16, 8 * line, line);
+  const uint64_t right = across ? matrix_descriptor(shared.b, 64 * line, 8 * line, line)
+                                : matrix_descriptor(shared.b + k, 16, 8 * line, line);
   uint32_t registers[4];
   for (int i = 0; i < 4; ++i)
     registers[i] = pack(entry(3, threadIdx.x, 2 * i), entry(3, threadIdx.x, 2 * i + 1));
   wgmma_fence();
-  if constexpr (form == a_in_registers)
-    wgmma<columns>(d, registers, right, true);
+  if constexpr (form == a_in_registers || form == both)
+    wgmma<columns, across>(d, registers, right, true);
   else
-    wgmma<columns, form == b_by_columns>(d, left, right, form == chained);
+    wgmma<columns, across>(d, left, right, form == chained);
   if constexpr (form == chained)
     wgmma<columns>(d, matrix_descriptor(shared.a + 16, 16, 1024),
                    matrix_descriptor(shared.b + 16, 16, 1024), true);
@@ -210,6 +212,30 @@ void run(const char* name, int count, int threads, void (*kernel)(uint32_t*, Par
     for (int i = 0; i < count; ++i) printf("%08x%c", got[i], i % 16 == 15 ? '\n' : ' ');
 }
 
+// Lines of 64 and of 32 bytes.
+void run_lines(bf16* matrix, bf16* a, bf16* b) {
+  run("load, lines of 64", 768, 64, loads, tensor_map(matrix, 40, 72, 72, 48, 32, true), 3072, 8, 3,
+      0);
+  run("load, lines of 32", 768, 64, loads, tensor_map(matrix, 40, 72, 72, 96, 16, true), 3072, 8, 3,
+      0);
+  const TensorMap left64 = tensor_map(a, 64, 64, 64, 64, 32, true),
+                  left32 = tensor_map(a, 64, 64, 64, 64, 16, true),
+                  columns64 = tensor_map(b, 64, 256, 256, 64, 32, true),
+                  columns32 = tensor_map(b, 64, 256, 256, 64, 16, true);
+  run("wgmma n32, lines of 64", 16 * 128, 128, group_products<32, plain, 64>, left64,
+      tensor_map(b, 256, 64, 64, 32, 32, true));
+  run("wgmma n96, lines of 64", 48 * 128, 128, group_products<96, plain, 64>, left64,
+      tensor_map(b, 256, 64, 64, 96, 32, true));
+  run("wgmma n80, lines of 32", 40 * 128, 128, group_products<80, plain, 32>, left32,
+      tensor_map(b, 256, 64, 64, 80, 16, true));
+  run("wgmma n32, 64, by columns", 16 * 128, 128, group_products<32, b_by_columns, 64>, left64,
+      columns64);
+  run("wgmma n96, 64, both", 48 * 128, 128, group_products<96, both, 64>, left64, columns64);
+  run("wgmma n80, 32, both", 40 * 128, 128, group_products<80, both, 32>, left32, columns32);
+  run("wgmma n128, both", 64 * 128, 128, group_products<128, both>,
+      tensor_map(a, 64, 64, 64, 64, 64, true), tensor_map(b, 64, 256, 256, 64, 64, true));
+}
+
 void run_hopper(bf16* matrix, bf16* a, bf16* b) {
   const TensorMap flat = tensor_map(matrix, 40, 72, 72, 24, 64, false),
                   lines = tensor_map(matrix, 40, 72, 72, 24, 64, true);
@@ -235,6 +261,7 @@ void run_hopper(bf16* matrix, bf16* a, bf16* b) {
   const TensorMap columns = tensor_map(b, 64, 256, 256, 64, 64, true);
   run("wgmma n64, b by columns", 32 * 128, 128, group_products<64, b_by_columns>, left, columns);
   run("wgmma n128, b by columns", 64 * 128, 128, group_products<128, b_by_columns>, left, columns);
+  run_lines(matrix, a, b);
 }
 
 }  // namespace

@@ -253,7 +253,8 @@ emulator::TensorMap tensor_map(const void* data, int64_t rows, int64_t columns, 
     emulator::fail("tensor_map: expected a pitch of whole 16 bytes, got %ld elements", long(pitch));
   if (box_rows > 256 || box_columns > 256)
     emulator::fail("tensor_map: a box is at most 256 wide and high");
-  if (box_columns * 2 % 16 || (swizzled && box_columns * 2 > 128))
+  const int line = box_columns * 2;
+  if (line % 16 || (swizzled && line != 32 && line != 64 && line != 128))
     emulator::fail("tensor_map: box width %d", box_columns);
   return {const_cast<char*>(static_cast<const char*>(data)),
           uint64_t(rows),

@@ -53,15 +53,24 @@ std::vector<Thread*> want_registers;
 // show.
 constexpr uint32_t poison = 0x7fa5a5a5;
 
-// Canonical layouts with 128-byte swizzle. K-major: 8 rows of 64 elements, the next 8 rows `stride`
-// bytes on. Transposed: 8 steps of k with 64 rows each, the next 64 rows `leading`, the next 8
-// steps `stride` bytes on.
+// The lines of the swizzle that a descriptor names: 128, 64 or 32 bytes.
+uint32_t line_of(uint64_t descriptor) {
+  const uint32_t mode = descriptor >> 62;
+  if (mode == 0) fail("wgmma: expected a descriptor of swizzled lines");
+  return 256u >> mode;
+}
+
+// Canonical layouts, here with lines of 128 bytes, which hold 64 elements. K-major: 8 rows of 64
+// elements, the next 8 rows `stride` bytes on. Transposed: 8 steps of k with 64 rows each, the next
+// 64 rows `leading`, the next 8 steps `stride` bytes on.
 uint32_t address_of(uint64_t descriptor, bool transposed, int row, int k) {
   const uint32_t start = (descriptor & 0x3fff) << 4;
   const uint32_t leading = (descriptor >> 16 & 0x3fff) << 4, stride = (descriptor >> 32 & 0x3fff)
                                                                       << 4;
-  if (!transposed) return swizzle(start + row / 8 * stride + row % 8 * 128 + k * 2);
-  return swizzle(start + row / 64 * leading + k / 8 * stride + k % 8 * 128 + row % 64 * 2);
+  const uint32_t line = line_of(descriptor), elements = line / 2;
+  if (!transposed) return swizzle(start + row / 8 * stride + row % 8 * line + k * 2, line);
+  return swizzle(
+      start + row / elements * leading + k / 8 * stride + k % 8 * line + row % elements * 2, line);
 }
 
 float read_shared(Product& product, uint64_t descriptor, bool transposed, int row, int k,
@@ -129,9 +138,9 @@ void complete_issue(void* const (&records)[32], uint32_t) {
   if (block.threads % 128)
     fail("wgmma at %s: the block is not made of whole warpgroups", describe(mine.where).c_str());
   for (uint64_t descriptor : {mine.a ? 0 : mine.a_descriptor, mine.b_descriptor})
-    if (descriptor >> 3 & 7)
-      fail("wgmma at %s: expected tiles that start at a multiple of 1024 bytes",
-           describe(mine.where).c_str());
+    if (descriptor && descriptor >> 3 & (line_of(descriptor) / 16 - 1))
+      fail("wgmma at %s: expected tiles that start at a multiple of %u bytes",
+           describe(mine.where).c_str(), 8 * line_of(descriptor));
   auto product = join_product(warp, mine);
   std::vector<float*> targets(32);
   for (int lane = 0; lane < 32; ++lane) {
@@ -221,10 +230,14 @@ void complete_wait(void* const (&records)[32], uint32_t mask) {
 
 }  // namespace
 
-uint64_t matrix_descriptor(const void* tile, uint32_t leading_bytes, uint32_t stride_bytes) {
+uint64_t matrix_descriptor(const void* tile, uint32_t leading_bytes, uint32_t stride_bytes,
+                           uint32_t line_bytes) {
   const auto field = [](uint32_t bytes) { return uint64_t((bytes & 0x3ffff) >> 4); };
   return field(shared_address(tile)) | field(leading_bytes) << 16 | field(stride_bytes) << 32 |
-         1ull << 62;
+         uint64_t(line_bytes == 128  ? 1
+                  : line_bytes == 64 ? 2
+                                     : 3)
+             << 62;
 }
 
 void reset_wgmma() {
