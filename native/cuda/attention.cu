@@ -4,13 +4,16 @@
 // reach, so no score leaves it. f32, and odd widths of bf16, go through ordinary cores: grid (slots
 // of tiles of 32 tokens, heads, columns / W), 128 threads; of heads wider than W a block has W
 // columns of the result and computes the scores again. bf16 of the usual widths goes through matrix
-// cores: tiles of 64 tokens. Slots: attention_rules.cuh.
+// cores: tiles of 64 tokens, on Hopper units of two (attention_ring.cuh). Slots:
+// attention_rules.cuh.
 #include "../ops/attention.h"
 
 #include "attention_backward.cuh"
 #include "attention_backward_mma.cuh"
+#include "attention_backward_wgmma.cuh"
 #include "attention_forward.cuh"
 #include "attention_forward_mma.cuh"
+#include "attention_forward_wgmma.cuh"
 #include "rows.cuh"
 
 namespace inbatch::cuda {
@@ -65,9 +68,27 @@ void forward_f32(const Stream& stream, const AttentionForward& op, const Attenti
   }
 }
 
+// Whether Hopper's own kernels can have it: rows that begin whole, as they all do but for views.
+bool suits_hopper(const Tensor& x) {
+  return device_capability() == 90 && x.rows > 0 && uintptr_t(x.data) % 16 == 0;
+}
+
+unsigned units_of(const Tensor& qkv, const AttentionRules& rules, int heads) {
+  return blocks_of(int64_t(slots_of(qkv.rows, rules.text_count, kUnitRows)) * heads, 1);
+}
+
+template <int D>
+void forward_wgmma(const Stream& stream, const AttentionForward& op, const AttentionRules& rules) {
+  const unsigned units = units_of(op.qkv, rules, op.heads);
+  launch(stream, ring_extent(units, sizeof(ForwardWgmma<D>)), attention_forward_wgmma<D>, rules,
+         boxes_of<D>(op.qkv, kMmaRows), int(units), op.o.as<bf16>(), op.lse.f32());
+}
+
 void forward_bf16(const Stream& stream, const AttentionForward& op, const AttentionRules& rules) {
+  const bool is_hopper = suits_hopper(op.qkv);
   const bool has_kernel = with_width(op.width, [&](auto width) {
     constexpr int D = decltype(width)::value;
+    if (is_hopper) return forward_wgmma<D>(stream, op, rules);
     Extent extent = extent_of(op.qkv, rules, kMmaRows, op.heads, 1);
     extent.shared = sizeof(ForwardMma<D>);
     launch(stream, extent, attention_forward_mma<D>, rules, op.qkv.as<bf16>(), op.o.as<bf16>(),
@@ -87,14 +108,40 @@ void backward(const Stream& stream, const AttentionBackward& op, const Attention
   }
 }
 
+template <int D>
+void backward_queries_mma(const Stream& stream, const AttentionBackward& op,
+                          const AttentionRules& rules, const Gradients<bf16>& given) {
+  Extent extent = extent_of(op.qkv, rules, kMmaRows, op.heads, 1);
+  extent.shared = sizeof(BackwardQueriesMma<D>);
+  launch(stream, extent, attention_backward_queries_mma<D>, rules, given);
+}
+
+// Gradients of buckets are sums over diagonals, which the portable kernel has in shared memory: it
+// computes them and dq.
+template <int D>
+void backward_wgmma(const Stream& stream, const AttentionBackward& op, const AttentionRules& rules,
+                    const Gradients<bf16>& given) {
+  const TensorMap qkv = boxes_of<D>(op.qkv, kMet<D>), dout = boxes_of<D>(op.dout, kMet<D>);
+  if (given.buckets) {
+    backward_queries_mma<D>(stream, op, rules, given);
+  } else {
+    const unsigned units = units_of(op.qkv, rules, op.heads);
+    launch(stream, ring_extent(units, sizeof(BackwardWgmma<D>)),
+           attention_backward_queries_wgmma<D>, rules, qkv, dout, int(units), given);
+  }
+  const unsigned units = units_of(op.qkv, rules, op.key_heads);
+  launch(stream, ring_extent(units, sizeof(BackwardKeysWgmma<D>)), attention_backward_keys_wgmma<D>,
+         rules, qkv, dout, int(units), given);
+}
+
 void backward(const Stream& stream, const AttentionBackward& op, const AttentionRules& rules,
               const Gradients<bf16>& given) {
+  const bool is_hopper = suits_hopper(op.qkv) && suits_hopper(op.dout);
   const bool has_kernel = with_width(op.width, [&](auto width) {
     constexpr int D = decltype(width)::value;
-    Extent extent = extent_of(op.qkv, rules, kMmaRows, op.heads, 1);
-    extent.shared = sizeof(BackwardQueriesMma<D>);
-    launch(stream, extent, attention_backward_queries_mma<D>, rules, given);
-    extent.blocks.y = unsigned(op.key_heads);
+    if (is_hopper) return backward_wgmma<D>(stream, op, rules, given);
+    backward_queries_mma<D>(stream, op, rules, given);
+    Extent extent = extent_of(op.qkv, rules, kMmaRows, op.key_heads, 1);
     extent.shared = sizeof(BackwardKeysMma<D>);
     launch(stream, extent, attention_backward_keys_mma<D>, rules, given);
   });

@@ -7,14 +7,10 @@
 // way while one is worked on. Limited by products and exp.
 #pragma once
 
-#include "attention_mma.cuh"
+#include "attention_slopes.cuh"
 
 namespace inbatch::cuda {
 namespace {
-
-// Of the rows that a block meets.
-template <int D>
-constexpr int kMet = D <= 64 ? 64 : 32;
 
 template <int D>
 struct BackwardQueriesMma {
@@ -34,19 +30,6 @@ struct BackwardKeysMma {
   QueryRows<kMet<D>> queries;
   Distances<kMmaRows, kMet<D>> distances;
 };
-
-struct MmaWeight {
-  float kept, slope;  // after dropout; the gradient of the score
-};
-
-// `at`: the query's row; `product`, `dp`: q . k and dout . v; `added`: by distance.
-template <int rows>
-DEVICE MmaWeight weight_of(const AttentionRules& rules, const QueryRows<rows>& queries, int at,
-                           int key, float product, float added, float dp) {
-  const float weight = exp2_fast(product * (rules.scale * kLog2) + added - queries.lse[at]);
-  const float kept = rules.kept(queries.key[at], key);
-  return {weight * kept, weight * (dp * kept - queries.delta[at])};
-}
 
 template <int D>
 __global__ void __launch_bounds__(kMmaThreads, 2)
@@ -95,7 +78,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
         const float added = shared.distances.at(rules, at, column);
         s[j][part] =
             is_seen
-                ? weight_of(rules, shared.queries, at, key, s[j][part], added, dp[j][part]).slope
+                ? weight_of(rules, shared.queries.at(at), key, s[j][part], added, dp[j][part]).slope
                 : 0.0f;
         if (buckets) shared.slopes[at * Shared::kPitch + column] = s[j][part];
       }
@@ -108,7 +91,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
     __syncthreads();  // this tile, distances and slopes read -> overwritten
   }
   const float factors[2] = {rules.scale, rules.scale};
-  store_rows<D>(given.dqkv + tile.row() * row + head * D, row, rows, dq, factors);
+  store_rows(given.dqkv + tile.row() * row + head * D, row, rows, flat(dq), factors);
 }
 
 template <int D>
@@ -162,7 +145,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
         const bool is_seen = at < rows && query < tile.tokens && rules.sees(query, key);
         MmaWeight weight{0.0f, 0.0f};
         if (is_seen) {
-          weight = weight_of(rules, shared.queries, column, key, s[j][part],
+          weight = weight_of(rules, shared.queries.at(column), key, s[j][part],
                              shared.distances.at(rules, at, column), dp[j][part]);
         }
         s[j][part] = weight.kept;
@@ -174,8 +157,8 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
     __syncthreads();  // this tile, queries and distances read -> overwritten
   }
   const float factors[2] = {rules.scale, rules.scale}, ones[2] = {1.0f, 1.0f};
-  store_rows<D>(given.dqkv + at_k, row, rows, dk, factors);
-  store_rows<D>(given.dqkv + at_v, row, rows, dv, ones);
+  store_rows(given.dqkv + at_k, row, rows, flat(dk), factors);
+  store_rows(given.dqkv + at_v, row, rows, flat(dv), ones);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Tiles of bf16 on the matrix cores of every card from Ampere on (mma.sync), for attention.
 //
-// A block has 128 threads and a tile of 64 rows, a warp 16 of them. Of a result a lane has of rows
+// 128 threads have a tile of 64 rows, a warp 16 of them. Of a result a lane has of rows
 // lane / 4 and lane / 4 + 8 the columns 8 j + lane % 4 * 2 and the one after: [j][0, 1] and
 // [j][2, 3].
 #pragma once
@@ -10,7 +10,7 @@
 namespace inbatch::cuda {
 namespace {
 
-constexpr int kMmaThreads = 128, kMmaRows = 64, kWarpRows = 16;
+constexpr int kMmaThreads = kScoreThreads, kMmaRows = 64, kWarpRows = 16;
 constexpr float kLog2 = 1.44269504f, kLn2 = 0.693147181f;  // exp as a power of two
 
 // The 8 beyond a row: eight rows of 16 bytes meet all banks once, for each of the widths.
@@ -30,8 +30,8 @@ struct alignas(16) Panel {
   }
 };
 
-DEVICE int warp_row() { return int(threadIdx.x) / 32 * kWarpRows; }
-// The row and column of the block's tile that part `part` of column group j is.
+DEVICE int warp_row() { return int(threadIdx.x) % kMmaThreads / 32 * kWarpRows; }
+// The row and column of the tile that part `part` of column group j is.
 DEVICE int row_of_part(int part) { return warp_row() + int(threadIdx.x) % 32 / 4 + part / 2 * 8; }
 DEVICE int column_of_part(int j, int part) { return 8 * j + int(threadIdx.x) % 4 * 2 + part % 2; }
 
@@ -96,18 +96,56 @@ DEVICE void add_mix(float (&out)[D / 8][4], const float (&weights)[N / 8][4],
   }
 }
 
-// Writes the rows of the block's tile below `count`, each times its factor, two columns at a time.
-template <int D>
-DEVICE void store_rows(bf16* to, int64_t stride, int count, const float (&x)[D / 8][4],
+// The same registers in the order in which wgmma counts them.
+template <int count>
+DEVICE float (&flat(float (&x)[count][4]))[4 * count] {
+  return reinterpret_cast<float(&)[4 * count]>(x);
+}
+
+// Of four neighbouring column groups, two columns a word: lane i of the four that share a row gets
+// what they all have of group i, in order.
+DEVICE void gather_group(uint32_t (&words)[4]) {
+#pragma unroll
+  for (int bit = 1; bit < 4; bit *= 2) {
+    const bool is_upper = threadIdx.x & bit;
+#pragma unroll
+    for (int low = 0; low < 4; ++low) {
+      if (low & bit) continue;
+      const uint32_t given = is_upper ? words[low] : words[low | bit];
+      const uint32_t taken = __shfl_xor_sync(all_lanes, given, bit);
+      if (is_upper) {
+        words[low] = taken;
+      } else {
+        words[low | bit] = taken;
+      }
+    }
+  }
+}
+
+// Writes the rows of the tile below `count`, each times its factor: 16 bytes at a time, and of the
+// 16 columns beyond a multiple of 32 four bytes.
+template <int sums>
+DEVICE void store_rows(bf16* to, int64_t stride, int count, const float (&x)[sums],
                        const float (&factors)[2]) {
+  constexpr int kGroups = sums / 4;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const int row = row_of_part(2 * half);
-    if (row >= count) continue;
+    const auto word = [&](int j) {
+      return pack(x[4 * j + 2 * half] * factors[half], x[4 * j + 2 * half + 1] * factors[half]);
+    };
 #pragma unroll
-    for (int j = 0; j < D / 8; ++j) {
-      *reinterpret_cast<uint32_t*>(to + row * stride + column_of_part(j, 0)) =
-          pack(x[j][2 * half] * factors[half], x[j][2 * half + 1] * factors[half]);
+    for (int j = 0; j < kGroups / 4 * 4; j += 4) {
+      uint32_t words[4] = {word(j), word(j + 1), word(j + 2), word(j + 3)};
+      gather_group(words);
+      if (row >= count) continue;
+      *reinterpret_cast<uint4*>(to + row * stride + 8 * j + threadIdx.x % 4 * 8) = {
+          words[0], words[1], words[2], words[3]};
+    }
+#pragma unroll
+    for (int j = kGroups / 4 * 4; j < kGroups; ++j) {
+      if (row >= count) continue;
+      *reinterpret_cast<uint32_t*>(to + row * stride + column_of_part(j, 0)) = word(j);
     }
   }
 }

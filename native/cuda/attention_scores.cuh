@@ -7,6 +7,8 @@
 namespace inbatch::cuda {
 namespace {
 
+constexpr int kScoreThreads = 128;  // work on a tile of scores: a block, or a warp group of one
+
 // What distance adds to the scores of a tile of `own` rows and one of `met`, by the place of the
 // met row less that of the own one.
 template <int own, int met>
@@ -18,7 +20,7 @@ struct Distances {
   // `first`: the distance from query to key at the first; `step`: 1 where the met rows are keys,
   // else -1. Whoever calls has a barrier before what all read.
   DEVICE void fill(const AttentionRules& rules, int head, int first, int step, float unit) {
-    const int at = int(threadIdx.x);
+    const int at = int(threadIdx.x) % kScoreThreads;
     if (rules.adds && at < kCount) added[at] = rules.added(first + step * at, head) * unit;
   }
   DEVICE float at(const AttentionRules& rules, int own_row, int met_row) const {
@@ -35,7 +37,13 @@ struct Gradients {
   float* buckets;  // (slots, B, H) gradients of the buckets of each tile of queries, or null
 };
 
-// What backward needs of the queries of a tile, by row.
+// What backward needs of a query.
+struct QueryRow {
+  float lse, delta;
+  uint32_t key;
+};
+
+// The same of the queries of a tile.
 template <int rows>
 struct QueryRows {
   float lse[rows], delta[rows];
@@ -52,6 +60,12 @@ struct QueryRows {
     delta[row] = given.delta[at];
     key[row] = rules.key_of(text.text, head, query);
   }
+  DEVICE void set(int row, const QueryRow& query) {
+    lse[row] = query.lse;
+    delta[row] = query.delta;
+    key[row] = query.key;
+  }
+  DEVICE QueryRow at(int row) const { return {lse[row], delta[row], key[row]}; }
 };
 
 // The gradients of a slot's buckets, which begin at zero; null when none are asked for, or not of

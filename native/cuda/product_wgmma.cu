@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(128 * (groups + 1), 1)
   if constexpr (groups > 1) registers_take<232>();
   const int warp = int(threadIdx.x) / 32 - 4;
   const typename Tile::Order order(product.rows, product.columns);
-  Turn turn;
+  Turn<kRingStages> turn;
   for (int tile = int(blockIdx.x); tile < order.count; tile += int(gridDim.x)) {
     typename Tile::Sums sum;
     Tile::multiply_lines(sum, shared.ring, turn, int(product.depth));
@@ -106,7 +106,7 @@ __global__ void __launch_bounds__(128 * (groups + 1), 1)
   if constexpr (groups > 1) registers_take<232>();
   const uint64_t ones = matrix_descriptor(shared.ones, 16, Tile::eight_lines);
   const typename Tile::Order order(product.rows, product.columns);
-  Turn turn;
+  Turn<kRingStages> turn;
   for (int tile = int(blockIdx.x); tile < order.count; tile += int(gridDim.x)) {
     const int row = order.row(tile), column = order.column(tile);
     typename Tile::Sums sum;

@@ -9,23 +9,11 @@
 #pragma once
 
 #include "launch.cuh"
+#include "turn.cuh"
 
 namespace inbatch::cuda {
 
 constexpr int kRingStep = 64, kRingStages = 4;
-
-// Which stage of the ring a step uses, and the parity of its barriers: how often the ring has been
-// around.
-struct Turn {
-  int stage = 0;
-  uint32_t parity = 0;
-
-  DEVICE void advance() {
-    if (++stage < kRingStages) return;
-    stage = 0;
-    parity ^= 1;
-  }
-};
 
 // The tiles of a matrix, of which a block has every n-th; those of a row follow one another.
 // Counted in 32 bits, as the copy engine does.
@@ -98,7 +86,7 @@ struct WgmmaTile {
   DEVICE static void produce(Ring& ring, const P& product, const TensorMap& a, const TensorMap& b) {
     const Order order(product.rows, product.columns);
     const int depth = int(product.depth);
-    Turn turn;
+    Turn<kRingStages> turn;
     bool is_fresh = true;  // the stages that nobody has used yet
     for (int tile = int(blockIdx.x); tile < order.count; tile += int(gridDim.x)) {
       for (int k = 0; k < depth; k += kRingStep) {
@@ -125,8 +113,8 @@ struct WgmmaTile {
 
   // Four products of a stage, for a warpgroup of consumers; each(a) sees their left operands too.
   template <class Each>
-  DEVICE static void multiply_stage(Sums& sum, Ring& ring, const Turn& turn, bool continues,
-                                    const Each& each) {
+  DEVICE static void multiply_stage(Sums& sum, Ring& ring, const Turn<kRingStages>& turn,
+                                    bool continues, const Each& each) {
     const int group = int(threadIdx.x) / 128 - 1;
     const Stage& stage = ring.stage[turn.stage];
     mbarrier_wait(ring.full[turn.stage], turn.parity);
@@ -142,7 +130,7 @@ struct WgmmaTile {
   }
 
   // sum = the products of one tile. A stage is given back while the next is multiplied.
-  DEVICE static void multiply_lines(Sums& sum, Ring& ring, Turn& turn, int depth) {
+  DEVICE static void multiply_lines(Sums& sum, Ring& ring, Turn<kRingStages>& turn, int depth) {
     const bool tells = threadIdx.x % 32 == 0;
     int before = 0;
     for (int k = 0; k < depth; k += kRingStep) {
@@ -162,7 +150,8 @@ struct WgmmaTile {
   // may not be in flight from one step to the next, or the compiler has every product wait. The
   // other warpgroup's products fill the gap.
   template <class Each>
-  DEVICE static void add_products(Sums& sum, Ring& ring, Turn& turn, int depth, const Each& each) {
+  DEVICE static void add_products(Sums& sum, Ring& ring, Turn<kRingStages>& turn, int depth,
+                                  const Each& each) {
     for (int k = 0; k < depth; k += kRingStep) {
       multiply_stage(sum, ring, turn, true, each);
       wgmma_wait<0>();

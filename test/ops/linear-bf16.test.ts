@@ -1,9 +1,9 @@
 // Products with weights of 16 bits, which only cards have: the tensor cores of Ampere and of Hopper.
 
-import {afterEach, beforeEach, describe, expect, test} from 'vitest';
+import {describe, expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
 import {activations} from '../support/activations.js';
-import {onEveryCard, sameBitsOnCards} from '../support/cards.js';
+import {onEveryCard, sameBitsOnCards, useCapability} from '../support/cards.js';
 import {
 	asBf16,
 	blank,
@@ -191,13 +191,7 @@ const products = (device: NativeDevice) => {
 };
 
 describe.each(['80', '90'])('with what a card of capability %s has,', capability => {
-	const before = process.env.EMULATOR_CAPABILITY;
-	beforeEach(() => {
-		process.env.EMULATOR_CAPABILITY = capability;
-	});
-	afterEach(() => {
-		process.env.EMULATOR_CAPABILITY = before ?? '90';
-	});
+	useCapability(capability);
 	onEveryCard('a product of 16 bits', products);
 
 	sameBitsOnCards('a product of 16 bits', async device => {

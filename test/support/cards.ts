@@ -63,6 +63,17 @@ export function sameBitsOnCards(
 	});
 }
 
+/** In a `describe`: that the emulated card is one of this compute capability, 80 or 90. */
+export function useCapability(capability: string): void {
+	const before = process.env.EMULATOR_CAPABILITY;
+	beforeEach(() => {
+		process.env.EMULATOR_CAPABILITY = capability;
+	});
+	afterEach(() => {
+		process.env.EMULATOR_CAPABILITY = before ?? '90';
+	});
+}
+
 function seed(value: string): void {
 	process.env.EMULATOR_SEED = value;
 }
