@@ -12,7 +12,8 @@
 namespace inbatch::cpu {
 namespace {
 
-constexpr int64_t kTokens = 16384;  // of a strip at a time: about a millisecond
+constexpr int64_t kSize = 1 << 21;  // elements of a strip at a time: about a millisecond
+constexpr int64_t kAhead = 2;       // tokens whose rows of the table are asked for early
 
 struct Columns {
   int64_t begin, end;
@@ -51,6 +52,12 @@ void embed_row(const EmbedForward& op, int64_t token, int64_t place) {
   if (!op.types.empty()) add_row(x, op.types.f32(), 0, columns);
 }
 
+void ask_for_row(const EmbedBackward& op, int64_t token, Columns strip) {
+  if (op.dtokens.empty()) return;
+  const float* row = op.dtokens.f32() + op.ids.i32()[token] * op.dx.cols;
+  for (int64_t j = strip.begin; j < strip.end; j += 16) __builtin_prefetch(row + j, 1);
+}
+
 // Adds a strip of a row of dx; torch teaches neither row of padding.
 void scatter_row(const EmbedBackward& op, int64_t token, int64_t place, Columns strip) {
   const int64_t columns = op.dx.cols, id = op.ids.i32()[token];
@@ -74,17 +81,23 @@ void run<EmbedForward>(const Stream& stream, const EmbedForward& op) {
   });
 }
 
+// A strip for each thread: rows of the table come in any order, so pieces of them are long.
 template <>
 void run<EmbedBackward>(const Stream& stream, const EmbedBackward& op) {
-  const int64_t tokens = op.dx.rows;
-  for (int64_t at = 0; at < tokens; at += kTokens) {
-    over_columns(stream, op.dx.cols, [&](int64_t column, int64_t last) {
-      const auto add = [&](int64_t text, int64_t begin, int64_t end) {
+  const int64_t tokens = op.dx.rows, columns = op.dx.cols;
+  const int64_t width = strip_of_thread(stream, columns);
+  const int64_t step = std::max(kAhead, kSize / width);
+  for (int64_t at = 0; at < tokens; at += step) {
+    const int64_t until = std::min(tokens, at + step);
+    stream.parallel_for((columns + width - 1) / width, [&](int64_t item, int) {
+      const Columns strip{item * width, std::min(columns, (item + 1) * width)};
+      each_text(op.offsets, at, until, [&](int64_t text, int64_t begin, int64_t end) {
         Places places(op, text, begin);
-        for (int64_t token = begin; token < end; ++token)
-          scatter_row(op, token, places.of(token), {column, last});
-      };
-      each_text(op.offsets, at, std::min(tokens, at + kTokens), add);
+        for (int64_t token = begin; token < end; ++token) {
+          if (token + kAhead < until) ask_for_row(op, token + kAhead, strip);
+          scatter_row(op, token, places.of(token), strip);
+        }
+      });
     });
   }
 }

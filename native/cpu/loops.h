@@ -43,6 +43,12 @@ void over_texts(const Stream& stream, const Tensor& offsets, int64_t columns, F 
             [&](int64_t begin, int64_t end) { each_text(offsets, begin, end, body); });
 }
 
+// Columns of a strip for each thread, where rows are better read in long pieces.
+inline int64_t strip_of_thread(const Stream& stream, int64_t columns) {
+  const int64_t share = (columns + stream.threads() - 1) / stream.threads();
+  return std::max<int64_t>(1, (share + kStrip - 1) / kStrip) * kStrip;
+}
+
 // body(begin, end) over strips of columns, for chains that run along the rows.
 template <class F>
 void over_columns(const Stream& stream, int64_t columns, F body) {

@@ -14,6 +14,8 @@ namespace inbatch::cpu {
 namespace {
 
 constexpr int64_t kRows = 64;
+constexpr int64_t kTurn = 16;         // rows of an item on the way back
+constexpr int64_t kCached = 1 << 17;  // elements of a matrix on the way back at a time
 constexpr int64_t kChain =
     32768;  // heads along one chain at a time: about a millisecond of a strip
 
@@ -52,19 +54,27 @@ void run<NormForward>(const Stream& stream, const NormForward& op) {
   });
 }
 
+// Rows that the caches hold are read from memory once for both.
 template <>
 void run<NormBackward>(const Stream& stream, const NormBackward& op) {
-  // The parameters first: dx may be dy.
-  add_parameters(stream,
-                 {op.sum.rows, 1, 32, op.sum.f32(), op.dy.f32(), op.sum.cols, 0, op.mean.f32(),
-                  op.rstd.f32(), op.dweight.f32(), op.dbias.f32()},
-                 op.sum.cols);
-  stream.parallel_for((op.sum.rows + kRows - 1) / kRows, [&](int64_t item, int) {
-    const int64_t row = item * kRows;
-    kernels().norm_backward({op.kind, op.offset, std::min(kRows, op.sum.rows - row), op.sum.cols,
-                             at(op.sum, row), op.weight.f32(), op.mean.f32() + row,
-                             op.rstd.f32() + row, at(op.dy, row), at(op.dx, row)});
-  });
+  const int64_t rows = op.sum.rows, columns = op.sum.cols;
+  const int64_t block =
+      std::max<int64_t>(kCached / std::max<int64_t>(columns, 1) / kTurn, 1) * kTurn;
+  const int64_t strip = strip_of_thread(stream, columns);
+  for (int64_t first = 0; first < rows; first += block) {
+    const int64_t end = std::min(rows, first + block);
+    // The parameters first: dx may be dy.
+    add_parameters(stream,
+                   {end - first, 1, strip, at(op.sum, first), at(op.dy, first), columns, 0,
+                    op.mean.f32() + first, op.rstd.f32() + first, op.dweight.f32(), op.dbias.f32()},
+                   columns);
+    stream.parallel_for((end - first + kTurn - 1) / kTurn, [&](int64_t item, int) {
+      const int64_t row = first + item * kTurn;
+      kernels().norm_backward({op.kind, op.offset, std::min(kTurn, end - row), columns,
+                               at(op.sum, row), op.weight.f32(), op.mean.f32() + row,
+                               op.rstd.f32() + row, at(op.dy, row), at(op.dx, row)});
+    });
+  }
 }
 
 template <>

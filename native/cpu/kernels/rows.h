@@ -109,9 +109,49 @@ inline void norm_strip(const NormStrip& p) {
   }
 }
 
+// The same for rows without heads, four at a time along their columns, so that memory is read in
+// order.
+inline void norm_four_rows(const NormStrip& p, int64_t row) {
+  const float *x = p.x + row * p.row, *dy = p.dy + row * p.row;
+  Lanes mean[4], scale[4];
+  for (int i = 0; i < 4; ++i) {
+    mean[i] = all(p.mean[row + i]);
+    scale[i] = all(p.rstd[row + i]);
+  }
+  for (int64_t j = 0; j < p.columns; j += 16) {
+    const int64_t n = p.columns - j < 16 ? p.columns - j : 16;
+    Lanes weight = p.dweight ? load_some(p.dweight + j, n) : zero();
+    Lanes bias = p.dbias ? load_some(p.dbias + j, n) : zero();
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const Lanes g = load_some(dy + i * p.row + j, n);
+      weight = fma(g, mul(sub(load_some(x + i * p.row + j, n), mean[i]), scale[i]), weight);
+      bias = add(bias, g);
+    }
+    if (p.dweight) store_some(p.dweight + j, weight, n);
+    if (p.dbias) store_some(p.dbias + j, bias, n);
+  }
+}
+
+// A strip of one or two vectors may have heads; a wider one has none.
 void norm_parameters(const NormStrip& p) {
-  if (p.columns > 16) return norm_strip<2>(p);
-  norm_strip<1>(p);
+  if (p.columns <= 16) return norm_strip<1>(p);
+  if (p.columns <= 32) return norm_strip<2>(p);
+  const int64_t fours = p.rows / 4 * 4;
+  for (int64_t row = 0; row < fours; row += 4) norm_four_rows(p, row);
+  if (fours == p.rows) return;
+  for (int64_t j = 0; j < p.columns; j += 32) {
+    NormStrip rest = p;
+    rest.rows -= fours;
+    rest.columns = p.columns - j < 32 ? p.columns - j : 32;
+    rest.x += fours * p.row + j;
+    rest.dy += fours * p.row + j;
+    rest.mean += fours;
+    rest.rstd += fours;
+    if (p.dweight) rest.dweight += j;
+    if (p.dbias) rest.dbias += j;
+    norm_parameters(rest);
+  }
 }
 
 // Decoupled weight decay (Loshchilov and Hutter 2019), in the order of PyTorch: decay, then step.
