@@ -21,17 +21,23 @@ const deepestText = 2 ** 20;
 
 /** JSON.parse, but a text of ever more open brackets is refused before it is parsed, as a SyntaxError. */
 export function parseJsonText(text: string): unknown {
-	let depth = 0;
-	let isString = false;
-	for (let at = 0; at < text.length && depth <= deepestText; at++) {
-		const character = text[at]!;
-		if (character === '"') isString = !isString;
-		else if (!isString) depth += steps[character] ?? 0;
-		else if (character === '\\') at++;
-	}
-
-	if (depth > deepestText) throw new SyntaxError(`more than ${deepestText} levels of nesting`);
+	if (text.length > deepestText) expectShallowText(text);
 	return JSON.parse(text);
 }
 
-const steps: {readonly [character: string]: number} = {'[': 1, '{': 1, ']': -1, '}': -1};
+const [quote, backslash] = [0x22, 0x5c];
+const steps: {readonly [unit: number]: number} = {91: 1, 123: 1, 93: -1, 125: -1};
+
+function expectShallowText(text: string): void {
+	let depth = 0;
+	let isString = false;
+	for (let at = 0; at < text.length; at++) {
+		const unit = text.charCodeAt(at);
+		if (unit === quote) isString = !isString;
+		else if (!isString) depth += steps[unit] ?? 0;
+		else if (unit === backslash) at++;
+		if (depth > deepestText) {
+			throw new SyntaxError(`more than ${deepestText} levels of nesting`);
+		}
+	}
+}

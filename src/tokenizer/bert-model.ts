@@ -16,14 +16,14 @@ const singleUnit = 2;
 export class BertModel implements TextModel {
 	readonly #words: WordModel;
 	readonly #normalizer: BertNormalizerOptions;
-	readonly #units: Uint8Array;
+	/** Made for the first text: native code does without. */
+	#units: Uint8Array | undefined;
 	readonly #chunks = new WordCache();
 	readonly #normalized = new WordCache();
 
 	constructor(words: WordModel, normalizer: BertNormalizerOptions) {
 		this.#words = words;
 		this.#normalizer = normalizer;
-		this.#units = unitKinds(normalizer);
 	}
 
 	normalize(text: string): string {
@@ -31,6 +31,7 @@ export class BertModel implements TextModel {
 	}
 
 	encode(text: string, _isFirst: boolean, out: IdBuffer): boolean {
+		this.#units ??= unitKinds(this.#normalizer);
 		const units = this.#units;
 		let begin = 0;
 		for (let index = 0; index < text.length; index++) {

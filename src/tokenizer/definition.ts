@@ -118,12 +118,13 @@ function guessKind(model: JsonRecord): ModelKind | undefined {
 function readVocabulary(model: JsonRecord, where: string): Map<string, number> {
 	const {vocab} = model;
 	if (Array.isArray(vocab)) return new Map(vocab.map((row, id) => [pieceOf(row, where, id), id]));
-	const entries = Object.entries(asRecord(vocab, where));
-	for (const [piece, id] of entries) {
+	const ids = asRecord(vocab, where);
+	const vocabulary = new Map<string, number>();
+	for (const piece of Object.keys(ids)) {
+		const id = ids[piece];
 		// The place is put into words for an error only: vocabularies are long.
-		if (!isId(id)) asId(id, `${where}[${JSON.stringify(piece)}]`);
+		vocabulary.set(piece, isId(id) ? id : asId(id, `${where}[${JSON.stringify(piece)}]`));
 	}
-	const vocabulary = new Map(entries as [string, number][]);
 	if (vocabulary.size === 0) throw invalid(where, 'at least one piece', vocab);
 	return vocabulary;
 }
@@ -173,12 +174,12 @@ function largestOf(
 	added: readonly AddedToken[],
 	others: readonly number[],
 ): {largestId: number; largestToken: string} {
-	const result = {largestId: -1, largestToken: ''};
+	let [largestId, largestToken] = [-1, ''];
 	const see = (token: string, id: number) => {
-		if (id > result.largestId) Object.assign(result, {largestId: id, largestToken: token});
+		if (id > largestId) [largestId, largestToken] = [id, token];
 	};
 	for (const [token, id] of vocabulary) see(token, id);
 	for (const {content, id} of added) see(content, id);
 	for (const id of others) see('post_processor', id);
-	return result;
+	return {largestId, largestToken};
 }

@@ -11,19 +11,12 @@ export interface WordPieceOptions {
 
 export class WordPiece {
 	readonly #options: WordPieceOptions;
-	/** Pieces that continue a word, without their prefix. */
-	readonly #continuing = new Map<string, number>();
-	readonly #longestPiece: number;
+	/** Made for the first word: native code does without. */
+	#continuing: ReadonlyMap<string, number> | undefined;
+	#longestPiece = 0;
 
 	constructor(options: WordPieceOptions) {
 		this.#options = options;
-		const {continuingPrefix: prefix} = options;
-		let longest = 0;
-		for (const [piece, id] of options.vocabulary) {
-			longest = Math.max(longest, piece.length);
-			if (piece.startsWith(prefix)) this.#continuing.set(piece.slice(prefix.length), id);
-		}
-		this.#longestPiece = longest;
 	}
 
 	/** From left to right; a word with a gap is unknown as a whole. */
@@ -40,6 +33,7 @@ export class WordPiece {
 
 	/** Adds the longest piece at `begin` and returns where it ends, or -1 when none fits. */
 	#piece(word: string, begin: number, ids: number[]): number {
+		this.#continuing ??= this.#continuingPieces();
 		const pieces = begin === 0 ? this.#options.vocabulary : this.#continuing;
 		for (let end = Math.min(word.length, begin + this.#longestPiece); end > begin; end--) {
 			const id = pieces.get(word.slice(begin, end));
@@ -48,6 +42,17 @@ export class WordPiece {
 			return end;
 		}
 		return -1;
+	}
+
+	/** Pieces that continue a word, without their prefix. */
+	#continuingPieces(): Map<string, number> {
+		const {vocabulary, continuingPrefix: prefix} = this.#options;
+		const pieces = new Map<string, number>();
+		for (const [piece, id] of vocabulary) {
+			this.#longestPiece = Math.max(this.#longestPiece, piece.length);
+			if (piece.startsWith(prefix)) pieces.set(piece.slice(prefix.length), id);
+		}
+		return pieces;
 	}
 }
 
