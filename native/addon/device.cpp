@@ -196,9 +196,9 @@ Napi::Value DeviceHandle::statistics(const Napi::CallbackInfo& info) {
       allocations += pool.scratch(worker).allocations();
       bytes += pool.scratch(worker).capacity();
     }
-    if (Card* card = engine().card()) {
-      allocations += card->scratch().allocations();
-      bytes += card->scratch().capacity();
+    if (const Card* card = engine().card()) {
+      allocations = card->allocations();
+      bytes = card->held();
     }
     const auto object = Napi::Object::New(info.Env());
     object.Set("allocations", double(allocations));

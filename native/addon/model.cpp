@@ -326,15 +326,16 @@ Napi::Value ModelHandle::encode(Info info) {
     job->call = job->cancelled.get();
     job->held.push_back(Napi::Persistent(info[2].As<Napi::Object>()));
     auto broken = std::make_shared<int64_t>(-1);
-    job->work = [self = job.get(), model, &tower, batch, bytes, rows, columns, settings, broken,
+    const Tensor out{bytes.data, rows, columns, Type::F32, Place::Cpu};
+    job->work = [self = job.get(), model, &tower, batch, out, settings,
                  first = int64_t(0)](const Stream& stream) mutable {
-      const Tensor out{bytes.data, rows, columns, Type::F32, Place::Cpu};
       const Batch texts = batch->view();
       first = tower.encode(stream, texts, out, settings.normalize, first);
       self->has_more = first < texts.size();
-      if (self->has_more) return;
+    };
+    job->finish = [out, broken] {
       const int64_t at = first_not_finite(out.f32(), out.size());
-      if (at >= 0) *broken = at / columns;
+      if (at >= 0) *broken = at / out.cols;
     };
     job->result = [broken](Napi::Env env) { return Napi::Number::New(env, double(*broken)); };
     return await(info, std::move(job));

@@ -28,9 +28,27 @@ double seconds_since(std::chrono::steady_clock::time_point begun) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
 }
 
+// Calls that a card has before it: one computed, one ready, one whose results are looked at.
+constexpr size_t kUnderWay = 3;
+
 // Whether `job` may go before what is left of `other`, which was queued before it.
 bool may_overtake(const Job& job, const Job& other) {
   return job.lane != other.lane || (job.call && other.call && job.call != other.call);
+}
+
+// An exception on its way out of a job, as an error.
+Error error_of_exception() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const Cancelled&) {
+    return Error("CANCELLED", "cancelled");
+  } catch (const std::bad_alloc&) {
+    return Error("OUT_OF_MEMORY", "memory: the system has none left");
+  } catch (const std::exception& error) {
+    return Error("INTERNAL", error.what());
+  }
 }
 
 // What failed half-way may have copies under way to memory that its owner takes back now.
@@ -124,36 +142,76 @@ void Engine::end_turn(const Job& job, double seconds) {
 
 void Engine::loop() {
   for (;;) {
-    std::unique_ptr<Job> job;
-    {
-      std::unique_lock lock(mutex_);
-      wait_for(changed_, lock, [&] { return !jobs_.empty(); });
-      const auto next = next_job();
-      job = std::move(*next);
-      jobs_.erase(next);
-      running_ = job.get();
-      serving_ = job->environment;
-      serving_flag_ = job->cancelled;
-      wanted_.store(std::any_of(jobs_.begin(), jobs_.end(),
-                                [&](const auto& other) { return may_overtake(*other, *job); }));
-    }
-    const auto begun = std::chrono::steady_clock::now();
-    perform(*job);
-    {
-      const std::lock_guard lock(mutex_);
-      running_ = nullptr;
-      const Job& ended = *job;
-      // At most calls of its lane were queued before it, so the front is a right place.
-      if (job->has_more) jobs_.push_front(std::move(job));
-      end_turn(ended, seconds_since(begun));
-    }
-    if (job) serving_->finished(std::move(job));
-    {
-      const std::lock_guard lock(mutex_);
-      serving_ = nullptr;
+    if (auto job = take_job()) {
+      begin(std::move(job));
+    } else {
+      finish_first();
     }
     changed_.notify_all();
   }
+}
+
+std::unique_ptr<Job> Engine::take_job() {
+  std::unique_lock lock(mutex_);
+  wait_for(changed_, lock, [&] { return !jobs_.empty() || !under_way_.empty(); });
+  if (jobs_.empty()) return nullptr;
+  const auto next = next_job();
+  const bool may_begin = (*next)->call ? under_way_.size() < kUnderWay : under_way_.empty();
+  if (!may_begin) return nullptr;
+  std::unique_ptr<Job> job = std::move(*next);
+  jobs_.erase(next);
+  running_ = job.get();
+  serving_ = job->environment;
+  serving_flag_ = job->cancelled;
+  wanted_.store(std::any_of(jobs_.begin(), jobs_.end(),
+                            [&](const auto& other) { return may_overtake(*other, *job); }));
+  return job;
+}
+
+void Engine::begin(std::unique_ptr<Job> job) {
+  const auto begun = std::chrono::steady_clock::now();
+  perform(*job);
+  {
+    const std::lock_guard lock(mutex_);
+    running_ = nullptr;
+    const Job& ended = *job;
+    if (job->has_more) {
+      // At most calls of its lane were queued before it, so the front is a right place.
+      jobs_.push_front(std::move(job));
+    } else if (stays_under_way(*job)) {
+      under_way_.push_back(std::move(job));
+    }
+    end_turn(ended, seconds_since(begun));
+    if (!job) serving_ = nullptr;
+  }
+  if (job) settle(std::move(job));
+}
+
+void Engine::finish_first() {
+  std::unique_ptr<Job> job;
+  {
+    const std::lock_guard lock(mutex_);
+    job = std::move(under_way_.front());
+    under_way_.pop_front();
+    serving_ = job->environment;
+    serving_flag_ = job->cancelled;
+  }
+  try {
+    card_->wait(job->mark);
+    job->finish();
+  } catch (...) {
+    job->error = error_of_exception();
+  }
+  job->work = nullptr;
+  settle(std::move(job));
+}
+
+// Tells the end of the job that is served.
+void Engine::settle(std::unique_ptr<Job> job) {
+  Environment* environment = job->environment;
+  environment->finished(std::move(job));
+  const std::lock_guard lock(mutex_);
+  serving_ = nullptr;
 }
 
 void Engine::perform(Job& job) {
@@ -162,20 +220,14 @@ void Engine::perform(Job& job) {
   try {
     if (job.environment->is_closing() || stream.is_cancelled()) throw Cancelled();
     job.work(stream);
-  } catch (const Error& error) {
-    job.error = error;
-  } catch (const Cancelled&) {
-    job.error = Error("CANCELLED", "cancelled");
-  } catch (const std::bad_alloc&) {
-    job.error = Error("OUT_OF_MEMORY", "memory: the system has none left");
-  } catch (const std::exception& error) {
-    job.error = Error("INTERNAL", error.what());
-  }
-  if (job.error) {
+    if (job.finish && !job.has_more) card_ ? void(job.mark = card_->mark()) : job.finish();
+  } catch (...) {
+    job.error = error_of_exception();
     finish_copies(stream);
     job.has_more = false;
   }
-  if (!job.has_more) job.work = nullptr;  // lets go of what it held, in the order of the queue
+  const bool is_done = !job.has_more && !stays_under_way(job);
+  if (is_done) job.work = nullptr;  // lets go of what it held, in the order of the queue
 }
 
 void Engine::drain(Environment* environment) {
@@ -185,10 +237,11 @@ void Engine::drain(Environment* environment) {
   }
   if (serving_ == environment) serving_flag_->store(true);
   wait_for(changed_, lock, [&] {
-    const bool queued = std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& job) {
-      return job->environment == environment;
-    });
-    return !queued && serving_ != environment;
+    const auto has_some = [&](const Jobs& jobs) {
+      return std::any_of(jobs.begin(), jobs.end(),
+                         [&](const auto& job) { return job->environment == environment; });
+    };
+    return !has_some(jobs_) && !has_some(under_way_) && serving_ != environment;
   });
 }
 

@@ -8,6 +8,9 @@
 // The jobs of a lane (a device as JavaScript holds it, and the models on it) run in order, except
 // that calls, which only read, do not wait for other calls. Beyond that lanes and calls take turns:
 // who has had the device for a turn goes behind all who wait by then.
+//
+// A card is kept full: a call is begun while it still computes the calls before, and finished when
+// its own results are there. Any other job waits until none is under way.
 #pragma once
 
 #include <napi.h>
@@ -40,6 +43,9 @@ struct Lane {
 
 struct Job {
   std::function<void(const Stream&)> work;
+  // What is left to do when all that the work asked for is done; may be empty. Of a call on a card
+  // others begin before that.
+  std::function<void()> finish;
   std::function<Napi::Value(Napi::Env)> result;  // on the JavaScript thread; may be empty
   Flag cancelled;                                // may be null
   Environment* environment = nullptr;
@@ -47,6 +53,7 @@ struct Job {
   const void* call = nullptr;               // the call that it is a part of, if it only reads
   bool has_more = false;                    // set by the work: to be called again in a later turn
   uint64_t place = 0;                       // in the order of turns
+  uint64_t mark = 0;                        // of a card: where what it asked for ends
   napi_deferred deferred = nullptr;         // null: nobody waits
   std::vector<Napi::ObjectReference> held;  // JavaScript objects the work writes to
   std::optional<Error> error;
@@ -76,7 +83,13 @@ class Engine {
   static Engine& start(Engine* engine);
   using Jobs = std::deque<std::unique_ptr<Job>>;
   void loop();
+  // The next job; null when one under way is to be finished first.
+  std::unique_ptr<Job> take_job();
+  void begin(std::unique_ptr<Job> job);
+  void finish_first();
+  void settle(std::unique_ptr<Job> job);
   void perform(Job& job);
+  bool stays_under_way(const Job& job) const { return card_ && job.finish && !job.error; }
   Jobs::iterator next_job();
   void end_turn(const Job& job, double seconds);
 
@@ -85,7 +98,8 @@ class Engine {
   Memory memory_, card_memory_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  Jobs jobs_;  // as they were queued
+  Jobs jobs_;       // as they were queued
+  Jobs under_way_;  // calls that a card computes, as they were begun
   const Job* running_ = nullptr;
   std::atomic<bool> wanted_{false};  // by a job that may go before what is left of the running one
   Environment* serving_ = nullptr;   // until the end of its job is told

@@ -17,13 +17,20 @@ class Card : public MemorySource {
   virtual const std::string& name() const = 0;
 
   // Queued, all of them. An upload has read `from` when it returns; a download has filled `to` when
-  // wait() returns.
+  // wait() returns. Only the thread of the card asks for them.
   virtual void upload(void* to, const void* from, size_t bytes) = 0;
   virtual void download(void* to, const void* from, size_t bytes) = 0;
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual void clear(void* to, size_t bytes) = 0;
-  // Until the queue is empty; throws the first thing that went wrong in it.
-  virtual void wait() = 0;
+  // What was asked for up to here, as a number that rises.
+  virtual uint64_t mark() = 0;
+  // Until that is done, whatever was asked for since; throws the first thing that went wrong in it.
+  virtual void wait(uint64_t mark) = 0;
+  void wait() { wait(mark()); }
+
+  // Memory taken from the card since it was opened: how often, and how much is held.
+  virtual uint64_t allocations() const = 0;
+  virtual size_t held() const = 0;
 
   // Called when take() finds too little: gives back what its owner holds in reserve.
   std::function<void()> when_short;

@@ -1,14 +1,17 @@
 // The cards of this machine, by the CUDA runtime. Contract: base/card.h.
 #include "../base/card.h"
 
+#include <atomic>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
-#include "faults.cuh"
+#include "checks.cuh"
 #include "install.h"
-#include "launch.cuh"
+#include "staging.cuh"
 
 namespace inbatch::cuda {
 namespace {
@@ -23,8 +26,10 @@ std::string size_of(size_t bytes) {
 
 class RuntimeCard final : public Card {
  public:
-  RuntimeCard(int index, const std::string& model)
-      : index_(index), name_("card " + std::to_string(index) + " (" + model + ")") {}
+  RuntimeCard(int index, const CardProperties& properties)
+      : index_(index),
+        name_("card " + std::to_string(index) + " (" + properties.name + ")"),
+        memory_(properties.memory) {}
 
   const std::string& name() const override { return name_; }
   cudaStream_t queue() {
@@ -43,79 +48,88 @@ class RuntimeCard final : public Card {
                                      size_of(free) + " free of " + size_of(total) +
                                      "; lower the tokens of one pass (chunkTokens, batchTokens)");
   }
-  void give(void* data, size_t) override {
+  void give(void* data, size_t bytes) override {
     use();
     cudaFree(data);  // a failure of the queue is told by the next wait
+    held_ -= bytes;
   }
   void open(void* data, size_t bytes) override { forget_contents(data, bytes, queue()); }
 
   void upload(void* to, const void* from, size_t bytes) override {
-    move(to, from, bytes, cudaMemcpyHostToDevice);
+    stage([&] { staging_->upload(to, from, bytes); });
   }
   void download(void* to, const void* from, size_t bytes) override {
-    move(to, from, bytes, cudaMemcpyDeviceToHost);
+    stage([&] { staging_->download(to, from, bytes); });
   }
   void copy(void* to, const void* from, size_t bytes) override {
-    move(to, from, bytes, cudaMemcpyDeviceToDevice);
+    use();
+    const auto kind = cudaMemcpyDeviceToDevice;
+    if (bytes > 0) expect_success(cudaMemcpyAsync(to, from, bytes, kind, queue_), "to copy");
   }
   void clear(void* to, size_t bytes) override {
     use();
     if (bytes > 0) expect_success(cudaMemsetAsync(to, 0, bytes, queue_), "to write zeros");
   }
-  void wait() override {
-    use();
-    Fault fault{};
-    if (!checks_.empty()) download(&fault, fault_, sizeof fault);
-    expect_success(cudaStreamSynchronize(queue_), "the work queued before to be done");
-    if (fault.check > 0) tell(fault);
-    checks_.clear();
+
+  // The last piece that comes down: what checks have found.
+  uint64_t mark() override {
+    stage([&] { checks_.mark(staging_->download(&found_, fault_, sizeof found_)); });
+    return staging_->asked();
+  }
+  void wait(uint64_t mark) override {
+    if (lost_ && mark <= lost_mark_) throw Error(*lost_);
+    stage([&] { staging_->finish(mark); });
+    if (found_.check > 0) clear(fault_, sizeof found_);
+    checks_.pass(mark, found_);
   }
 
-  Check check_of(const char* op, const char* field) {
-    checks_.push_back({op, field});
-    return {fault_, int32_t(checks_.size())};
-  }
+  uint64_t allocations() const override { return allocations_; }
+  size_t held() const override { return held_; }
+
+  Check check_of(const char* op, const char* field) { return {fault_, checks_.add(op, field)}; }
 
  private:
-  struct Checked {
-    const char *op, *field;
-  };
-
-  [[noreturn]] void tell(const Fault& fault) {
-    const Checked checked = checks_[size_t(fault.check) - 1];
-    checks_.clear();
-    clear(fault_, sizeof(Fault));
-    refuse(checked.op, std::string("expected ") + checked.field + " below " +
-                           std::to_string(fault.limit) + ", got " + std::to_string(fault.value) +
-                           " at " + std::to_string(fault.place));
-  }
-
   // Each thread says which card it means. The first one of all starts it, which takes a while.
   void use() {
     cudaSetDevice(index_);
     std::call_once(started_, [&] { start(); });
   }
 
+  // Whoever waits for what a failure took with it is told that failure.
+  template <class Work>
+  void stage(const Work& work) {
+    use();
+    try {
+      work();
+    } catch (const Error& error) {
+      lost_ = error;
+      lost_mark_ = staging_->asked();
+      staging_->give_up();
+      throw;
+    }
+  }
+
   void start() {
-    expect_success(cudaStreamCreate(&queue_), "to start");
+    expect_success(cudaStreamCreateWithFlags(&queue_, cudaStreamNonBlocking), "to start");
     void* fault = nullptr;
     expect_success(cudaMalloc(&fault, sizeof(Fault)), "to start");
     expect_success(cudaMemsetAsync(fault, 0, sizeof(Fault), queue_), "to start");
     fault_ = static_cast<Fault*>(fault);
+    staging_ = std::make_unique<Staging>(name_, queue_, memory_);
+    held_ += Staging::bytes_of(memory_);
   }
 
   void* take_if_free(size_t bytes) {
     void* data = nullptr;
     const cudaError_t error = cudaMalloc(&data, bytes > 0 ? bytes : 1);
-    if (error == cudaSuccess) return data;
+    if (error == cudaSuccess) {
+      ++allocations_;
+      held_ += bytes;
+      return data;
+    }
     cudaGetLastError();  // the next call must not find it
     if (error != cudaErrorMemoryAllocation) expect_success(error, "memory");
     return nullptr;
-  }
-
-  void move(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-    use();
-    if (bytes > 0) expect_success(cudaMemcpyAsync(to, from, bytes, kind, queue_), "to copy");
   }
 
   void expect_success(cudaError_t error, const char* expected) const {
@@ -126,10 +140,17 @@ class RuntimeCard final : public Card {
 
   int index_;
   std::string name_;
+  size_t memory_;
   std::once_flag started_;
   cudaStream_t queue_{};
-  Fault* fault_ = nullptr;
-  std::vector<Checked> checks_;  // since the last wait
+  std::unique_ptr<Staging> staging_;
+  Fault* fault_ = nullptr;  // there
+  Fault found_{};           // as it came down last
+  Checks checks_;
+  std::optional<Error> lost_;  // of what was asked for up to the mark
+  uint64_t lost_mark_ = 0;
+  std::atomic<uint64_t> allocations_{0};
+  std::atomic<size_t> held_{0};
 };
 
 class RuntimeDriver final : public CardDriver {
@@ -175,7 +196,7 @@ class RuntimeDriver final : public CardDriver {
       throw Error("DEVICE_UNAVAILABLE", where + properties.reason);
     }
     install_kernels();
-    auto* card = new RuntimeCard(index, properties.name);  // never destroyed: jobs outlive main
+    auto* card = new RuntimeCard(index, properties);  // never destroyed: jobs outlive main
     cards_[index] = card;
     return *card;
   }

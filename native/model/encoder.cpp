@@ -243,7 +243,6 @@ int64_t Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddi
     if (item >= stream.threads() && stream.is_wanted()) lower(left, item);
     if (item < left.load()) walk(stream.alone(worker), groups[size_t(item)]);
   });
-  stream.wait();
   return left == count ? batch.size() : groups[size_t(left)].first;
 }
 

@@ -50,11 +50,11 @@ class Encoder {
   void check(const Batch& batch) const;
 
   // embeddings (N, D) in the memory of this machine, D at most E, overwritten with the first D
-  // columns, of unit length when normalize says so or, unsaid, when the head does. The texts are
-  // cut into groups that one thread each walks through all layers, so activations stay in its
-  // cache; a batch of few groups uses all threads per op. A card walks large groups. Begins with
-  // the text `first` and returns the first that is not done: when others want the device it stops
-  // after a group for each thread.
+  // columns (by a card once stream.wait() returns), of unit length when normalize says so or,
+  // unsaid, when the head does. The texts are cut into groups that one thread each walks through
+  // all layers, so activations stay in its cache; a batch of few groups uses all threads per op. A
+  // card walks large groups. Begins with the text `first` and returns the first that is not done:
+  // when others want the device it stops after a group for each thread.
   int64_t encode(const Stream& stream, const Batch& batch, Tensor embeddings,
                  std::optional<bool> normalize, int64_t first = 0);
 

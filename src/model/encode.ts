@@ -54,7 +54,10 @@ export type Encoded = {
 
 const windowTexts = 4096;
 const windowCharacters = 2 ** 21;
-const underWay = 2;
+/** Of the first window, so that the device begins soon; each may have twice the texts of the one before. */
+const firstTexts = 512;
+/** Chunks that wait for the device or are computed: a card has one ready while results of another come back. */
+export const underWay = 3;
 
 export async function encodeTexts(
 	model: Encoding,
@@ -175,14 +178,24 @@ class EncodeRun {
 		if (this.#failure) throw this.#failure.error;
 	}
 
+	/** The next window is tokenized while the chunks of this one are handed out. */
 	async #windows(texts: readonly string[]): Promise<void> {
-		for (let first = 0; first < texts.length; ) {
-			const window = windowFrom(texts, first);
-			const encoded = await this.#tokenize(window);
+		let next = this.#windowAt(texts, 0, firstTexts);
+		while (next) {
+			const {first, count, encoding} = next;
+			const encoded = await encoding;
+			next = this.#windowAt(texts, first + count, 2 * count);
 			for (const [n, isCut] of encoded.truncated.entries()) this.truncated[first + n] = isCut;
 			await this.#chunks(first, encoded.ids, encoded.offsets);
-			first += window.length;
 		}
+	}
+
+	#windowAt(texts: readonly string[], first: number, most: number) {
+		if (first === texts.length) return undefined;
+		const window = windowFrom(texts, first, Math.min(most, windowTexts));
+		const encoding = this.#tokenize(window);
+		encoding.catch(() => undefined); // nobody awaits it when a chunk has failed before
+		return {first, count: window.length, encoding};
 	}
 
 	#tokenize(window: readonly string[]) {
@@ -240,10 +253,14 @@ class EncodeRun {
 }
 
 /** Texts from here on that are tokenized in one go. */
-export function windowFrom(texts: readonly string[], first: number): readonly string[] {
+export function windowFrom(
+	texts: readonly string[],
+	first: number,
+	most = windowTexts,
+): readonly string[] {
 	let end = first;
 	let characters = 0;
-	while (end < texts.length && end - first < windowTexts && characters < windowCharacters) {
+	while (end < texts.length && end - first < most && characters < windowCharacters) {
 		characters += texts[end++]!.length;
 	}
 	return texts.slice(first, end);

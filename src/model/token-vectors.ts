@@ -4,7 +4,7 @@
 import {EngineError, kindOf} from '../errors.js';
 import {type Canceller, cancellable} from '../native.js';
 import {giveTurn} from '../pace.js';
-import {type Encoding, notFinite, windowFrom} from './encode.js';
+import {type Encoding, notFinite, underWay, windowFrom} from './encode.js';
 import type {TruncationSide} from './folder.js';
 import {preparedText} from './prompt.js';
 
@@ -86,7 +86,7 @@ function tokenize(
 
 type Result = {data: Float32Array; canceller: Canceller};
 
-/** Hands chunks of the token budget to the device, one after another. */
+/** Hands chunks of the token budget to the device, a few of them ahead. */
 async function compute(
 	{core, tower}: Encoding,
 	windows: readonly Window[],
@@ -94,24 +94,37 @@ async function compute(
 	{data, canceller}: Result,
 ): Promise<void> {
 	const total = windows.reduce((sum, {offsets}) => sum + offsets.length - 1, 0);
-	let [done, row] = [0, 0];
+	const pending: Promise<void>[] = [];
+	let [sent, row] = [0, 0];
+	for (const batch of chunksOf(windows, batchTokens)) {
+		const {ids, offsets} = batch;
+		const [first, end, rows] = [sent, sent + offsets.length - 1, row + ids.length];
+		const out = data.subarray(row * dimensions, rows * dimensions);
+		if (pending.length === underWay) await pending.shift();
+		const work = core.encode(batch, {dimensions, normalize, tower}, out, canceller).then(broken => {
+			if (broken >= 0) throw notFinite(first + offsets.findLastIndex(at => at <= broken));
+			onProgress?.({done: end, total, tokens: rows});
+		});
+		work.catch(() => undefined); // nobody awaits it when one before has failed
+		pending.push(work);
+		[sent, row] = [end, rows];
+	}
+	await Promise.all(pending);
+}
+
+function* chunksOf(windows: readonly Window[], batchTokens: number) {
 	for (const {ids, offsets} of windows) {
 		const count = offsets.length - 1;
 		for (let begin = 0; begin < count; ) {
 			let end = begin + 1;
 			const start = offsets[begin]!;
 			while (end < count && offsets[end + 1]! <= start + batchTokens) end++;
-			const tokens = offsets[end]! - start;
-			const batch = {
-				ids: ids.subarray(start, start + tokens),
+			yield {
+				ids: ids.subarray(start, offsets[end]),
 				offsets: offsets.slice(begin, end + 1).map(offset => offset - start),
 				unpooled: true,
 			};
-			const out = data.subarray(row * dimensions, (row + tokens) * dimensions);
-			const broken = await core.encode(batch, {dimensions, normalize, tower}, out, canceller);
-			if (broken >= 0) throw notFinite(done + batch.offsets.findLastIndex(at => at <= broken));
-			[done, row, begin] = [done + end - begin, row + tokens, end];
-			onProgress?.({done, total, tokens: row});
+			begin = end;
 		}
 	}
 }

@@ -47,3 +47,21 @@ test('runs streams in any order that their events allow', () => {
 	expect(counts[1]).toBeLessThan(20);
 	expect(counts[2]).toBeLessThan(20);
 });
+
+const transfers = lazy(() => `\n${outputOf('transfers')}`);
+
+test.each([
+	['upload not awaited', /copies that nothing orders/],
+	['slot there reused', /copies that nothing orders/],
+	['slot here reused', /pinned memory was written while a copy of it was under way/],
+	['download not awaited', /copies that nothing orders/],
+	['result read early', /copies that nothing orders|wrong data/],
+])('reports of a flow of batches: %s', (name, pattern) => {
+	const [count, said] = /^(\d+) (.*)/.exec(transfers().split(`\n${name}: `)[1]!)!.slice(1);
+	expect(Number(count)).toBe(0);
+	expect(said).toMatch(pattern);
+});
+
+test('lets a flow of batches be whose copies are ordered', () => {
+	expect(transfers()).toMatch(/\nnone: 20 \n/);
+});

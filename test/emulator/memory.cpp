@@ -223,6 +223,21 @@ void host_wrote(void* pointer, size_t bytes) {
   });
 }
 
+void copy_device(void* to, const void* from, size_t bytes) {
+  if (!bytes) return;
+  expect_device("copy from the device", from, bytes);
+  expect_device("copy to the device", to, bytes);
+  const Region source = *find(from, bytes), target = *find(to, bytes);
+  const size_t first = static_cast<const char*>(from) - source.begin;
+  const size_t at = static_cast<char*>(to) - target.begin;
+  for (size_t i = 0; i < bytes; ++i) {
+    const uint16_t flags = source.cells[first + i].write.flags & written;
+    target.cells[at + i] = {};
+    target.cells[at + i].write.flags = flags;
+  }
+  memcpy(to, from, bytes);
+}
+
 void undefine(void* pointer, size_t bytes) {
   if (!bytes) return;
   expect_device("undefined memory", pointer, bytes);

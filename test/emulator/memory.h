@@ -28,6 +28,7 @@ void* allocate_device(size_t bytes);  // filled with 0xff, which is NaN, up to 2
 void free_device(void* pointer);
 void undefine(void* pointer, size_t bytes);  // as allocated anew
 void host_wrote(void* pointer, size_t bytes);
+void copy_device(void* to, const void* from, size_t bytes);  // what nobody has written stays so
 void expect_device(const char* who, const void* pointer, size_t bytes);
 
 void reset_shared();

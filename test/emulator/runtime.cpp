@@ -3,84 +3,90 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <deque>
-#include <functional>
 #include <map>
-#include <mutex>
 #include <vector>
 
 #include "memory.h"
+#include "queues.h"
+
+using emulator::drain;
+using emulator::Locked;
+using emulator::put;
+using emulator::queues_mutex;
 
 namespace {
 
-struct Work {
-  std::function<void()> run;
-  int after = -1;    // event that must have happened
-  int records = -1;  // event that happens here
-  uint64_t ticket = 0;
-};
-
-struct Event {
-  uint64_t recorded = 0, reached = 0;
-};
-
-// The program has other threads, which take memory while a kernel runs: one of them at a time.
-std::recursive_mutex mutex;
-using Locked = std::lock_guard<std::recursive_mutex>;
-
-std::vector<std::deque<Work>> streams(1);
 size_t taken = 0;
-std::map<void*, size_t> sizes;
-std::vector<Event> events;
-cudaError_t last = cudaSuccess;
-std::string last_text;
-
-cudaError_t keep(const std::string& text) {
-  last_text = text;
-  return last = cudaErrorLaunchFailure;
-}
-
-// Runs one piece of work of a random stream whose turn has come; false if there is none.
-bool run_one() {
-  std::vector<int> ready;
-  for (int stream = 0; stream < int(streams.size()); ++stream) {
-    if (streams[stream].empty()) continue;
-    const Work& work = streams[stream].front();
-    if (work.after < 0 || events[work.after].reached >= work.ticket) ready.push_back(stream);
-  }
-  if (ready.empty()) return false;
-  const int stream = ready[emulator::random_below(ready.size())];
-  Work work = std::move(streams[stream].front());
-  streams[stream].pop_front();
-  if (work.records >= 0) events[work.records].reached = work.ticket;
-  if (work.run) work.run();
-  return true;
-}
-
-// Every change of the variable begins a new order of things.
-void follow_seed() {
-  static std::string known = "1";
-  const char* text = getenv("EMULATOR_SEED");
-  if (!text || known == text) return;
-  known = text;
-  emulator::seed(strtoull(text, nullptr, 10));
-}
+std::map<void*, size_t> sizes, pinned;
 
 size_t capacity() {
   const char* text = getenv("EMULATOR_MEMORY");
   return text ? strtoull(text, nullptr, 10) : size_t(1) << 30;
 }
 
-cudaError_t drain(cudaStream_t stream) {
-  follow_seed();
-  try {
-    while (stream < 0 || !streams[stream].empty())
-      if (!run_one()) break;
-  } catch (const emulator::Failure& failure) {
-    for (auto& queue : streams) queue.clear();
-    return keep(failure.what());
+bool is_pinned(const void* data, size_t bytes) {
+  auto next = pinned.upper_bound(const_cast<void*>(data));
+  if (next == pinned.begin()) return false;
+  const auto& [begin, size] = *--next;
+  const size_t offset = static_cast<const char*>(data) - static_cast<const char*>(begin);
+  return offset < size && size - offset >= bytes;
+}
+
+// What a recording thread may not do.
+cudaError_t refuse_recorded(const char* what) {
+  return emulator::keep_error(cudaErrorStreamCaptureUnsupported,
+                              std::string("a thread that records a graph may not ") + what);
+}
+
+// Bytes of pinned memory that a copy will fill: until it has, they hold nothing.
+constexpr char unfilled = char(0xa5);
+
+uint64_t hash_of(const void* data, size_t bytes) {
+  uint64_t hash = 1469598103934665603u;
+  for (size_t i = 0; i < bytes; ++i) {
+    hash = (hash ^ static_cast<const uint8_t*>(data)[i]) * 1099511628211u;
   }
-  return last;
+  return hash;
+}
+
+void write_device(void* to, const void* from, size_t bytes) {
+  emulator::host_wrote(to, bytes);
+  memcpy(to, from, bytes);
+}
+
+// From pinned memory as it is when the copy lands, which must be as it was when it was asked for;
+// a recorded copy takes what it finds.
+emulator::Work upload_pinned(void* to, const void* from, size_t bytes, bool is_recorded) {
+  const uint64_t hash = is_recorded ? 0 : hash_of(from, bytes);
+  const auto run = [=] {
+    if (!is_recorded && hash_of(from, bytes) != hash) {
+      emulator::fail("pinned memory was written while a copy of it was under way");
+    }
+    write_device(to, from, bytes);
+  };
+  return {run, {{from, bytes, false}, {to, bytes, true}}};
+}
+
+// From ordinary memory, which the runtime has read when it returns.
+emulator::Work upload_ordinary(void* to, const void* from, size_t bytes) {
+  const auto* begin = static_cast<const char*>(from);
+  auto held = std::make_shared<std::vector<char>>(begin, begin + bytes);
+  return {[=] { write_device(to, held->data(), bytes); }, {{to, bytes, true}}};
+}
+
+emulator::Work download(void* to, const void* from, size_t bytes, bool is_watched) {
+  if (is_watched) memset(to, unfilled, bytes);
+  const auto run = [=] {
+    emulator::expect_device("copy from the device", from, bytes);
+    const auto* there = static_cast<const char*>(to);
+    for (size_t i = 0; is_watched && i < bytes; ++i) {
+      if (there[i] != unfilled) {
+        emulator::fail("pinned memory was written while a copy into it was under way");
+      }
+    }
+    memcpy(to, from, bytes);
+  };
+  return {run, {{from, bytes, false}, {to, bytes, true}}};
 }
 
 }  // namespace
@@ -88,9 +94,8 @@ cudaError_t drain(cudaStream_t stream) {
 namespace emulator {
 
 void enqueue(const Launch& how, std::shared_ptr<Call> call) {
-  const Locked locked(mutex);
-  streams[how.stream].push_back(
-      {[how, call] { run_grid(how.grid, how.block, how.shared, *call); }});
+  const Locked locked(queues_mutex());
+  put(how.stream, {[how, call] { run_grid(how.grid, how.block, how.shared, *call); }});
 }
 
 int device_capability() {
@@ -132,14 +137,15 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-  const Locked locked(mutex);
+  const Locked locked(queues_mutex());
   *total = capacity();
   *free = *total > taken ? *total - taken : 0;
   return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** pointer, size_t bytes) {
-  const Locked locked(mutex);
+  const Locked locked(queues_mutex());
+  if (emulator::records_here()) return refuse_recorded("take memory");
   if (bytes > capacity() || taken > capacity() - bytes) return cudaErrorMemoryAllocation;
   *pointer = emulator::allocate_device(bytes);
   taken += sizes[*pointer] = bytes;
@@ -147,8 +153,9 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
 }
 
 cudaError_t cudaFree(void* pointer) {
-  const Locked locked(mutex);
+  const Locked locked(queues_mutex());
   if (!pointer) return cudaSuccess;
+  if (emulator::records_here()) return refuse_recorded("give memory back");
   drain(-1);
   taken -= sizes[pointer];
   sizes.erase(pointer);
@@ -156,50 +163,71 @@ cudaError_t cudaFree(void* pointer) {
   return cudaSuccess;
 }
 
+cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
+  const Locked locked(queues_mutex());
+  *pointer = malloc(bytes);
+  pinned[*pointer] = bytes;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void* pointer) {
+  const Locked locked(queues_mutex());
+  drain(-1);
+  pinned.erase(pointer);
+  free(pointer);
+  return cudaSuccess;
+}
+
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-  const Locked locked(mutex);
-  if (kind == cudaMemcpyHostToDevice) {
-    auto held = std::make_shared<std::vector<char>>(static_cast<const char*>(from),
-                                                    static_cast<const char*>(from) + bytes);
-    streams[stream].push_back({[=] {
-      emulator::host_wrote(to, bytes);
-      memcpy(to, held->data(), bytes);
-    }});
-    return last;
+  const Locked locked(queues_mutex());
+  const bool is_recorded = emulator::is_recording(stream);
+  if (kind == cudaMemcpyDeviceToDevice) {
+    const auto run = [=] { emulator::copy_device(to, from, bytes); };
+    put(stream, {run, {{from, bytes, false}, {to, bytes, true}}});
+    return cudaSuccess;
   }
-  streams[stream].push_back({[=] {
-    emulator::expect_device("copy from the device", from, bytes);
-    if (kind == cudaMemcpyDeviceToDevice) emulator::host_wrote(to, bytes);
-    memcpy(to, from, bytes);
-  }});
-  return last;
+  const bool goes_up = kind == cudaMemcpyHostToDevice, late = is_pinned(goes_up ? from : to, bytes);
+  if (is_recorded && !late) return refuse_recorded("copy memory that is not pinned");
+  if (!goes_up) {
+    put(stream, download(to, from, bytes, late && !is_recorded));
+  } else if (late) {
+    put(stream, upload_pinned(to, from, bytes, is_recorded));
+  } else {
+    put(stream, upload_ordinary(to, from, bytes));
+  }
+  return cudaSuccess;
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-  const Locked locked(mutex);
+  const Locked locked(queues_mutex());
   cudaMemcpyAsync(to, from, bytes, kind, 0);
   return cudaStreamSynchronize(0);
 }
 
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
-  const Locked locked(mutex);
-  streams[stream].push_back({[=] {
+  const Locked locked(queues_mutex());
+  const auto run = [=] {
     emulator::host_wrote(to, bytes);
     memset(to, value, bytes);
-  }});
-  return last;
-}
-
-cudaError_t cudaStreamCreate(cudaStream_t* stream) {
-  const Locked locked(mutex);
-  *stream = int(streams.size());
-  streams.emplace_back();
+  };
+  put(stream, {run, {{to, bytes, true}}});
   return cudaSuccess;
 }
 
+cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  const Locked locked(queues_mutex());
+  *stream = emulator::add_stream();
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  return cudaStreamCreate(stream);
+}
+
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  const Locked locked(mutex);
+  const Locked locked(queues_mutex());
+  if (emulator::records_here()) return refuse_recorded("wait");
   drain(stream);
   return cudaGetLastError();
 }
@@ -207,43 +235,50 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaDeviceSynchronize() { return cudaStreamSynchronize(-1); }
 
 void forget_contents(void* data, size_t bytes, cudaStream_t stream) {
-  const Locked locked(mutex);
-  streams[stream].push_back({[=] { emulator::undefine(data, bytes); }});
+  const Locked locked(queues_mutex());
+  put(stream, {[=] { emulator::undefine(data, bytes); }, {{data, bytes, true}}});
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
-  const Locked locked(mutex);
-  *event = int(events.size());
-  events.emplace_back();
+  const Locked locked(queues_mutex());
+  *event = emulator::add_event();
   return cudaSuccess;
 }
 
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  return cudaEventCreate(event);
+}
+
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  const Locked locked(mutex);
-  Work work;
-  work.records = event;
-  work.ticket = ++events[event].recorded;
-  streams[stream].push_back(work);
-  return last;
+  const Locked locked(queues_mutex());
+  if (emulator::is_recording(stream)) return refuse_recorded("record an event in it here");
+  emulator::put_record(stream, event);
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  const Locked locked(queues_mutex());
+  if (emulator::records_here()) return refuse_recorded("wait");
+  emulator::drain_until(event);
+  return cudaGetLastError();
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  const Locked locked(mutex);
-  Work work;
-  work.after = event;
-  work.ticket = events[event].recorded;
-  streams[stream].push_back(work);
-  return last;
+  const Locked locked(queues_mutex());
+  if (emulator::is_recording(stream)) return refuse_recorded("have it wait for an event here");
+  emulator::put_wait(stream, event);
+  return cudaSuccess;
 }
 
 cudaError_t cudaGetLastError() {
-  const Locked locked(mutex);
-  const cudaError_t error = last;
-  last = cudaSuccess;
-  return error;
+  const Locked locked(queues_mutex());
+  return emulator::last_error();
 }
 
-const char* cudaGetErrorString(cudaError_t error) { return error ? last_text.c_str() : "no error"; }
+const char* cudaGetErrorString(cudaError_t error) {
+  if (error == cudaErrorMemoryAllocation) return "out of memory";
+  return error ? emulator::error_text().c_str() : "no error";
+}
 
 emulator::TensorMap tensor_map(const void* data, int64_t rows, int64_t columns, int64_t pitch,
                                int box_rows, int box_columns, bool swizzled) {
