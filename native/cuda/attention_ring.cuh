@@ -2,11 +2,12 @@
 // in, and who does what.
 //
 // As many blocks as the card runs at a time, each with every n-th unit of work: 128 rows of a text
-// and head, the unit's own, and the rows of the same text that these meet, a tile at a time. Of the
-// first warp group of a block a warp has boxes copied, of this unit and of the next, until the
-// rings are full; another sets to zero what came of the rows of the text behind. The two groups
-// that compute have 64 own rows each. `landed` counts bytes, `full` the warp that clears, `empty`
-// the warps that are done.
+// and head, the unit's own, and the rows of the same text that these meet, a tile at a time. Units
+// follow AttentionOrder where it is given, so that long texts do not come last. Of the first warp
+// group of a block a warp has boxes copied, of this unit and of the next, until the rings are full;
+// another sets to zero what came of the rows of the text behind. The two groups that compute have
+// 64 own rows each. `landed` counts bytes, `full` the warp that clears, `empty` the warps that are
+// done.
 #pragma once
 
 #include "attention_mma.cuh"
@@ -15,7 +16,7 @@
 namespace inbatch::cuda {
 namespace {
 
-constexpr int kUnitRows = 128, kUnits = 2, kMetStages = 4;
+constexpr int kUnitRows = AttentionOrder::kRun, kUnits = 2, kMetStages = 4;
 constexpr int kRingThreads = 3 * 128, kComputingWarps = 8;
 // 168 a thread, as a block of the whole file has them, in other parts.
 constexpr int kServingRegisters = 56, kComputingRegisters = 224;
@@ -121,6 +122,17 @@ DEVICE TextTile warp_tile_of_slot(const int32_t* offsets, int texts, int size, i
   return {low, begin, offsets[low + 1] - begin, (slot - begin / size - low) * size};
 }
 
+// The tile of the number-th unit of a head: as ordered, or by slots.
+DEVICE TextTile tile_of_unit(const AttentionRules& rules, int number, int count) {
+  if (!rules.order) {
+    return warp_tile_of_slot(rules.offsets, rules.text_count, kUnitRows, number);
+  }
+  const int text = rules.order[number];
+  if (text < 0) return {0, 0, 0, 0};
+  const int begin = rules.offsets[text];
+  return {text, begin, rules.offsets[text + 1] - begin, rules.order[count + number]};
+}
+
 // What the copy engine reads for one panel: a matrix, and the column of it that head 0 begins at.
 struct Source {
   const TensorMap& map;
@@ -206,8 +218,7 @@ DEVICE void fetch_units(Ring& ring, const AttentionRules& rules, const Errand& e
   Turn<kUnits> own;
   Turn<kMetStages> met;
   for (int unit = int(blockIdx.x); unit < errand.units; unit += int(gridDim.x)) {
-    const TextTile tile =
-        warp_tile_of_slot(rules.offsets, rules.text_count, kUnitRows, unit / errand.heads);
+    const TextTile tile = tile_of_unit(rules, unit / errand.heads, errand.units / errand.heads);
     if (tile.is_none() || lane_id() != 0) continue;
     fetch_unit(ring, own, met, errand, Unit{tile, unit % errand.heads});
     own.advance();

@@ -65,7 +65,7 @@ struct AttentionRules {
   RandomKey key;
   uint32_t site, threshold;
   float grow;  // what a weight that stays is multiplied by
-  const int32_t *offsets, *texts;
+  const int32_t *offsets, *texts, *order;
   const float *slopes, *bias;
   Buckets buckets;
 
@@ -86,6 +86,7 @@ struct AttentionRules {
         grow(1.0f / (1.0f - op.rate)),
         offsets(op.offsets.i32()),
         texts(op.texts.i32()),
+        order(op.order.i32()),
         slopes(op.slopes.f32()),
         bias(op.bias.f32()),
         buckets(Buckets::of_op(op)) {}

@@ -6,6 +6,13 @@
 // columns of a warp at a time, so that what goes to memory goes in 16-byte pieces of rows; those of
 // columns begin with what is there and end from registers, for their walk over all rows is long.
 // Large tiles where they fill the card; all of them give the same bits.
+//
+// No LayerNorm ends them; on paper: a block would own whole rows. 128 rows of C = 384 are 192 of a
+// thread's 232 registers, and a stage is 64 KB, so three fit: possible, for this width alone. 768
+// and 1024 want clusters of 2 and 4 blocks that share row sums, whose rows of a come to each again.
+// Saved are 8 C bytes a token and layer in encoding with norms behind (sums written and read, twice
+// a layer) of some 52 C, and 4 C where backward or a residual reads the sums. At 3 TB/s that is 6
+// ns a token of MiniLM, beside 40 ns of products at 560 TFLOP/s; 25 beside 290 of BERT-base.
 #include <algorithm>
 
 #include "product.cuh"

@@ -112,6 +112,7 @@ struct Attention {
     op.qkv = saved.qkv;
     op.offsets = pass.batch.offsets;
     op.texts = pass.batch.texts;
+    op.order = pass.batch.order;
     op.slopes = distances.slopes;
     if (distances.bias) op.bias = distances.bias->value;
     op.o = saved.o;

@@ -70,6 +70,15 @@ Batch cut(const Batch& batch, Group group, std::vector<int32_t>& from_zero) {
   return part;
 }
 
+// In which order attention begins the texts.
+Tensor ordered(const Pass& pass) {
+  const int64_t tokens = pass.batch.tokens();
+  const Tensor order =
+      pass.kept(2, AttentionOrder::most_runs(tokens, pass.batch.size()), Type::I32);
+  pass.run(AttentionOrder{int32_t(tokens), pass.batch.offsets, order});
+  return order;
+}
+
 // Slopes of ALiBi (Press et al. 2022): powers of 2^(-8 / p) for the largest power of two p of
 // heads, then every other power of the next one's for the rest.
 std::vector<float> alibi_slopes(int64_t heads) {
@@ -251,6 +260,7 @@ void Encoder::forward(Pass& pass, Tensor embeddings, Saved& saved, bool normaliz
   if (pass.saved) saved.mark = pass.saved->mark();
   Scope scope(pass.scratch());
   pass.batch = brought(pass.stream, pass.batch, pass.saved ? *pass.saved : pass.scratch());
+  if (type_ == Type::BF16) pass.batch.order = ordered(pass);
   Tensor x = pass.kept(tokens, model_width_, type_), next = {};
   embedding_.forward(pass, x, saved.embedding);
   saved.blocks.resize(blocks_.size());

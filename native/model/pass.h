@@ -19,6 +19,7 @@ struct Batch {
   Tensor texts;           // (N) i32: number of each text in the whole batch of the step
   Tensor skip;            // (N) i32: leading tokens of each text that are not pooled; or empty
   bool unpooled = false;  // the rows of all tokens are wanted, whatever the head's poolings
+  Tensor order;           // (2, R) i32: what AttentionOrder leaves, for attention in bf16; or empty
   int64_t tokens() const { return ids.size(); }
   int64_t size() const { return offsets.size() - 1; }
 };

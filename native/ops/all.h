@@ -3,6 +3,7 @@
 
 #include "activation.h"
 #include "attention.h"
+#include "attention_order.h"
 #include "contrast.h"
 #include "embed.h"
 #include "layout.h"
@@ -28,12 +29,13 @@ using AllOps =
     OpList<LinearPack, LinearUnpack, LinearForward, LinearBackwardInput, LinearBackwardWeight,
            QuantizedPack, QuantizedForward, ActivationForward, ActivationBackward, GateForward,
            GateBackward, Add, Dropout, NormForward, NormBackward, HeadNormForward, HeadNormBackward,
-           Rotary, EmbedForward, EmbedBackward, AttentionForward, AttentionBackward, PoolForward,
-           PoolBackward, LayerMeanForward, LayerMeanBackward, LayerMeanWeights, NormalizeForward,
-           NormalizeBackward, AdamW, AdamW8, Lion, Adafactor, Clip, SumSquares, Blend, Exchange,
-           Perturb, SquaredDistance, MapForward, MapBackward, CombineForward, CombineBackward,
-           Reduce, Spread, RowDots, LogSumExpForward, LogSumExpBackward, Cut, Paste, Transpose,
-           PickForward, PickBackward, GatherForward, GatherBackward, ContrastForward,
-           ContrastBackward, RowNorms, OrderedPairs, MaxSimForward, MaxSimBackward, TopK>;
+           Rotary, EmbedForward, EmbedBackward, AttentionOrder, AttentionForward, AttentionBackward,
+           PoolForward, PoolBackward, LayerMeanForward, LayerMeanBackward, LayerMeanWeights,
+           NormalizeForward, NormalizeBackward, AdamW, AdamW8, Lion, Adafactor, Clip, SumSquares,
+           Blend, Exchange, Perturb, SquaredDistance, MapForward, MapBackward, CombineForward,
+           CombineBackward, Reduce, Spread, RowDots, LogSumExpForward, LogSumExpBackward, Cut,
+           Paste, Transpose, PickForward, PickBackward, GatherForward, GatherBackward,
+           ContrastForward, ContrastBackward, RowNorms, OrderedPairs, MaxSimForward, MaxSimBackward,
+           TopK>;
 
 }  // namespace inbatch

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "attention_order.h"
 #include "op.h"
 #include "types.h"
 
@@ -21,6 +22,7 @@ namespace inbatch {
 //   texts    (N) i32: numbers of the texts in their batch; read when rate > 0
 //   slopes   (1, H) f32, or empty
 //   bias     (B, H) f32, or empty
+//   order    (2, T / 128 + N) i32, what AttentionOrder leaves, or empty: no result depends on it
 //   o        (T, H D) type of qkv, overwritten
 //   lse      (T, H) f32, overwritten: log of the sum of exp of a row's scores; may be empty
 //
@@ -39,7 +41,7 @@ struct AttentionForward {
   int32_t window = 0, furthest = 0;
   float rate = 0;
   int32_t seed = 0, step = 0, site = 0;
-  Tensor qkv, offsets, texts, slopes, bias, o, lse;
+  Tensor qkv, offsets, texts, slopes, bias, order, o, lse;
 
   static constexpr auto name = "attentionForward";
   static constexpr auto fields() {
@@ -60,6 +62,7 @@ struct AttentionForward {
                       field("texts", &Op::texts),
                       field("slopes", &Op::slopes),
                       field("bias", &Op::bias),
+                      field("order", &Op::order),
                       field("o", &Op::o),
                       field("lse", &Op::lse)};
   }
@@ -69,7 +72,7 @@ struct AttentionForward {
 // The gradient of AttentionForward with respect to qkv and bias; scores are computed again from
 // lse.
 //
-//   qkv, offsets, texts, slopes, bias, o, lse   as there
+//   qkv, offsets, texts, slopes, bias, order, o, lse   as there
 //   dout   (T, H D) type of qkv
 //   dqkv   (T, (H + 2 K) D) type of qkv, overwritten
 //   dbias  (B, H) f32, added to, or empty
@@ -83,32 +86,22 @@ struct AttentionBackward {
   int32_t window = 0, furthest = 0;
   float rate = 0;
   int32_t seed = 0, step = 0, site = 0;
-  Tensor qkv, offsets, texts, slopes, bias, o, lse, dout, dqkv, dbias;
+  Tensor qkv, offsets, texts, slopes, bias, order, o, lse, dout, dqkv, dbias;
 
   static constexpr auto name = "attentionBackward";
   static constexpr auto fields() {
     using Op = AttentionBackward;
-    return std::tuple{field("heads", &Op::heads),
-                      field("keyHeads", &Op::key_heads),
-                      field("width", &Op::width),
-                      field("scale", &Op::scale),
-                      field("causal", &Op::causal),
-                      field("window", &Op::window),
-                      field("furthest", &Op::furthest),
-                      field("rate", &Op::rate),
-                      field("seed", &Op::seed),
-                      field("step", &Op::step),
-                      field("site", &Op::site),
-                      field("qkv", &Op::qkv),
-                      field("offsets", &Op::offsets),
-                      field("texts", &Op::texts),
-                      field("slopes", &Op::slopes),
-                      field("bias", &Op::bias),
-                      field("o", &Op::o),
-                      field("lse", &Op::lse),
-                      field("dout", &Op::dout),
-                      field("dqkv", &Op::dqkv),
-                      field("dbias", &Op::dbias)};
+    return std::tuple{field("heads", &Op::heads),       field("keyHeads", &Op::key_heads),
+                      field("width", &Op::width),       field("scale", &Op::scale),
+                      field("causal", &Op::causal),     field("window", &Op::window),
+                      field("furthest", &Op::furthest), field("rate", &Op::rate),
+                      field("seed", &Op::seed),         field("step", &Op::step),
+                      field("site", &Op::site),         field("qkv", &Op::qkv),
+                      field("offsets", &Op::offsets),   field("texts", &Op::texts),
+                      field("slopes", &Op::slopes),     field("bias", &Op::bias),
+                      field("order", &Op::order),       field("o", &Op::o),
+                      field("lse", &Op::lse),           field("dout", &Op::dout),
+                      field("dqkv", &Op::dqkv),         field("dbias", &Op::dbias)};
   }
   void check() const;
 };
@@ -138,6 +131,10 @@ void check_attention(const Op& op) {
   if (!op.lse.empty()) expect_shape(Op::name, "lse", op.lse, op.qkv.rows, op.heads);
   if (op.rate > 0) expect_size(Op::name, "texts", op.texts, op.offsets.size() - 1);
   if (!op.slopes.empty()) expect_size(Op::name, "slopes", op.slopes, op.heads);
+  if (!op.order.empty()) {
+    expect_shape(Op::name, "order", op.order, 2,
+                 AttentionOrder::most_runs(op.qkv.rows, op.offsets.size() - 1));
+  }
   if (op.bias.empty()) return;
   expect_columns(Op::name, "bias", op.bias, op.heads);
   expect(op.bias.rows >= 4 && op.bias.rows % 2 == 0, Op::name,

@@ -2,7 +2,7 @@
 // that go through the same tiles, three blocks that take units in turn.
 
 import {describe, expect, test} from 'vitest';
-import type {NativeDevice} from '../../dist/native.js';
+import type {NativeDevice, Tensor} from '../../dist/native.js';
 import {backward, caseOf, forward, operands, type Shape} from '../support/attention-bf16.js';
 import {onEveryCard, sameBitsOnCards, useCapability} from '../support/cards.js';
 import {grid, matrixOf, offsetsOf, rowsOf} from '../support/matrix.js';
@@ -11,6 +11,7 @@ import {
 	attentionBackward,
 	attentionForward,
 } from '../support/oracle-attention.js';
+import {integers} from '../support/run-op.js';
 import {bf16Unit, expectClose, expectSameBits} from '../support/tolerance.js';
 
 const widths = grid<Shape>({
@@ -43,7 +44,7 @@ const alone = (given: AttentionCase, number: number, begin: number, end: number)
 	texts: given.texts.slice(number, number + 1),
 });
 
-async function all(device: NativeDevice, given: AttentionCase) {
+async function all(device: NativeDevice, given: AttentionCase & {order?: Tensor}) {
 	const {dqkv, gradient} = await backward(device, given);
 	return [gradient.o, gradient.lse, dqkv];
 }
@@ -71,6 +72,18 @@ describe('with what Hopper has,', () => {
 				(await forward(device, alone(given, 1, 3, 73))).o,
 				rowsOf((await forward(device, given)).o, 3, 73),
 			);
+		});
+
+		test('gives the same bits in the order of AttentionOrder', async () => {
+			const lengths = [3, 130, 0, 140];
+			const given = operands({...plain, lengths, sees: {causal: true}});
+			const order = device.tensor(2, 6, 'i32');
+			const offsets = integers(device, given.offsets);
+			device.run('attentionOrder', {tokens: 273, offsets, order});
+			const found = await all(device, {...given, order});
+			for (const [index, matrix] of (await all(device, given)).entries()) {
+				expectSameBits(found[index]!, matrix);
+			}
 		});
 
 		test('keeps what is no number in the text that has it', async () => {
