@@ -21,7 +21,7 @@ export async function measure({threads, seconds, python}) {
 		return tensor;
 	};
 	const corpus = filled(rows, 1);
-	for (const count of [1, 8, 32, 256]) {
+	for (const count of [1, 8, 32, 256, 1024]) {
 		const queries = filled(count, 2);
 		const scores = native.tensor(count, k, 'f32');
 		const ids = native.tensor(count, k, 'i32');
