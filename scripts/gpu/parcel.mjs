@@ -20,7 +20,7 @@ export async function pack(file) {
 	const packages = needed(['vitest', ...Object.keys(manifest().dependencies)]);
 	const paths = ['out/gpu', 'out/cmake/Release/inbatch.node', 'dist', ...packages];
 	const left = ['--exclude=*.map', '--exclude=*.d.ts', '--exclude=*.d.mts', '--exclude=*.d.cts'];
-	run('tar', ['--use-compress-program=xz -T0', ...left, '-cf', file, ...paths]);
+	run('tar', ['--use-compress-program=xz -0 -T0', ...left, '-cf', file, ...paths]);
 	const {size} = statSync(file);
 	console.error(`gpu: ${file}, ${(size / 2 ** 20).toFixed(1)} MiB`);
 	if (size > limit) throw new Error(`gpu: expected at most 64 MiB, got ${size} bytes`);
