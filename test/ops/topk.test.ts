@@ -119,6 +119,14 @@ onEveryPath(
 );
 onEveryCard('search', finding({corpus: [1, 97, 400], width: [1, 26], count: [1, 67], k: [1, 150]}));
 
+// A block has several tiles of 64 rows, and all of each beat those before.
+onEveryCard('search', device => {
+	test('takes in more hits than may wait', async () => {
+		const [query, rows] = [matrixOf(1, 2, () => 1), matrixOf(3100, 2, at => at)];
+		expectSame(await search(device, query, whole(rows), 70), sorted(query, rows, 70));
+	});
+});
+
 const many = [
 	{count: 300, k: 10},
 	{count: 600, k: 3},

@@ -1,5 +1,5 @@
 // The add-on whose one card is emulated; `node scripts/build.mjs --emulated` makes it. EMULATOR=off leaves
-// it out where there is a real card.
+// it out where there is a real card; EMULATOR_ADDON names another one (scripts/faults.mjs).
 
 import {existsSync} from 'node:fs';
 import {createRequire} from 'node:module';
@@ -7,7 +7,9 @@ import {join} from 'node:path';
 import {EngineError} from '../../dist/errors.js';
 import {type Native, type NativeDevice, native} from '../../dist/native.js';
 
-export const emulatedPath = join(import.meta.dirname, '../../out/emulated/Release/inbatch.node');
+export const emulatedPath =
+	process.env.EMULATOR_ADDON ??
+	join(import.meta.dirname, '../../out/emulated/Release/inbatch.node');
 
 export const isEmulating = process.env.EMULATOR !== 'off';
 

@@ -1,0 +1,58 @@
+// Planted faults as they are written down: test/emulator/faults/NAME.txt for native/cuda/NAME.
+//
+//   # what is said about the list
+//   tests: norm order                     (files of test/ops of which at least one must fail)
+//   units: matrix.cu                      (of a header: sources that see it; without: all that include it)
+//
+//   what is wrong
+//   - text that stands in the source once  (several lines: one line break between them)
+//   + what it becomes                      (nothing: it is gone)
+
+import {readdirSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {root} from '../freshness.mjs';
+
+export const folder = 'test/emulator/faults';
+
+/** All lists: {name, source, path, units, faults: [{what, tests, from, to}]}. */
+export function faultLists() {
+	const names = readdirSync(join(root, folder)).filter(name => name.endsWith('.txt'));
+	return names.sort().map(name => {
+		const path = `${folder}/${name}`;
+		return {path, ...parsed(name.replace(/\.txt$/, ''), readFileSync(join(root, path), 'utf8'))};
+	});
+}
+
+/** A list from its text; `name` is that of the source. */
+export function parsed(name, text) {
+	const said = text.split('\n').filter(line => !line.startsWith('#'));
+	const [head, ...blocks] = said
+		.join('\n')
+		.trim()
+		.split(/\n{2,}/);
+	const tests = named(head, 'tests').map(test => `test/ops/${test}.test.ts`);
+	const units = named(head, 'units').map(unit => `native/cuda/${unit}`);
+	const faults = blocks.map(block => faultIn(block.split('\n'), tests));
+	return {name, source: `native/cuda/${name}`, units, faults};
+}
+
+function faultIn(lines, tests) {
+	const marked = mark =>
+		lines
+			.filter(line => line.startsWith(mark))
+			.map(line => line.slice(2))
+			.join('\n');
+	return {what: lines[0], tests, from: marked('-'), to: marked('+')};
+}
+
+function named(text, field) {
+	const found = new RegExp(`^${field}:(.*)$`, 'm').exec(text)?.[1] ?? '';
+	return found.split(' ').filter(word => word !== '');
+}
+
+/** The source with a fault in it; undefined unless what it replaces stands there once. */
+export function planted(source, {from, to}) {
+	const at = source.indexOf(from);
+	if (from === '' || at < 0 || source.includes(from, at + 1)) return undefined;
+	return source.slice(0, at) + to + source.slice(at + from.length);
+}
