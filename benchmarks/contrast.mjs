@@ -20,7 +20,7 @@ export async function measure({threads, seconds, python}) {
 	for (const [rows, width] of sizes) {
 		const others = await peers(python, 'contrast.py', [rows, width], computing.threads);
 		await rounds({
-			candidates: [{name: 'inbatch', run: () => once(computing.native, rows, width)}, ...others],
+			candidates: [{name: 'inbatch', run: () => once(computing, rows, width)}, ...others],
 			seconds,
 			computing,
 			gflop: (8 * rows * rows * width) / 1e9,
@@ -33,8 +33,8 @@ export async function measure({threads, seconds, python}) {
 }
 
 /** Seconds of forward and backward; as with the peer, the embeddings are there and gradients stay. */
-export async function once(native, rows, width) {
-	const tape = new Tape(native);
+export async function once({native, dtype}, rows, width) {
+	const tape = Tape.on({native, dtype});
 	const columns = [1, 2].map(seed => {
 		const {tensor} = tape.constant(vectors(rows * width, seed), {rows, columns: width});
 		return tape.variable(tensor);

@@ -262,6 +262,7 @@ Napi::Value ModelHandle::read(Info info) {
       if (is_weight) {
         model->parameters.read(stream, parameter, row, to);
       } else {
+        model->parameters.finish_gradients(stream);
         stream.download(bytes.data, from.data, bytes.size);
       }
       stream.wait();

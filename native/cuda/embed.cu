@@ -117,7 +117,8 @@ void run<EmbedBackward>(const Stream& stream, const EmbedBackward& op) {
   if (!op.dtypes.empty()) {
     with_type(op.dx, [&](auto* dx) {
       using T = std::remove_pointer_t<decltype(dx)>;
-      add_columns(stream, tokens, op.dx.cols, ColumnOf<T>{dx, op.dx.cols}, {op.dtypes.f32()});
+      add_columns(stream, Pieces(op.offsets, tokens), op.dx.cols, ColumnOf<T>{dx, op.dx.cols},
+                  {op.dtypes.f32()});
     });
   }
 }

@@ -7,6 +7,7 @@
 
 #include "elements.cuh"
 #include "product.cuh"
+#include "row_chain.cuh"
 #include "tile.cuh"
 
 namespace inbatch::cuda {
@@ -72,31 +73,6 @@ struct PlainProduct {
   DEVICE float begin(int64_t row, int64_t column) const { return whole.begin(row, column); }
   DEVICE void end(int64_t row, int64_t column, float sum) const { whole.end(row, column, sum); }
 };
-
-struct Strip {
-  float value[kSquare][kSquare];
-};
-
-// Grid (N / 32), 256 threads: total += the rows of dy, one chain for each column. A block brings 32
-// rows of 32 columns into shared memory at a time and its first warp adds them in order.
-__global__ void __launch_bounds__(kSquare* kSquareLines)
-    add_rows(float* total, const float* dy, int64_t rows, int64_t columns) {
-  auto& strip = shared_memory<Strip>();
-  const int own = int(threadIdx.x) % kSquare, line = int(threadIdx.x) / kSquare;
-  const int64_t column = int64_t(blockIdx.x) * kSquare + own;
-  const bool exists = column < columns, adds = line == 0 && exists;
-  float sum = adds ? total[column] : 0.0f;
-  for (int64_t first = 0; first < rows; first += kSquare) {
-    for (int i = line; i < kSquare; i += kSquareLines) {
-      const bool within = exists && first + i < rows;
-      strip.value[i][own] = within ? dy[(first + i) * columns + column] : 0.0f;
-    }
-    __syncthreads();  // strip written -> added by the first warp
-    for (int i = 0; adds && i < kSquare && first + i < rows; ++i) sum += strip.value[i][own];
-    __syncthreads();  // strip added -> overwritten by the next rows
-  }
-  if (adds) total[column] = sum;
-}
 
 template <class T>
 void pack(const Stream& stream, const LinearPack& op) {
@@ -182,11 +158,7 @@ void run<LinearBackwardWeight>(const Stream& stream, const LinearBackwardWeight&
   if (op.x.type == Type::BF16) {
     return multiply_columns(stream, product_of<bf16>(op), op.dbias.f32());
   }
-  if (!op.dbias.empty()) {
-    launch(
-        stream, {dim3(blocks_of(op.dy.cols, kSquare)), dim3(kSquare * kSquareLines), sizeof(Strip)},
-        add_rows, op.dbias.f32(), static_cast<const float*>(op.dy.f32()), op.dy.rows, op.dy.cols);
-  }
+  if (!op.dbias.empty()) add_rows(stream, op.dbias.f32(), op.dy);
   if (!op.dweight.empty()) multiply_tiles(stream, PlainProduct<true>(product_of<float>(op)));
 }
 

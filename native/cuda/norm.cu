@@ -120,11 +120,11 @@ void forward(const Stream& stream, const Forward<T>& op) {
 
 // The parameters first: dx may be dy.
 template <class T>
-void backward(const Stream& stream, const Backward<T>& op, const Tensor& dweight,
-              const Tensor& dbias) {
+void backward(const Stream& stream, const Backward<T>& op, const Pieces& pieces,
+              const Tensor& dweight, const Tensor& dbias) {
   if (!dweight.empty() || !dbias.empty()) {
     const ParameterParts<T> parts{op.places, op.x, op.dy, op.mean, op.rstd};
-    add_columns<2>(stream, op.places.rows, op.places.columns, parts, {dweight.f32(), dbias.f32()});
+    add_columns<2>(stream, pieces, op.places.columns, parts, {dweight.f32(), dbias.f32()});
   }
   launch(stream, rows_extent(op.places.rows), norm_backward<T>, op);
 }
@@ -154,7 +154,7 @@ void run<NormBackward>(const Stream& stream, const NormBackward& op) {
     backward<T>(stream,
                 {op.kind, op.offset, whole_rows(op.sum), sum, op.weight.f32(), op.mean.f32(),
                  op.rstd.f32(), op.dy.as<T>(), op.dx.as<T>()},
-                op.dweight, op.dbias);
+                Pieces(op.offsets, op.sum.rows), op.dweight, op.dbias);
   });
 }
 
@@ -176,7 +176,7 @@ void run<HeadNormBackward>(const Stream& stream, const HeadNormBackward& op) {
     backward<T>(stream,
                 {op.kind, op.offset, heads, x, op.weight.f32(), op.mean.f32(), op.rstd.f32(),
                  op.dy.as<T>(), op.dx.as<T>()},
-                op.dweight, op.dbias);
+                Pieces(op.offsets, heads.rows, op.heads), op.dweight, op.dbias);
   });
 }
 

@@ -181,30 +181,17 @@ __global__ void __launch_bounds__(kPoolThreads) unpool_gem(UnpoolOperands<T> op)
   op.dpower[text * op.columns + column] = part;
 }
 
-struct Partial {
-  double of_thread[kRowThreads];
-};
-
-// The sum over the threads of a block, in their order, for thread 0. All threads must come, and the
-// shared memory serves once.
-DEVICE double sum_of_block(double value) {
-  Partial& shared = shared_memory<Partial>();
-  shared.of_thread[threadIdx.x] = value;
-  __syncthreads();  // parts written -> read by thread 0
-  double sum = 0;
-  for (int thread = 0; threadIdx.x == 0 && thread < kRowThreads; ++thread) {
-    sum += shared.of_thread[thread];
-  }
-  return sum;
-}
-
-// One block of 256 threads: total += all parts.
+// Grid (N / 8), 256 threads: a warp adds the parts of a text.
 __global__ void __launch_bounds__(kRowThreads)
-    add_parts(float* total, const double* parts, int64_t size) {
+    sum_texts(const double* parts, float* sums, int64_t texts, int64_t columns) {
+  const int64_t text = row_of_warp();
+  if (text >= texts) return;
   double sum = 0;
-  for (int64_t i = threadIdx.x; i < size; i += kRowThreads) sum += parts[i];
-  sum = sum_of_block(sum);
-  if (threadIdx.x == 0) *total = float(double(*total) + sum);
+  for (int64_t column = lane_of_row(); column < columns; column += 32) {
+    sum += parts[text * columns + column];
+  }
+  sum = warp_sum(sum);
+  if (lane_of_row() == 0) sums[text] = float(sum);
 }
 
 Extent pool_extent(int64_t texts, int64_t columns) {
@@ -250,20 +237,19 @@ __global__ void __launch_bounds__(kRowThreads)
   if (lane_of_row() == 0) dots[row * op.layers + op.layer] = dot;
 }
 
-// Grid (L), 256 threads: a block has a layer, a thread every 256th row.
-__global__ void __launch_bounds__(kRowThreads)
-    layer_weights(const float* dots, const float* weights, float* dweights, int64_t rows) {
-  const int layer = int(blockIdx.x), layers = int(gridDim.x);
-  double whole = 0, sum = 0;
-  for (int i = 0; i < layers; ++i) whole += double(weights[i]);
-  for (int64_t row = threadIdx.x; row < rows; row += kRowThreads) {
-    double mean = 0;
-    for (int i = 0; i < layers; ++i) mean += double(weights[i]) * double(dots[row * layers + i]);
-    sum += (double(dots[row * layers + layer]) - mean / whole) / whole;
+// What a row gives to the gradient of each weight.
+struct LayerPart {
+  const float *dots, *weights;
+  int layers;
+  DEVICE void operator()(int64_t row, int64_t layer, float (&sums)[1]) const {
+    double whole = 0, mean = 0;
+    for (int i = 0; i < layers; ++i) {
+      whole += double(weights[i]);
+      mean += double(weights[i]) * double(dots[row * layers + i]);
+    }
+    sums[0] += float((double(dots[row * layers + layer]) - mean / whole) / whole);
   }
-  sum = sum_of_block(sum);
-  if (threadIdx.x == 0) dweights[layer] = float(double(dweights[layer]) + sum);
-}
+};
 
 // Grid (N / 8), 256 threads: a warp has a row, and reads it twice, the second time from the cache.
 template <class T>
@@ -350,8 +336,10 @@ void run<PoolBackward>(const Stream& stream, const PoolBackward& op) {
     launch(stream, pool_extent(op.dy.rows, op.dx.cols), kernel, operands);
   });
   if (!dpower) return;
-  launch(stream, {dim3(1), dim3(kRowThreads), sizeof(Partial)}, add_parts, op.dpower.f32(), dpower,
-         op.dy.rows * op.dx.cols);
+  const Tensor sums = stream.scratch().tensor(op.dy.rows, 1);
+  launch(stream, rows_extent(op.dy.rows), sum_texts, static_cast<const double*>(dpower), sums.f32(),
+         op.dy.rows, op.dx.cols);
+  add_rows(stream, op.dpower.f32(), sums);
 }
 
 template <>
@@ -378,8 +366,9 @@ void run<LayerMeanBackward>(const Stream& stream, const LayerMeanBackward& op) {
 
 template <>
 void run<LayerMeanWeights>(const Stream& stream, const LayerMeanWeights& op) {
-  launch(stream, {dim3(unsigned(op.weights.size())), dim3(kRowThreads), sizeof(Partial)},
-         layer_weights, op.dots.f32(), op.weights.f32(), op.dweights.f32(), op.dots.rows);
+  const int64_t layers = op.weights.size();
+  const LayerPart part{op.dots.f32(), op.weights.f32(), int(layers)};
+  add_columns(stream, Pieces(op.offsets, op.dots.rows), layers, part, {op.dweights.f32()});
 }
 
 template <>

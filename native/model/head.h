@@ -32,6 +32,7 @@ struct HeadLayer {
     if (spec.width) layer.linear = Linear::declare(parameters, name, width, spec.width, spec.bias);
     if (layer.linear) layer.linear->weight->type = Type::F32;
     layer.norm = Norm::declare(parameters, name + ".norm", spec.norm, layer.width);
+    if (layer.norm) layer.norm->rows_are_texts = true;
     return layer;
   }
 

@@ -63,7 +63,8 @@ struct LayerMean {
 
   void backward_weights(const Pass& pass, const Gradient& gradient) const {
     if (weights->gradient.empty()) return;
-    pass.run(LayerMeanWeights{gradient.dots, weights->value, weights->gradient});
+    pass.run(
+        LayerMeanWeights{gradient.dots, weights->value, weights->gradient, pass.batch.offsets});
   }
 };
 

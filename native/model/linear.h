@@ -36,7 +36,13 @@ struct Linear {
   void backward_weight(const Pass& pass, Tensor x, Tensor dy) const {
     const Tensor dbias = bias ? bias->gradient : Tensor{};
     if (!trains()) return;
-    pass.run(LinearBackwardWeight{x, dy, weight->gradient, dbias});
+    CarriedRows& carried = weight->carried;
+    if (carried.x.empty()) {
+      return pass.run(LinearBackwardWeight{x, dy, weight->gradient, dbias});
+    }
+    carried.dweight = weight->gradient;
+    carried.dbias = dbias;
+    carried.add(pass.stream, x, dy);
   }
 
   // dx = dy W, times the slope of the activation below at pre when that is given.

@@ -11,6 +11,7 @@ namespace inbatch {
 struct Norm {
   NormSpec spec;
   Parameter *weight = nullptr, *bias = nullptr;
+  bool rows_are_texts = false;  // otherwise they are tokens
 
   struct Saved {
     Tensor sum, mean, rstd;
@@ -45,7 +46,8 @@ struct Norm {
   // The gradient of the sum; dx may be dy.
   void backward(const Pass& pass, Tensor dy, Tensor dx, const Saved& saved) const {
     pass.run(NormBackward{spec.kind, spec.offset, saved.sum, weight->value, saved.mean, saved.rstd,
-                          dy, dx, weight->gradient, bias ? bias->gradient : Tensor{}});
+                          dy, dx, weight->gradient, bias ? bias->gradient : Tensor{},
+                          rows_are_texts ? Tensor{} : pass.batch.offsets});
   }
 };
 
@@ -108,6 +110,7 @@ struct HeadNorm {
     op.dx = dy;
     op.dweight = weight->gradient;
     if (bias) op.dbias = bias->gradient;
+    op.offsets = pass.batch.offsets;
     pass.run(op);
   }
 };

@@ -155,6 +155,7 @@ GradientNorm update(const Stream& stream, Parameters& parameters, const Optimize
   expect(parameters.is_training(), "update", "expected prepareTraining() before");
   expect(factors.empty() || factors.size() == parameters.all().size(), "update",
          "expected a factor for each parameter, got " + std::to_string(factors.size()));
+  parameters.finish_gradients(stream);
   GradientNorm found = norm_of(stream, parameters, extras);
   const double norm = found.norm;
   if (!std::isfinite(norm)) return found;

@@ -23,6 +23,12 @@ int64_t transposed_size(const Parameter& p) {
   return rounded(panels_of(p.cols) * kPanel * p.rows * width_of(p.type) / 4);
 }
 
+// Floats of the rows that a gradient carries from chunk to chunk.
+int64_t carried_size(const Parameter& p) {
+  if (!p.linear || p.type == Type::F32) return 0;
+  return rounded(CarriedRows::together * (p.rows + p.cols) * width_of(p.type) / 4);
+}
+
 // A part of the state of a parameter that is to be held.
 struct Wanted {
   Tensor TrainingState::*member;
@@ -173,6 +179,7 @@ void Parameters::prepare_training(const Stream& stream,
   }
   for (const Stacked& stacked : settings.stacked) find(stacked.name).parts = stacked.parts;
   give_places(settings);
+  carry_rows();
   zero(stream, gradients_);
   zero(stream, state_);
   pack(stream);
@@ -181,20 +188,21 @@ void Parameters::prepare_training(const Stream& stream,
 
 TrainingMemory Parameters::training_memory(const std::unordered_set<std::string>& frozen,
                                            const TrainingSettings& settings) const {
-  int64_t plain = 0, packed = 0, transposed = 0, linear = 0, state = 0;
+  int64_t plain = 0, packed = 0, transposed = 0, linear = 0, state = 0, gradients = size_;
   for (const Parameter& p : all_) {
     plain += rounded(p.rows * p.cols);
     if (p.linear) {
       linear += rounded(p.rows * p.cols);
       packed += packed_size(p);
       transposed += transposed_size(p);
+      gradients += carried_size(p);
     }
     if (frozen.count(p.name)) continue;
     for (const Wanted& wanted : wanted_of(p, settings)) state += elements_of(wanted);
   }
   constexpr int64_t kBytes = sizeof(float);
   const int64_t given_up = memory_.place() == Place::Cpu ? linear : 0;
-  return {(plain + packed + transposed) * kBytes, size_ * kBytes, state * kBytes,
+  return {(plain + packed + transposed) * kBytes, gradients * kBytes, state * kBytes,
           (plain - given_up + packed) * kBytes};
 }
 
@@ -213,6 +221,22 @@ void Parameters::give_places(const TrainingSettings& settings) {
       }
     }
     if (counts) state_.allocate(at);
+  }
+}
+
+void Parameters::carry_rows() {
+  int64_t size = 0, at = 0;
+  for (const Parameter& p : all_) size += carried_size(p);
+  carried_.allocate(size);
+  for (Parameter& p : all_) {
+    p.carried = {};
+    if (carried_size(p) == 0) continue;
+    const int64_t rows = CarriedRows::together;
+    p.carried.x = carried_.view(at, rows, p.cols, p.type);
+    p.carried.dy = p.carried.x;
+    p.carried.dy.cols = p.rows;
+    p.carried.dy.data = p.carried.x.slice(rows, 0).data;
+    at += carried_size(p);
   }
 }
 
@@ -271,7 +295,18 @@ void Parameters::read(const Stream& stream, const Parameter& p, int64_t row, Ten
   stream.download(rows.data, p.value.slice(row, rows.rows).data, size_t(rows.bytes()));
 }
 
-void Parameters::zero_gradients(const Stream& stream) { zero(stream, gradients_); }
+void Parameters::zero_gradients(const Stream& stream) {
+  forget_carried();
+  zero(stream, gradients_);
+}
+
+void Parameters::finish_gradients(const Stream& stream) {
+  for (Parameter& p : all_) p.carried.finish(stream);
+}
+
+void Parameters::forget_carried() {
+  for (Parameter& p : all_) p.carried.rows = 0;
+}
 
 void Parameters::zero(const Stream& stream, const Flat& flat) const {
   constexpr int64_t kChunk = 1 << 18;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "../ops/quantized.h"
+#include "carried.h"
 #include "training_state.h"
 
 namespace inbatch {
@@ -36,6 +37,7 @@ struct Parameter {
   Tensor value, gradient, packed, packed_transposed;
   std::vector<int64_t> parts;  // elements of each matrix that it is stacked from; or empty
   TrainingState state;
+  CarriedRows carried;
   QuantizedPack quantized;  // of a model in bytes; otherwise its tensors are empty
 
   bool in_bytes() const { return !quantized.packed.empty(); }
@@ -108,6 +110,9 @@ class Parameters {
   // stream.wait() returns.
   void read(const Stream& stream, const Parameter& parameter, int64_t row, Tensor rows) const;
   void zero_gradients(const Stream& stream);
+  // Adds the rows that wait; gradients are read after it.
+  void finish_gradients(const Stream& stream);
+  void forget_carried();
   // The gradients of all parameters, end to end.
   Tensor gradients() const { return gradients_.view(0, 1, size_); }
   int64_t size() const { return size_; }
@@ -115,6 +120,7 @@ class Parameters {
 
  private:
   void give_places(const TrainingSettings& settings);
+  void carry_rows();
   void begin_averages(const Stream& stream);
   void zero(const Stream& stream, const Flat& flat) const;
 
@@ -125,8 +131,8 @@ class Parameters {
   Optimizer optimizer_ = Optimizer::AdamW;
   MemorySource& memory_;
   Type type_;
-  Flat weights_{memory_}, linear_{memory_}, gradients_{memory_}, state_{memory_}, packed_{memory_},
-      packed_transposed_{memory_}, quantized_{memory_};
+  Flat weights_{memory_}, linear_{memory_}, gradients_{memory_}, carried_{memory_}, state_{memory_},
+      packed_{memory_}, packed_transposed_{memory_}, quantized_{memory_};
 };
 
 }  // namespace inbatch

@@ -56,6 +56,7 @@ void move_matrix(const Stream& stream, const Parameter& p, const Tensor& origin,
 void Perturbation::move(const Stream& stream, Parameters& parameters,
                         const PerturbSettings& settings) {
   const bool is_first = moved_.empty();
+  parameters.finish_gradients(stream);
   origins_.allocate(parameters.size());
   for (const Parameter& p : parameters.all()) {
     const bool is_meant = settings.matrices ? p.decay : is_table(p.name);
@@ -80,12 +81,14 @@ void Perturbation::undo(const Stream& stream, Parameters& parameters) {
   if (has_linear) parameters.pack(stream);
 }
 
-void Perturbation::hold_gradients(const Stream& stream, const Parameters& parameters) {
+void Perturbation::hold_gradients(const Stream& stream, Parameters& parameters) {
+  parameters.finish_gradients(stream);
   gradients_.allocate(parameters.size());
   run(stream, Blend{1, parameters.gradients(), gradients_.view(0, 1, parameters.size())});
 }
 
-void Perturbation::return_gradients(const Stream& stream, const Parameters& parameters) {
+void Perturbation::return_gradients(const Stream& stream, Parameters& parameters) {
+  parameters.forget_carried();
   expect(gradients_.size() == parameters.size(), "returnGradients", "expected gradients held");
   run(stream, Blend{1, gradients_.view(0, 1, parameters.size()), parameters.gradients()});
 }

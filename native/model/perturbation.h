@@ -32,8 +32,8 @@ class Perturbation {
   // Puts every weight back.
   void undo(const Stream& stream, Parameters& parameters);
   // Remembers all gradients, and makes them what they were.
-  void hold_gradients(const Stream& stream, const Parameters& parameters);
-  void return_gradients(const Stream& stream, const Parameters& parameters);
+  void hold_gradients(const Stream& stream, Parameters& parameters);
+  void return_gradients(const Stream& stream, Parameters& parameters);
 
  private:
   Tensor origin_of(const Parameter& p) const { return origins_.view(p.at, p.rows, p.cols); }

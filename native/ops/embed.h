@@ -55,8 +55,9 @@ struct EmbedForward {
 //   dx             (T, C) f32, on a card also bf16
 //   dtokens (V, C), dpositions (P, C), dtypes (Y, C): added to, or empty
 //
-// A row's sum is a chain over the tokens in order; that of dtypes on a card one over groups of
-// tokens, added to its present value at the end.
+// A row's sum is a chain over the tokens in order; that of dtypes on a card one over the texts, a
+// text in pieces of some tokens. Either starts from its present value: texts given in several calls
+// leave the same bits as texts given in one.
 struct EmbedBackward {
   int32_t position_offset = 0, padding = -1;
   float scale = 1;

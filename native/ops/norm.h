@@ -64,22 +64,24 @@ struct NormForward {
 //   dy       (T, C) type of sum
 //   dx       (T, C) type of sum, overwritten; may be dy. Both x and residual receive it
 //   dweight  (1, C) f32, added to, or empty; dbias (1, C) f32, added to, or empty
+//   offsets  (N + 1) i32, rising, from 0 to T: where texts begin; or empty: each row is a text
 //
 // Parameter gradients are chains over rows in order that start from their present values; on a card
-// sums over the rows in a fixed order of their own, added to the present values at the end.
+// chains over the texts, a text in pieces of some rows. So texts given in several calls leave the
+// same bits as texts given in one.
 struct NormBackward {
   NormKind kind = NormKind::Layer;
   float offset = 0;
-  Tensor sum, weight, mean, rstd, dy, dx, dweight, dbias;
+  Tensor sum, weight, mean, rstd, dy, dx, dweight, dbias, offsets;
 
   static constexpr auto name = "normBackward";
   static constexpr auto fields() {
     using Op = NormBackward;
-    return std::tuple{field("kind", &Op::kind),       field("offset", &Op::offset),
-                      field("sum", &Op::sum),         field("weight", &Op::weight),
-                      field("mean", &Op::mean),       field("rstd", &Op::rstd),
-                      field("dy", &Op::dy),           field("dx", &Op::dx),
-                      field("dweight", &Op::dweight), field("dbias", &Op::dbias)};
+    return std::tuple{
+        field("kind", &Op::kind),     field("offset", &Op::offset),  field("sum", &Op::sum),
+        field("weight", &Op::weight), field("mean", &Op::mean),      field("rstd", &Op::rstd),
+        field("dy", &Op::dy),         field("dx", &Op::dx),          field("dweight", &Op::dweight),
+        field("dbias", &Op::dbias),   field("offsets", &Op::offsets)};
   }
   void check() const {
     expect_same_shape(name, "dy", dy, sum);
@@ -93,6 +95,7 @@ struct NormBackward {
                       {"rstd", rstd},
                       {"dweight", dweight},
                       {"dbias", dbias}});
+    expect_type(name, "offsets", offsets, Type::I32);
     if (!dweight.empty()) expect_size(name, "dweight", dweight, sum.cols);
     if (!dbias.empty()) expect_size(name, "dbias", dbias, sum.cols);
   }
@@ -141,6 +144,7 @@ struct HeadNormForward {
 //   dy       (T, C) type of x, of which columns [first, first + heads D) are read
 //   dx       (T, C) type of x, the same columns overwritten; may be dy
 //   dweight  (1, D) f32, added to, or empty; dbias (1, D) f32, added to, or empty
+//   offsets  as in NormBackward
 //
 // Parameter gradients are chains over rows and, within a row, over heads, in order; they start from
 // their present values. On a card as in NormBackward.
@@ -148,7 +152,7 @@ struct HeadNormBackward {
   NormKind kind = NormKind::Layer;
   float offset = 0;
   int32_t heads = 1, first = 0;
-  Tensor x, weight, mean, rstd, dy, dx, dweight, dbias;
+  Tensor x, weight, mean, rstd, dy, dx, dweight, dbias, offsets;
 
   static constexpr auto name = "headNormBackward";
   static constexpr auto fields() {
@@ -164,9 +168,11 @@ struct HeadNormBackward {
                       field("dy", &Op::dy),
                       field("dx", &Op::dx),
                       field("dweight", &Op::dweight),
-                      field("dbias", &Op::dbias)};
+                      field("dbias", &Op::dbias),
+                      field("offsets", &Op::offsets)};
   }
   void check() const {
+    expect_type(name, "offsets", offsets, Type::I32);
     expect_heads(name, "x", x, heads, first, weight.cols);
     expect_size(name, "weight", weight, weight.cols);
     expect_shape(name, "mean", mean, x.rows, heads);

@@ -75,9 +75,9 @@ struct PoolForward {
 //   add  whether the gradient is added to dx; otherwise dx is overwritten in full
 //   dy   (N, at least at + C) f32
 //   dx   (T, C) f32, on a card also bf16
-//   x    (T, C) type of dx, as there, for Gem; empty for other kinds. What lies below 1e-6 has no
-//   gradient dpower  (1) added to, text by text in their order (on a card in another fixed one), or
-//   empty
+//   x       (T, C) type of dx, as there, for Gem; empty for other kinds. What lies below 1e-6 has
+//           no gradient
+//   dpower  (1) added to, text by text in their order, or empty
 struct PoolBackward {
   Pooling kind = Pooling::Mean;
   int32_t at = 0;
@@ -165,18 +165,21 @@ struct LayerMeanBackward {
 //
 //   dots, weights  as in LayerMeanBackward
 //   dweights       (1, L) added to
+//   offsets        (N + 1) i32: where texts begin in the rows, or empty: each row is a text; on a
+//                  card texts are added in pieces of some rows
 struct LayerMeanWeights {
-  Tensor dots, weights, dweights;
+  Tensor dots, weights, dweights, offsets;
 
   static constexpr auto name = "layerMeanWeights";
   static constexpr auto fields() {
     using Op = LayerMeanWeights;
     return std::tuple{field("dots", &Op::dots), field("weights", &Op::weights),
-                      field("dweights", &Op::dweights)};
+                      field("dweights", &Op::dweights), field("offsets", &Op::offsets)};
   }
   void check() const {
     expect_size(name, "dweights", dweights, weights.size());
     expect_shape(name, "dots", dots, dots.rows, weights.size());
+    expect_type(name, "offsets", offsets, Type::I32);
   }
 };
 

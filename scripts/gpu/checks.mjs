@@ -47,12 +47,15 @@ export async function operations(settings) {
 	return {passed: results.every(({failed, ran}) => failed === 0 && ran > 0), files: results};
 }
 
-/** Vectors and a training on the card beside those of the CPU. */
+/** Vectors and trainings on the card beside those of the CPU: in f32 within its limits, in bf16 within its own. */
 export async function training(settings) {
 	await cardHere(settings);
-	const pattern = 'the cpu does|the same bits';
-	const file = {path: 'test/train/cards.test.ts', pattern};
-	const results = await testsOf(settings, [file], []);
+	const files = [
+		{path: 'test/train/cards.test.ts', pattern: 'the cpu does|the same bits'},
+		{path: 'test/train/cards-bf16.test.ts', pattern: 'on the cpu|the same bits'},
+		{path: 'test/model/families-bf16.test.ts', pattern: 'near to float64'},
+	];
+	const results = await testsOf(settings, settings.trial ? files.slice(0, 1) : files, []);
 	return {passed: results.every(({failed, ran}) => failed === 0 && ran > 0), files: results};
 }
 

@@ -27,11 +27,11 @@ function encoding({device, folder, isTrial}, {name, configuration, length, isMix
 	const texts = isTrial ? 2 : Math.round((name === 'MiniLM' ? 262_144 : 65_536) / length);
 	const path = `${folder}/${name}`;
 	return {
-		title: `${name}: encode ${texts} texts of ${isMixed ? 'up to ' : ''}${length} tokens; ours f32, the peer bf16`,
+		title: `${name}: encode ${texts} texts of ${isMixed ? 'up to ' : ''}${length} tokens, bf16`,
 		goal: '3 times the peer',
 		peer: {kind: 'encode', path, configuration, texts, length, isMixed},
 		make: async () => {
-			const model = await EmbeddingModel.load(path, {device, pooling: 'mean'});
+			const model = await EmbeddingModel.load(path, {device, dtype: 'bf16', pooling: 'mean'});
 			const words = textsOf(texts, length, isMixed);
 			return {run: () => model.encode(words), dispose: () => model.dispose?.()};
 		},
@@ -42,11 +42,11 @@ function step({device, folder, isTrial}, {name, configuration, length}) {
 	const texts = isTrial ? 2 : 8192 / length;
 	const path = `${folder}/${name}`;
 	return {
-		title: `${name}: a step of training, ${texts} texts of ${length} tokens, ids given; ours f32, the peer bf16`,
+		title: `${name}: a step of training, ${texts} texts of ${length} tokens, ids given, bf16`,
 		goal: '2 times the peer',
 		peer: {kind: 'train', path, configuration, texts, length},
 		make: async () => {
-			const model = await EmbeddingModel.load(path, {device, pooling: 'mean'});
+			const model = await EmbeddingModel.load(path, {device, dtype: 'bf16', pooling: 'mean'});
 			const take = await trainingStep(model, equalLengths(texts, length));
 			return {run: take, dispose: () => model.dispose?.()};
 		},

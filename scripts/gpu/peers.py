@@ -99,25 +99,28 @@ def contrast(rows, width):
 
 
 def norm(tokens, width, **_):
-    x, weight, bias = random(tokens, width), random(width), random(width)
+    x, weight, bias = (random(*s, dtype=half) for s in [(tokens, width), (width,), (width,)])
     return {"PyTorch": lambda: torch.nn.functional.layer_norm(x, (width,), weight, bias)}
 
 
 def norm_backward(tokens, width, **_):
-    x, weight, bias = (random(*s).requires_grad_() for s in [(tokens, width), (width,), (width,)])
-    out, dy = torch.nn.functional.layer_norm(x, (width,), weight, bias), random(tokens, width)
+    x, weight, bias = (
+        random(*s, dtype=half).requires_grad_() for s in [(tokens, width), (width,), (width,)]
+    )
+    out, dy = torch.nn.functional.layer_norm(x, (width,), weight, bias), random(tokens, width, dtype=half)
     return {"PyTorch": lambda: torch.autograd.grad(out, (x, weight, bias), dy, retain_graph=True)}
 
 
 def pool(tokens, width, **_):
-    x, mask = random(tokens // 64 + 1, 64, width), torch.ones(tokens // 64 + 1, 64, 1, device=device)
+    x = random(tokens // 64 + 1, 64, width, dtype=half)
+    mask = torch.ones(tokens // 64 + 1, 64, 1, device=device, dtype=half)
     return {"PyTorch, padded": lambda: (x * mask).sum(1) / mask.sum(1)}
 
 
 def embedding(tokens, width, vocabulary, **_):
-    table, dx = torch.zeros(vocabulary, width, device=device), random(tokens, width)
+    table, dx = torch.zeros(vocabulary, width, device=device), random(tokens, width, dtype=half)
     ids = torch.arange(tokens, device=device) * 7919 % vocabulary
-    return {"PyTorch index_add": lambda: table.index_add_(0, ids, dx)}
+    return {"PyTorch index_add": lambda: table.index_add_(0, ids, dx.float())}
 
 
 def adamw(count, **_):

@@ -4,12 +4,12 @@
 import {once} from '../../benchmarks/contrast.mjs';
 import {rowQuestions} from './row-questions.mjs';
 
-export function operationQuestions({device: {native}, isTrial}) {
-	const made = maker(native);
+export function operationQuestions({device, isTrial}) {
+	const made = maker(device.native);
 	return [
 		...products(made, isTrial),
 		...attentions(made, isTrial),
-		...(isTrial ? [32] : [16384, 65536]).map(rows => contrast(native, rows, isTrial ? 16 : 768)),
+		...(isTrial ? [32] : [16384, 65536]).map(rows => contrast(device, rows, isTrial ? 16 : 768)),
 		...rowQuestions(made, isTrial),
 	];
 }
@@ -109,7 +109,7 @@ function attention({native, random, integers}, {tokens, width, heads, offsets, .
 	const pairs = offsets.slice(1).reduce((sum, end, n) => sum + (end - offsets[n]) ** 2, 0);
 	const isForward = direction === 'forward';
 	return {
-		title: `attention ${direction}, ${name}; ours f32, the peer bf16`,
+		title: `attention ${direction}, ${name}, bf16`,
 		goal: isForward && isMixed ? '1.3 times the peer' : '1.0 times the peer',
 		peer: {kind: 'attention', direction, width, heads, offsets},
 		flops: 4 * pairs * width * heads * (isForward ? 1 : 2.5),
@@ -117,23 +117,24 @@ function attention({native, random, integers}, {tokens, width, heads, offsets, .
 			const wide = heads * width;
 			const fields = {
 				...{heads, keyHeads: heads, width, scale: width ** -0.5},
-				...{qkv: random(tokens, 3 * wide), offsets: integers(offsets)},
-				...{o: native.tensor(tokens, wide, 'f32'), lse: native.tensor(tokens, heads, 'f32')},
+				...{qkv: random(tokens, 3 * wide, 'bf16'), offsets: integers(offsets)},
+				...{o: native.tensor(tokens, wide, 'bf16'), lse: native.tensor(tokens, heads, 'f32')},
 			};
 			if (isForward) return running(native, 'attentionForward', fields);
 			native.run('attentionForward', fields);
-			const [dout, dqkv] = [random(tokens, wide), native.tensor(tokens, 3 * wide, 'f32')];
+			const dout = random(tokens, wide, 'bf16');
+			const dqkv = native.tensor(tokens, 3 * wide, 'bf16');
 			return running(native, 'attentionBackward', {...fields, dout, dqkv});
 		},
 	};
 }
 
-function contrast(native, rows, width) {
+function contrast(device, rows, width) {
 	return {
-		title: `in-batch loss of ${rows} x ${width}, forward and backward; ours f32, the peer bf16`,
+		title: `in-batch loss of ${rows} x ${width}, forward and backward, products of bf16`,
 		goal: 'at 65536 rows at most 90 ms',
 		peer: {kind: 'contrast', rows, width},
 		flops: 8 * rows * rows * width,
-		make: () => ({run: () => once(native, rows, width)}),
+		make: () => ({run: () => once(device, rows, width)}),
 	};
 }

@@ -6,16 +6,21 @@ export function rowQuestions(made, isTrial) {
 	const shape = isTrial
 		? {tokens: 32, width: 48, vocabulary: 100, count: 960}
 		: {tokens: 65536, width: 768, vocabulary: 30522, count: 110_000_000};
-	const bytes = 4 * shape.tokens * shape.width;
+	const bytes = 2 * shape.tokens * shape.width;
 	const all = [
-		['LayerNorm forward', 'norm', 2 * bytes, layerNorm],
-		['LayerNorm backward', 'normBackward', 3 * bytes, layerNormBackward],
-		['mean of texts', 'pool', bytes, pool],
-		['gradient of embeddings', 'embedding', 3 * bytes, embedding],
-		[`AdamW of ${shape.count} parameters`, 'adamw', 28 * shape.count, adamW],
+		['LayerNorm forward, bf16', 'norm', 2 * bytes, layerNorm],
+		['LayerNorm backward, bf16', 'normBackward', 3 * bytes, layerNormBackward],
+		['mean of texts, bf16', 'pool', bytes, pool],
+		['gradient of embeddings in f32 of rows in bf16', 'embedding', 5 * bytes, embedding],
+		[
+			`AdamW of ${shape.count} parameters, f32 and rounded to bf16`,
+			'adamw',
+			30 * shape.count,
+			adamW,
+		],
 	];
 	const rows = all.map(([title, kind, moved, operands]) => ({
-		title: `${title}, f32`,
+		title,
 		goal: '0.85 of the copy',
 		peer: {kind, ...shape},
 		bytes: moved,
@@ -31,16 +36,21 @@ function layerNorm({native, random}, {tokens, width}) {
 	const column = () => native.tensor(tokens, 1, 'f32');
 	return {
 		...{op: 'normForward', kind: 'layer', epsilon: 1e-5},
-		...{x: random(tokens, width), y: native.tensor(tokens, width, 'f32')},
+		...{x: random(tokens, width, 'bf16'), y: native.tensor(tokens, width, 'bf16')},
 		...{weight: random(1, width), bias: random(1, width), mean: column(), rstd: column()},
 	};
 }
 
 function layerNormBackward({native, random}, {tokens, width}) {
 	return {
-		...{op: 'normBackward', kind: 'layer', sum: random(tokens, width), weight: random(1, width)},
-		...{mean: random(tokens, 1), rstd: random(tokens, 1), dy: random(tokens, width)},
-		...{dx: native.tensor(tokens, width, 'f32')},
+		...{
+			op: 'normBackward',
+			kind: 'layer',
+			sum: random(tokens, width, 'bf16'),
+			weight: random(1, width),
+		},
+		...{mean: random(tokens, 1), rstd: random(tokens, 1), dy: random(tokens, width, 'bf16')},
+		...{dx: native.tensor(tokens, width, 'bf16')},
 		...{dweight: random(1, width), dbias: random(1, width)},
 	};
 }
@@ -52,7 +62,7 @@ function pool({native, random, integers}, {tokens, width}) {
 		offsets.push(Math.min(tokens, offsets.at(-1) + 16 * (1 + ((n * 5) % 8))));
 	}
 	const y = native.tensor(offsets.length - 1, width, 'f32');
-	const x = random(tokens, width);
+	const x = random(tokens, width, 'bf16');
 	return {op: 'poolForward', kind: 'mean', at: 0, x, offsets: integers(offsets), y};
 }
 
@@ -66,17 +76,21 @@ function embedding({random, integers}, {tokens, width, vocabulary}) {
 		scale: 1,
 		ids,
 		offsets,
-		dx: random(tokens, width),
+		dx: random(tokens, width, 'bf16'),
 		dtokens,
 	};
 }
 
-function adamW({random, squares}, {count}) {
+function adamW({native, random, squares}, {count}) {
 	const shape = [count / 160, 160];
 	return {
 		...{op: 'adamW', rate: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01, step: 1},
 		...{gradientScale: 1, weight: random(...shape), gradient: random(...shape)},
-		...{first: random(...shape), second: squares(...shape)},
+		...{
+			first: random(...shape),
+			second: squares(...shape),
+			rounded: native.tensor(...shape, 'bf16'),
+		},
 	};
 }
 

@@ -5,14 +5,16 @@ import {expect, test} from 'vitest';
 import type {ModelSpec} from '../../dist/model/spec.js';
 import type {NativeDevice} from '../../dist/native.js';
 import {onEveryCard, sameBitsOnCards} from '../support/cards.js';
-import {normals, randomMatrix} from '../support/matrix.js';
+import {normals, randomMatrix, rowsOf, sum} from '../support/matrix.js';
 import {expectGradientNear} from '../support/nearness-bf16.js';
 import {
 	batchOf,
 	embeddingsOf,
 	gradients,
 	layerNorm,
+	select,
 	specOf,
+	type TinyModel,
 	tinyModel,
 } from '../support/tiny-model.js';
 import {expectSameBits} from '../support/tolerance.js';
@@ -50,11 +52,35 @@ async function gradientsIn(
 	return gradients(model, [{batch, gradient}], dropout, recompute);
 }
 
+/** As many texts at a time as each of the sizes says. */
+async function gradientsInPieces(model: TinyModel, sizes: readonly number[]) {
+	const {rows, columns} = embeddingsOf(model, batch);
+	const gradient = randomMatrix(rows, columns, normals(2));
+	const steps = sizes.map((size, piece) => {
+		const begin = sum(sizes.slice(0, piece));
+		const places = [...batch.texts.keys()].slice(begin, begin + size);
+		return {batch: select(batch, places), gradient: rowsOf(gradient, begin, begin + size)};
+	});
+	return gradients(model, steps, dropout);
+}
+
 onEveryCard('gradients in 16 bits', device => {
 	test.each(specs)('are those in 32, up to their rounding, with $name', async ({spec}) => {
 		const meaning = await gradientsIn('f32', {device, spec});
 		expectGradientNear(await gradientsIn('bf16', {device, spec}), meaning, spec);
 	});
+
+	test.each(['f32', 'bf16'] as const)(
+		'have the same bits in pieces as at once, in %s',
+		async type => {
+			for (const {spec} of [specs[1]!, specs[2]!, specs.at(-1)!]) {
+				const model = await tinyModel(spec, device, type);
+				const whole = await gradientsInPieces(model, [4]);
+				const pieces = await gradientsInPieces(model, [1, 2, 1]);
+				for (const [name, gradient] of whole) expectSameBits(pieces.get(name)!, gradient);
+			}
+		},
+	);
 
 	test('have the same bits when blocks are computed again', async () => {
 		const {spec} = specs[1]!;
