@@ -1,6 +1,6 @@
 // Loads a model, encodes one text and prints how many milliseconds loading took.
 
-import {EmbeddingModel} from '../dist/index.js';
+import {EmbeddingModel} from '../dist/bundle/index.js';
 
 const begun = performance.now();
 const model = await EmbeddingModel.load(process.argv[2]);

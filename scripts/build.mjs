@@ -1,23 +1,25 @@
-// npm run build: installs what package-lock.json names, compiles TypeScript into dist/ and the add-on
-// into out/cmake/ (--debug: out/cmake-debug/; --gyp: build/, by node-gyp; --emulated: also the one of
+// npm run build: installs what package-lock.json names, compiles TypeScript into dist/, bundles it in
+// dist/bundle/ and compiles the add-on into out/cmake/ (--debug: out/cmake-debug/; --gyp: build/, by node-gyp; --emulated: also the one of
 // the tests whose card is emulated, into out/emulated/). Does only what is out of date. Everything is
 // said on stderr. scripts/test.mjs and scripts/quickstart.mjs build through this.
 
 import {spawn, spawnSync} from 'node:child_process';
 import {chmodSync, existsSync, readFileSync, realpathSync, rmSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
-import {dirname, join} from 'node:path';
+import {basename, dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {filesBelow, refresh, root} from './freshness.mjs';
 import {BuildError, expectNode, expectTools} from './toolchain.mjs';
 
 const command = join(root, 'dist', 'cli', 'main.js');
+const bundle = 'dist/bundle';
 
 /** Installs and builds whatever is missing or out of date. */
 export function ensureBuilt() {
 	expectNode();
 	ensureInstalled();
 	ensureTypescript();
+	ensureBundle();
 	ensureNative();
 }
 
@@ -48,6 +50,32 @@ export function ensureTypescript() {
 		removeOrphans(new Set(target.outputs));
 		runNode(['node_modules/typescript/bin/tsc', '-p', '.'], 'compiling src/');
 		if (existsSync(command)) chmodSync(command, 0o755);
+	});
+}
+
+/**
+Joins the modules of dist/ to the few files that a program starts from: reading a hundred and fifty
+takes longer than loading a model. Both are the same code; the tests import the modules.
+*/
+export function ensureBundle() {
+	if (!existsSync(join(root, 'src'))) return;
+	const entries = ['index.js', 'cli/main.js', 'tokenizer/worker.js', 'files/parquet-worker.js'];
+	const target = {
+		name: 'bundle',
+		sources: ['src', 'tsconfig.json', 'package-lock.json'],
+		outputs: entries.map(entry => `${bundle}/${basename(entry)}`),
+	};
+	refresh(target, () => {
+		rmSync(join(root, bundle), {recursive: true, force: true});
+		const options = ['--bundle', '--splitting', '--format=esm', '--platform=node'];
+		options.push('--packages=external', '--entry-names=[name]', `--outdir=${bundle}`);
+		const files = entries.map(entry => `dist/${entry}`);
+		run(
+			'node_modules/.bin/esbuild',
+			[...files, ...options, '--log-level=warning'],
+			'bundling dist/',
+		);
+		chmodSync(join(root, bundle, 'main.js'), 0o755);
 	});
 }
 
@@ -149,7 +177,7 @@ function compiledOf(source) {
 
 // What a source that is gone has left in dist/ would still be imported and published.
 function removeOrphans(outputs) {
-	for (const file of filesBelow('dist')) {
+	for (const file of filesBelow('dist').filter(file => !file.startsWith(`${bundle}/`))) {
 		if (!outputs.has(file.replace(/\.d\.ts$/, '.js'))) rmSync(join(root, file));
 	}
 }
@@ -183,6 +211,7 @@ await start(import.meta.url, args => {
 	expectNode();
 	ensureInstalled();
 	ensureTypescript();
+	ensureBundle();
 	const build = args.includes('--gyp') ? ensureGyp : ensureNative;
 	console.error(`build: ${build({debug: args.includes('--debug')})}`);
 	if (args.includes('--emulated')) console.error(`build: ${ensureEmulated()}`);

@@ -3,7 +3,7 @@
 // first call.
 
 import {closeSync, existsSync, openSync, readSync} from 'node:fs';
-import {join, resolve} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import bindings from 'bindings';
 import {EngineError} from './errors.js';
@@ -16,7 +16,7 @@ export type Attempt = {path: string; error?: Error & {code?: string}};
 /** What decides which binary opens on a machine. */
 export type Host = {name: string; libc: 'glibc' | 'musl'; glibc?: string | undefined};
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = packageRoot();
 const published = 'linux-x64';
 const rebuild = 'run "npm run build" in the folder of the package';
 
@@ -35,6 +35,14 @@ export function loadAddon(): Addon {
 	const list = tried.map(({path, error}) => `${path} (${firstLine(error)})`);
 	const cause = tried.find(({error}) => error)?.error;
 	throw unavailable(`${reasonOf(tried, host())}; tried ${list.join(', ')}`, cause);
+}
+
+/** Above dist/, where this module lies compiled, and dist/bundle/, where it lies bundled. */
+function packageRoot(): string {
+	let folder = dirname(fileURLToPath(import.meta.url));
+	while (folder !== dirname(folder) && !existsSync(join(folder, 'package.json')))
+		folder = dirname(folder);
+	return folder;
 }
 
 /** What the flags in the text of /proc/cpuinfo lack of x86-64-v2; nothing when it has no flags. */
