@@ -25,6 +25,8 @@ const outlines: Outline[] = [
 	{texts: 2, width: 400},
 	{texts: 17, width: 40},
 	{texts: 33, width: 26, switches: {others: false, otherHard: false}},
+	// Of a row's tiles some without candidates lie between others.
+	{texts: 130, width: 16, switches: {others: false, otherHard: false}},
 	{texts: 70, width: 33},
 	{texts: 70, width: 16, ...bent},
 	{texts: 1900, width: 8, only: {rows: 3}},
