@@ -204,7 +204,13 @@ export type NativeModel = {
 	/** Remembers all gradients; makes them what was remembered. */
 	holdGradients(): void;
 	returnGradients(): void;
-	statistics(): {parameterBytes: number; savedPeak: number; allocations: number};
+	/** `recordings`: passes that a card is asked for with one call. */
+	statistics(): {
+		parameterBytes: number;
+		savedPeak: number;
+		allocations: number;
+		recordings: number;
+	};
 	dispose(): Promise<void>;
 };
 

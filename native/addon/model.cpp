@@ -343,13 +343,14 @@ Napi::Value ModelHandle::encode(Info info) {
   });
 }
 
-// statistics(): {parameters, savedPeak, allocations}
+// statistics(): {parameterBytes, savedPeak, allocations, recordings}
 Napi::Value ModelHandle::statistics(Info info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Core model = core("statistics");
     const auto object = Napi::Object::New(info.Env());
     object.Set("parameterBytes", double(model->parameters.bytes()));
     object.Set("savedPeak", double(model->saved_memory.peak()));
+    object.Set("recordings", double(model->recorded()));
     object.Set("allocations", double(model->saved_memory.allocations()));
     return object;
   });

@@ -36,6 +36,12 @@ struct ModelCore {
     return towers[size_t(number)];
   }
 
+  int64_t recorded() const {
+    int64_t sum = 0;
+    for (const Encoder& tower : towers) sum += tower.recorded();
+    return sum;
+  }
+
   Parameters parameters;
   std::deque<Encoder> towers;
   // The pass that waits for its backward.

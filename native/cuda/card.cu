@@ -1,5 +1,6 @@
 // The cards of this machine, by the CUDA runtime. Contract: base/card.h.
 #include "../base/card.h"
+#include "../base/recorder.h"
 
 #include <atomic>
 #include <cstdio>
@@ -24,7 +25,12 @@ std::string size_of(size_t bytes) {
   return text;
 }
 
-class RuntimeCard final : public Card {
+struct RecordedGraph final : Recording {
+  cudaGraphExec_t graph{};
+  ~RecordedGraph() override { cudaGraphExecDestroy(graph); }  // ends by itself where it still runs
+};
+
+class RuntimeCard final : public Card, public Recorder {
  public:
   RuntimeCard(int index, const CardProperties& properties)
       : index_(index),
@@ -81,6 +87,30 @@ class RuntimeCard final : public Card {
     stage([&] { staging_->finish(mark); });
     if (found_.check > 0) clear(fault_, sizeof found_);
     checks_.pass(mark, found_);
+  }
+
+  std::unique_ptr<Recording> record(const std::function<void()>& body) override {
+    use();
+    expect_success(cudaStreamBeginCapture(queue_, cudaStreamCaptureModeThreadLocal), "to record");
+    cudaGraph_t graph{};
+    try {
+      body();
+    } catch (...) {
+      if (cudaStreamEndCapture(queue_, &graph) == cudaSuccess) cudaGraphDestroy(graph);
+      cudaGetLastError();  // what went wrong is told, not what came of it
+      throw;
+    }
+    expect_success(cudaStreamEndCapture(queue_, &graph), "to record");
+    auto recording = std::make_unique<RecordedGraph>();
+    const cudaError_t error = cudaGraphInstantiate(&recording->graph, graph, 0);
+    cudaGraphDestroy(graph);
+    expect_success(error, "to keep what was recorded");
+    return recording;
+  }
+  void replay(const Recording& recording) override {
+    use();
+    const cudaGraphExec_t graph = static_cast<const RecordedGraph&>(recording).graph;
+    expect_success(cudaGraphLaunch(graph, queue_), "to take what was recorded");
   }
 
   uint64_t allocations() const override { return allocations_; }

@@ -193,7 +193,9 @@ void Encoder::prepare(const Stream& stream, const Batch& batch) {
   int64_t longest = 0;
   for (int64_t text = 0; text < batch.size(); ++text)
     longest = std::max(longest, int64_t(offsets[text + 1]) - offsets[text]);
-  for (RotaryTable& table : rotary_) table.reach(stream, longest);
+  for (RotaryTable& table : rotary_) {
+    if (table.reach(stream, longest)) recordings_.clear();
+  }
 }
 
 void Encoder::check(const Batch& batch) const {
@@ -228,6 +230,29 @@ void Encoder::embed(Pass& pass, Tensor embeddings, bool normalize) const {
   pass.run(NormalizeForward{embeddings, embeddings, pass.temporary(embeddings.rows, 1)});
 }
 
+// Of small batches the launches take longer than the work: those whose shape comes often are
+// recorded.
+Tensor Encoder::embed_on_card(Pass& pass, int64_t rows, int64_t columns, bool normalize) {
+  const Batch batch = pass.batch;
+  if (Recordings::takes(batch)) {
+    const EmbeddingSpec& spec = embedding_spec_;
+    const int64_t longest = spec.positions ? spec.positions - spec.position_offset : 0;
+    FilledBatch filled(batch, longest);
+    const PassShape shape{filled.tokens(),     filled.texts(), columns,
+                          !batch.skip.empty(), batch.unpooled, normalize};
+    if (recordings_.is_worth(shape)) {
+      const Tensor numbers = brought(pass.stream, filled.numbers(), pass.scratch());
+      pass.batch = filled.view(batch, numbers);
+      const Tensor there = pass.temporary(head_.rows(pass.batch), columns);
+      recordings_.run(pass.stream, shape, [&] { embed(pass, there, normalize); });
+      return there;
+    }
+  }
+  const Tensor there = pass.temporary(rows, columns);
+  embed(pass, there, normalize);
+  return there;
+}
+
 int64_t Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddings,
                         std::optional<bool> normalize, int64_t first_text) {
   prepare(stream, batch);
@@ -240,9 +265,10 @@ int64_t Encoder::encode(const Stream& stream, const Batch& batch, Tensor embeddi
     Pass pass{self, cut(batch, group, offsets), nullptr, {}, {}};
     const int64_t first = head_.pools(batch) ? group.first : batch.offsets.i32()[group.first];
     const Tensor rows = embeddings.slice(first, head_.rows(pass.batch));
-    const Tensor there = self.card ? pass.temporary(rows.rows, rows.cols) : rows;
-    embed(pass, there, normalize.value_or(head_.spec.normalize));
-    if (self.card) self.download(rows.data, there.data, size_t(rows.bytes()));
+    const bool is_unit = normalize.value_or(head_.spec.normalize);
+    if (!self.card) return embed(pass, rows, is_unit);
+    const Tensor there = embed_on_card(pass, rows.rows, rows.cols, is_unit);
+    self.download(rows.data, there.data, size_t(rows.bytes()));
   };
   if (count < stream.threads()) {
     for (const Group group : groups) walk(stream, group);

@@ -9,6 +9,7 @@
 #include "head.h"
 #include "layer_mean.h"
 #include "mlp.h"
+#include "recordings.h"
 #include "residual.h"
 
 namespace inbatch {
@@ -64,6 +65,8 @@ class Encoder {
     prepare(pass.stream, pass.batch);
     forward(pass, embeddings, saved, head_.spec.normalize);
   }
+  // Passes of encode() that are held as recordings.
+  int64_t recorded() const { return recordings_.count(); }
   // Adds the gradients of all parameters; pops what forward pushed.
   void backward(Pass& pass, Tensor dembeddings, Saved& saved) const;
 
@@ -80,6 +83,7 @@ class Encoder {
   std::optional<Norm> final_;
   std::optional<LayerMean> mean_;
   Head head_;
+  Recordings recordings_;
 
   void declare_block(Parameters& parameters, int index, const ModelSpec& spec);
   const RotaryTable* table_of(const RotarySpec& spec);
@@ -90,6 +94,8 @@ class Encoder {
   void forward_block(Pass& pass, size_t index, Tensor x, Tensor y, Saved& saved) const;
   void backward_block(Pass& pass, size_t index, Tensor dy, Tensor dx, Saved& saved) const;
   void embed(Pass& pass, Tensor embeddings, bool normalize) const;
+  // Where so many rows of embeddings then begin.
+  Tensor embed_on_card(Pass& pass, int64_t rows, int64_t columns, bool normalize);
 };
 
 }  // namespace inbatch

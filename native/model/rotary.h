@@ -18,9 +18,10 @@ class RotaryTable {
   RotaryTable(const RotarySpec& spec, MemorySource& source) : spec_(spec), source_(source) {}
   const RotarySpec& spec() const { return spec_; }
 
-  // Makes room for texts of `places` tokens. Not while a pass reads the table.
-  void reach(const Stream& stream, int64_t places) {
-    if (places <= places_) return;
+  // Makes room for texts of `places` tokens; whether the table has moved. Not while a pass reads
+  // it.
+  bool reach(const Stream& stream, int64_t places) {
+    if (places <= places_) return false;
     const int64_t pairs = int64_t(spec_.frequencies.size());
     int64_t room = 512;
     while (room < places) room *= 2;
@@ -40,6 +41,7 @@ class RotaryTable {
     stream.upload(cos_.data, angles.data(), angles.size() * sizeof(float));
     memory_ = std::move(memory);
     places_ = room;
+    return true;
   }
 
   // Turns the first `heads` heads of x in place; turning back is also the backward of turning.

@@ -172,6 +172,12 @@ __global__ void group_products(uint32_t* out, const __grid_constant__ TensorMap 
   for (int j = 0; j < columns / 2; ++j) out[j * 128 + threadIdx.x] = __float_as_uint(d[j]);
 }
 
+// Recorded work.
+
+__global__ void add_words(uint32_t* out, const uint32_t* in, uint32_t factor) {
+  out[threadIdx.x] += factor * in[threadIdx.x];
+}
+
 // The list of cases.
 
 void check(cudaError_t error) {
@@ -198,18 +204,74 @@ bf16* test_matrix(int which, int rows, int columns) {
 std::string chosen;
 uint32_t* out;
 
-template <class... Parameters, class... Arguments>
-void run(const char* name, int count, int threads, void (*kernel)(uint32_t*, Parameters...),
-         const Arguments&... arguments) {
-  check(cudaMemsetAsync(out, 0, words * 4, 0));
+void tell(const char* name, int count) {
   std::vector<uint32_t> got(words);
-  launch({dim3(1), dim3(threads), sizeof(Shared), 0}, kernel, out, arguments...);
   check(cudaMemcpy(got.data(), out, words * 4, cudaMemcpyDeviceToHost));
   uint64_t hash = 1469598103934665603u;
   for (int i = 0; i < count; ++i) hash = (hash ^ got[i]) * 1099511628211u;
   printf("%-28s %6d words %016llx\n", name, count, static_cast<unsigned long long>(hash));
   if (chosen == name)
     for (int i = 0; i < count; ++i) printf("%08x%c", got[i], i % 16 == 15 ? '\n' : ' ');
+}
+
+template <class... Parameters, class... Arguments>
+void run(const char* name, int count, int threads, void (*kernel)(uint32_t*, Parameters...),
+         const Arguments&... arguments) {
+  check(cudaMemsetAsync(out, 0, words * 4, 0));
+  launch({dim3(1), dim3(threads), sizeof(Shared), 0}, kernel, out, arguments...);
+  tell(name, count);
+}
+
+// A kernel, a copy and zeros that were recorded once run over the bytes of two rounds, which a
+// stream of its own brings from pinned memory.
+struct Rounds {
+  static constexpr int count = 64, bytes = count * 4;
+  cudaStream_t queue, side;
+  cudaEvent_t arrived, used;
+  cudaGraphExec_t recorded;
+  uint32_t *here, *there = on_device<uint32_t>(count);
+
+  Rounds() {
+    void* pinned = nullptr;
+    check(cudaMallocHost(&pinned, bytes));
+    here = static_cast<uint32_t*>(pinned);
+    for (cudaStream_t* stream : {&queue, &side})
+      check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking));
+    for (cudaEvent_t* event : {&arrived, &used})
+      check(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
+  }
+
+  void record() {
+    cudaGraph_t graph;
+    check(cudaStreamBeginCapture(queue, cudaStreamCaptureModeThreadLocal));
+    launch({dim3(1), dim3(count), 0, queue}, add_words, out, there, 3u);
+    check(cudaMemcpyAsync(out + count, there, bytes, cudaMemcpyDeviceToDevice, queue));
+    check(cudaMemsetAsync(out + 2 * count, 7, bytes, queue));
+    check(cudaStreamEndCapture(queue, &graph));
+    check(cudaGraphInstantiate(&recorded, graph, 0));
+    check(cudaGraphDestroy(graph));
+  }
+
+  void run(uint32_t round) {
+    check(cudaEventSynchronize(arrived));
+    for (uint32_t i = 0; i < count; ++i) here[i] = i * i + 1000 * round;
+    check(cudaStreamWaitEvent(side, used, 0));
+    check(cudaMemcpyAsync(there, here, bytes, cudaMemcpyHostToDevice, side));
+    check(cudaEventRecord(arrived, side));
+    check(cudaStreamWaitEvent(queue, arrived, 0));
+    check(cudaGraphLaunch(recorded, queue));
+    check(cudaEventRecord(used, queue));
+  }
+};
+
+void run_recorded() {
+  Rounds rounds;
+  check(cudaMemsetAsync(out, 0, words * 4, rounds.queue));
+  rounds.record();
+  for (uint32_t round : {1, 2}) rounds.run(round);
+  check(cudaStreamSynchronize(rounds.queue));
+  check(cudaGraphExecDestroy(rounds.recorded));
+  tell("recorded, two streams", 3 * Rounds::count);
 }
 
 // Lines of 64 and of 32 bytes.
@@ -279,6 +341,7 @@ int main(int count, char** arguments) try {
   run("mma m16n8k16", 128, 32, products);
   run("bf16 rounding", 16, 32, rounding);
   run("cp.async, partial", 68, 32, partial_copies, matrix);
+  run_recorded();
   if (device_capability() == 90) run_hopper(matrix, a, b);
   return 0;
 } catch (const std::exception& error) {
