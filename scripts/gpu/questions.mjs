@@ -104,7 +104,8 @@ function offsetsOf(tokens, length, isMixed) {
 	return offsets;
 }
 
-function attention({native, random, integers}, {tokens, width, heads, offsets, ...about}) {
+function attention(made, {tokens, width, heads, offsets, ...about}) {
+	const {native, random} = made;
 	const {direction, name, isMixed} = about;
 	const pairs = offsets.slice(1).reduce((sum, end, n) => sum + (end - offsets[n]) ** 2, 0);
 	const isForward = direction === 'forward';
@@ -117,7 +118,7 @@ function attention({native, random, integers}, {tokens, width, heads, offsets, .
 			const wide = heads * width;
 			const fields = {
 				...{heads, keyHeads: heads, width, scale: width ** -0.5},
-				...{qkv: random(tokens, 3 * wide, 'bf16'), offsets: integers(offsets)},
+				...{qkv: random(tokens, 3 * wide, 'bf16'), ...ordered(made, tokens, offsets)},
 				...{o: native.tensor(tokens, wide, 'bf16'), lse: native.tensor(tokens, heads, 'f32')},
 			};
 			if (isForward) return running(native, 'attentionForward', fields);
@@ -127,6 +128,14 @@ function attention({native, random, integers}, {tokens, width, heads, offsets, .
 			return running(native, 'attentionBackward', {...fields, dout, dqkv});
 		},
 	};
+}
+
+/** Where texts begin, and what is made of it once for all layers of a model. */
+function ordered({native, integers}, tokens, starts) {
+	const most = Math.floor(tokens / 128) + starts.length - 1;
+	const [offsets, order] = [integers(starts), native.tensor(2, most, 'i32')];
+	native.run('attentionOrder', {tokens, offsets, order});
+	return {offsets, order};
 }
 
 function contrast(device, rows, width) {
