@@ -41,7 +41,7 @@ function layerNorm({native, random}, {tokens, width}) {
 	};
 }
 
-function layerNormBackward({native, random}, {tokens, width}) {
+function layerNormBackward({native, random, integers}, {tokens, width}) {
 	return {
 		...{
 			op: 'normBackward',
@@ -52,15 +52,21 @@ function layerNormBackward({native, random}, {tokens, width}) {
 		...{mean: random(tokens, 1), rstd: random(tokens, 1), dy: random(tokens, width, 'bf16')},
 		...{dx: native.tensor(tokens, width, 'bf16')},
 		...{dweight: random(1, width), dbias: random(1, width)},
+		offsets: integers(offsetsOf(tokens)),
 	};
 }
 
-/** Texts of 16 tokens to 128. */
-function pool({native, random, integers}, {tokens, width}) {
+/** Where texts of 16 tokens to 128 begin. */
+function offsetsOf(tokens) {
 	const offsets = [0];
 	for (let n = 0; offsets.at(-1) < tokens; n++) {
 		offsets.push(Math.min(tokens, offsets.at(-1) + 16 * (1 + ((n * 5) % 8))));
 	}
+	return offsets;
+}
+
+function pool({native, random, integers}, {tokens, width}) {
+	const offsets = offsetsOf(tokens);
 	const y = native.tensor(offsets.length - 1, width, 'f32');
 	const x = random(tokens, width, 'bf16');
 	return {op: 'poolForward', kind: 'mean', at: 0, x, offsets: integers(offsets), y};

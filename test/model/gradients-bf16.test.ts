@@ -2,6 +2,7 @@
 // not change a bit of them.
 
 import {expect, test} from 'vitest';
+import {passMemory} from '../../dist/model/activation-memory.js';
 import type {ModelSpec} from '../../dist/model/spec.js';
 import type {NativeDevice} from '../../dist/native.js';
 import {onEveryCard, sameBitsOnCards} from '../support/cards.js';
@@ -87,6 +88,20 @@ onEveryCard('gradients in 16 bits', device => {
 		const kept = await gradientsIn('bf16', {device, spec});
 		const again = await gradientsIn('bf16', {device, spec, recompute: true});
 		for (const [name, gradient] of kept) expectSameBits(again.get(name)!, gradient);
+	});
+
+	test.each([false, true])('take the memory that is said, recomputed: %s', async recompute => {
+		const {spec} = specs[1]!;
+		const model = await tinyModel(spec, device, 'bf16');
+		const {rows, columns} = embeddingsOf(model, batch);
+		const gradient = randomMatrix(rows, columns, normals(2));
+		await gradients(model, [{batch, gradient}], dropout, recompute);
+		const shape = {tokens: batch.ids.length, texts: rows, recompute, dtype: 'bf16'} as const;
+		const ofBatch = 4 * (batch.ids.length + batch.offsets.length + rows);
+		const more = model.core.statistics().savedPeak - passMemory(spec, shape).saved - ofBatch;
+		// Each matrix begins on a cache line.
+		expect(more).toBeGreaterThanOrEqual(0);
+		expect(more).toBeLessThan(64 * 20 * (2 + spec.blocks.length));
 	});
 
 	test.each(['adamw', 'adamw8', 'lion', 'adafactor'] as const)(
