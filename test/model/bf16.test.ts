@@ -22,9 +22,9 @@ import {expectSameBits} from '../support/tolerance.js';
 const batch = batchOf([0, 1, 18, 5]);
 const places = [...batch.texts.keys()];
 
-function specWith(more: Partial<ModelSpec>): ModelSpec {
+function specWith(more: Partial<ModelSpec>, size = {width: 24, heads: 3}): ModelSpec {
 	const norms = {before: layerNorm, inside: layerNorm};
-	const shape = {width: 24, heads: 3, norms, bias: true, activation: 'gelu'} as const;
+	const shape = {...size, norms, bias: true, activation: 'gelu'} as const;
 	return specOf(shape, {finalNorm: layerNorm, ...more});
 }
 
@@ -54,6 +54,12 @@ onEveryCard('a model in 16 bits', device => {
 			const alone = await encode(model, select(batch, [place]));
 			expectSameBits(alone, rowsOf(whole, rows[place]!, rows[place + 1]!));
 		}
+	});
+
+	test('embeds a text by heads that matrix cores have as float64 does', async () => {
+		const model = await tinyModel(specWith({}, {width: 64, heads: 2}), device, 'bf16');
+		const full = select(batch, places.slice(1));
+		expectNear(await encode(model, full), forward64(model.spec, model.weights, full), model.spec);
 	});
 
 	test.each(heads.slice(1, 3))(
