@@ -1,7 +1,7 @@
 // Planted faults as they are written down: test/emulator/faults/NAME.txt for native/cuda/NAME.
 //
 //   # what is said about the list
-//   tests: norm order                     (files of test/ops of which at least one must fail)
+//   tests: norm model/card-flow           (files of test/ops, or of test, of which one must fail)
 //   units: matrix.cu                      (of a header: sources that see it; without: all that include it)
 //
 //   what is wrong
@@ -30,7 +30,9 @@ export function parsed(name, text) {
 		.join('\n')
 		.trim()
 		.split(/\n{2,}/);
-	const tests = named(head, 'tests').map(test => `test/ops/${test}.test.ts`);
+	const tests = named(head, 'tests').map(test => {
+		return `test/${test.includes('/') ? test : `ops/${test}`}.test.ts`;
+	});
 	const units = named(head, 'units').map(unit => `native/cuda/${unit}`);
 	const faults = blocks.map(block => faultIn(block.split('\n'), tests));
 	return {name, source: `native/cuda/${name}`, units, faults};

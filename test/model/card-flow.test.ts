@@ -61,6 +61,16 @@ describe.each(cards)('on $name', ({open}) => {
 		expect(others[0]).toEqual(await encode(model, batches[1]!));
 	});
 
+	test('copies what is larger than both rings, there and back', async () => {
+		const values = Float32Array.from({length: 40_000}, (_, index) => index);
+		const tensor = device.tensor(1, values.length, 'f32');
+		device.write(tensor, values);
+		const back = new Float32Array(values.length);
+		await device.read(tensor, back);
+		tensor.dispose();
+		expect(back).toEqual(values);
+	});
+
 	test('takes no memory for an equal encoding or an equal step of training', async () => {
 		const gradient = await encode(model, batches[1]!);
 		const round = async (step: number) => {
