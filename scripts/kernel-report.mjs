@@ -1,9 +1,10 @@
-// npm run kernels: compiles native/cuda with nvcc and writes what ptxas says of every kernel (registers,
-// stack, spills, shared memory that is not launched) into benchmarks/results/kernels.md. Fails where a
-// kernel spills. With names of files (`norm pool`) prints these only, and writes nothing.
+// npm run kernels [-- NAME...]: compiles native/cuda with nvcc and writes what ptxas says of every kernel
+// (registers, stack, spills, shared memory that is not launched) and the processor time of each file into
+// benchmarks/results/kernels.md. Fails where a kernel spills. With names (`norm pool`) only their rows
+// are made again.
 
 import {spawn, spawnSync} from 'node:child_process';
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {availableParallelism, tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import {start} from './build.mjs';
@@ -11,16 +12,29 @@ import {filesBelow, root} from './freshness.mjs';
 import {BuildError} from './toolchain.mjs';
 
 const architectures = ['sm_80', 'sm_90a'];
+// As the build has them (CMakeLists.txt).
+const targets = [
+	'arch=compute_80,code=[sm_80]',
+	'arch=compute_90a,code=[sm_90a]',
+	'arch=compute_90,code=[compute_90]',
+];
 const output = 'benchmarks/results/kernels.md';
 
 await start(import.meta.url, async names => {
-	const sources = filesBelow('native/cuda').filter(
-		file => file.endsWith('.cu') && (names.length === 0 || names.includes(basename(file, '.cu'))),
+	const sources = filesBelow('native/cuda').filter(file => file.endsWith('.cu'));
+	const chosen = sources.filter(
+		file => names.length === 0 || names.includes(basename(file, '.cu')),
 	);
-	const kernels = (await inTurns(sources, kernelsOf)).flat();
-	const text = page(kernels);
-	if (names.length === 0) writeFileSync(join(root, output), text);
-	console.log(names.length === 0 ? `kernels: ${kernels.length} in ${output}` : text);
+	const kernels = [];
+	await inTurns(chosen, async file => {
+		const found = await compiled(file);
+		kernels.push(...found.kernels);
+		record(
+			sources.map(name => basename(name)),
+			found,
+		);
+		console.log(`kernels: ${basename(file)}: ${found.kernels.length / 2}, ${found.seconds} s`);
+	});
 	const spilling = kernels.filter(({spills}) => spills > 0);
 	for (const {source, kernel, architecture, spills} of spilling) {
 		console.error(`kernels: ${source}: ${kernel} spills ${spills} bytes on ${architecture}`);
@@ -28,17 +42,16 @@ await start(import.meta.url, async names => {
 	return spilling.length > 0 ? 1 : 0;
 });
 
-/** What ptxas says, a kernel and an architecture each. */
-async function kernelsOf(file) {
+/** What ptxas says, a kernel and an architecture each, and the seconds of a processor that it took. */
+async function compiled(file) {
 	const folder = mkdtempSync(join(tmpdir(), 'inbatch-kernels-'));
 	try {
-		const targets = architectures.map(
-			name => `--generate-code=arch=${name.replace('sm', 'compute')},code=[${name}]`,
-		);
+		const code = targets.map(target => `--generate-code=${target}`);
+		const options = ['-std=c++20', '-O3', '-DNDEBUG', '--ptxas-options=-v', ...code];
 		const object = join(folder, 'kernels.o');
-		const options = ['-std=c++20', '-O3', '-DNDEBUG', '--ptxas-options=-v', ...targets];
-		const said = await outputOf('nvcc', [...options, '-c', join(root, file), '-o', object]);
-		return parsed(said).map(kernel => ({source: basename(file), ...kernel}));
+		const {said, seconds} = await outputOf([...options, '-c', join(root, file), '-o', object]);
+		const source = basename(file);
+		return {source, seconds, kernels: parsed(said).map(kernel => ({source, ...kernel}))};
 	} finally {
 		rmSync(folder, {recursive: true});
 	}
@@ -69,9 +82,24 @@ function nameOf(symbol) {
 		.replace(/\([^()]*\)$/, '');
 }
 
-function page(kernels) {
+/** Puts the rows of a file into the page, in place of those that it had. */
+function record(names, {source, seconds, kernels}) {
+	const path = join(root, output);
+	const before = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
+	const isKept = line => {
+		const name = /^\| (\w+\.cu) \|/.exec(line)?.[1];
+		return name !== source && names.includes(name);
+	};
+	const rows = before.filter(isKept);
+	const times = rows.filter(line => /^\| \w+\.cu \| \d+ \|$/.test(line));
+	const others = rows.filter(line => !times.includes(line));
+	const all = [...times, `| ${source} | ${seconds} |`].sort();
+	writeFileSync(path, page([...others, ...rowsOf(source, kernels)].sort(), all));
+}
+
+function rowsOf(source, kernels) {
 	const rows = new Map();
-	for (const {source, kernel, architecture, ...numbers} of kernels) {
+	for (const {kernel, architecture, ...numbers} of kernels) {
 		const key = `| ${source} | \`${kernel}\` |`;
 		rows.set(key, {...rows.get(key), [architecture]: numbers});
 	}
@@ -79,48 +107,64 @@ function page(kernels) {
 		numbers
 			? `${numbers.registers} | ${numbers.stack} | ${numbers.spills} | ${numbers.shared}`
 			: '- | - | - | -';
-	const lines = [...rows].map(
+	return [...rows].map(
 		([key, of]) => `${key} ${architectures.map(name => cell(of[name])).join(' | ')} |`,
 	);
+}
+
+function page(rows, times) {
 	const titles = architectures.flatMap(name => [`${name} registers`, 'stack', 'spills', 'shared']);
+	const seconds = times.reduce((sum, line) => sum + Number(line.split(' | ')[1].split(' ')[0]), 0);
 	return `# Kernels as ptxas sees them
 
 Written by \`npm run kernels\`. Bytes but for registers; shared memory is launched, so it is not told here.
 
 | file | kernel | ${titles.join(' | ')} |
 |${'---|'.repeat(titles.length + 2)}
-${lines.sort().join('\n')}
+${rows.join('\n')}
+
+Seconds of a processor that nvcc takes for a file, for both architectures and PTX, without a cache: ${seconds} together,
+so ${(seconds / 120).toFixed(1)} minutes on two cores that do nothing else. At most 8 are allowed.
+
+| file | seconds |
+|---|---|
+${times.join('\n')}
 `;
 }
 
-/** work(item) for all of them, as many at a time as there are processors; results in their order. */
+/** work(item) for all of them, as many at a time as there are processors. */
 async function inTurns(items, work) {
-	const results = [];
 	let next = 0;
 	const turn = async () => {
-		for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at]);
+		for (let at = next++; at < items.length; at = next++) await work(items[at]);
 	};
 	await Promise.all(Array.from({length: availableParallelism()}, turn));
-	return results;
 }
 
-/** All that a program says; throws when it fails. */
-function outputOf(program, args) {
-	const child = spawn(program, args, {cwd: root});
+/** All that nvcc says, and the seconds of a processor that it and its children took. */
+async function outputOf(args) {
+	if (spawnSync('nvcc', ['--version']).error) {
+		throw new BuildError('kernels: expected nvcc, found none');
+	}
+	const child = spawn('sh', ['-c', 'nvcc "$@" && times', 'sh', ...args], {cwd: root});
 	let said = '';
 	for (const stream of [child.stdout, child.stderr]) {
 		stream.setEncoding('utf8').on('data', text => {
 			said += text;
 		});
 	}
-	return new Promise((resolve, reject) => {
-		child.on('error', () => reject(new BuildError('kernels: expected nvcc, found none')));
-		child.on('close', code =>
-			code === 0
-				? resolve(said)
-				: reject(new BuildError(`kernels: ${args.at(-3)} failed\n${errorsIn(said)}`)),
-		);
-	});
+	const code = await new Promise(resolve => child.on('close', resolve));
+	if (code !== 0) throw new BuildError(`kernels: ${args.at(-3)} failed\n${errorsIn(said)}`);
+	// The second line of `times` is that of children: user and system, as 1m2.5s.
+	const taken = [
+		...said
+			.trimEnd()
+			.split('\n')
+			.at(-1)
+			.matchAll(/(\d+)m([\d.]+)s/g),
+	];
+	const seconds = taken.reduce((sum, [, minutes, rest]) => sum + 60 * minutes + Number(rest), 0);
+	return {said, seconds: Math.round(seconds)};
 }
 
 function errorsIn(said) {
