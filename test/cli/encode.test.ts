@@ -63,6 +63,7 @@ describe('encode', () => {
 			tokensPerSecond: expect.any(Number),
 			device: 'cpu',
 			kernels: expect.any(String),
+			dtype: 'f32',
 			peakMemoryBytes: expect.any(Number),
 		});
 		expect(JSON.parse(stdout).peakMemoryBytes).toBeGreaterThan(2 ** 20);
