@@ -120,6 +120,7 @@ inline void fill(NormBackward& op, Draw& draw) {
   op.dx = draw.blank(rows, width);
   op.dweight = draw.optional(draw.floats(1, width));
   op.dbias = draw.optional(draw.floats(1, width));
+  op.offsets = draw.optional(draw.offsets());
 }
 inline void fill(HeadNormForward& op, Draw& draw) {
   const int64_t rows = draw.tokens, width = draw.extents.width / draw.extents.heads;
@@ -144,6 +145,7 @@ inline void fill(HeadNormBackward& op, Draw& draw) {
   op.dx = draw.floats(rows, draw.extents.width + 2);
   op.dweight = draw.optional(draw.floats(1, width));
   op.dbias = draw.optional(draw.floats(1, width));
+  op.offsets = draw.optional(draw.offsets());
 }
 inline void fill(Rotary& op, Draw& draw) {
   const int64_t width = draw.extents.width / draw.extents.heads, places = draw.longest() + 1;
@@ -179,6 +181,11 @@ inline void fill(EmbedBackward& op, Draw& draw) {
   op.dtypes = draw.optional(draw.floats(2, draw.extents.width));
 }
 
+inline void fill(AttentionOrder& op, Draw& draw) {
+  op.tokens = int32_t(draw.tokens);
+  op.offsets = draw.offsets();
+  op.order = draw.integers(2, AttentionOrder::most_runs(draw.tokens, draw.texts), 1);
+}
 // What AttentionForward and AttentionBackward share.
 template <class Op>
 void fill_attention(Op& op, Draw& draw) {
