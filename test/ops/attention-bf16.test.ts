@@ -2,12 +2,18 @@
 // What only Hopper has: attention-hopper.test.ts.
 
 import {describe, expect, test} from 'vitest';
-import {backward, caseOf, forward, operands, type Shape} from '../support/attention-bf16.js';
+import {
+	backward,
+	caseOf,
+	forward,
+	meetsOracle,
+	operands,
+	type Shape,
+} from '../support/attention-bf16.js';
 import {onEveryCard, sameBitsOnCards, useCapability} from '../support/cards.js';
 import {asBf16, grid, matrixOf, offsetsOf, rowsOf} from '../support/matrix.js';
-import {attentionBackward, attentionForward} from '../support/oracle-attention.js';
 import {newDevice} from '../support/run-op.js';
-import {bf16Unit, expectClose, expectSameBits} from '../support/tolerance.js';
+import {expectSameBits} from '../support/tolerance.js';
 
 // A tile has 64 tokens; of the tokens met, of heads wider than 64, it has 32.
 const widths = grid<Shape>({
@@ -37,18 +43,7 @@ describe('with what every card has,', () => {
 	useCapability('80');
 
 	onEveryCard('attention in bf16', device => {
-		test.each(cases)('$title', async ({given}) => {
-			const {o, lse} = await forward(device, given);
-			expectClose(o, round => attentionForward(given, round).o, {unit: bf16Unit});
-			expectClose(lse, round => attentionForward(given, round).lse);
-		});
-
-		test.each(cases)('back through $title', async ({given}) => {
-			const {dqkv, dbias, gradient} = await backward(device, given);
-			const closeness = {unit: 2 * bf16Unit}; // weights are rounded, then results
-			expectClose(dqkv, round => attentionBackward(gradient, round).dqkv, closeness);
-			if (dbias) expectClose(dbias, round => attentionBackward(gradient, round).dbias, closeness);
-		});
+		meetsOracle(device, cases);
 
 		test('gives a text the bits that it has among others', async () => {
 			const given = operands({...long, lengths: [3, 70, 1], rate: 0.2, adds: ['slopes']});

@@ -3,16 +3,19 @@
 
 import {describe, expect, test} from 'vitest';
 import type {NativeDevice, Tensor} from '../../dist/native.js';
-import {backward, caseOf, forward, operands, type Shape} from '../support/attention-bf16.js';
+import {
+	backward,
+	caseOf,
+	forward,
+	meetsOracle,
+	operands,
+	type Shape,
+} from '../support/attention-bf16.js';
 import {onEveryCard, sameBitsOnCards, useCapability} from '../support/cards.js';
 import {grid, matrixOf, offsetsOf, rowsOf} from '../support/matrix.js';
-import {
-	type AttentionCase,
-	attentionBackward,
-	attentionForward,
-} from '../support/oracle-attention.js';
+import type {AttentionCase} from '../support/oracle-attention.js';
 import {integers} from '../support/run-op.js';
-import {bf16Unit, expectClose, expectSameBits} from '../support/tolerance.js';
+import {expectSameBits} from '../support/tolerance.js';
 
 const widths = grid<Shape>({
 	lengths: [[1, 0, 66]],
@@ -53,18 +56,7 @@ describe('with what Hopper has,', () => {
 	useCapability('90');
 
 	onEveryCard('attention in bf16', device => {
-		test.each(cases)('$title', async ({given}) => {
-			const {o, lse} = await forward(device, given);
-			expectClose(o, round => attentionForward(given, round).o, {unit: bf16Unit});
-			expectClose(lse, round => attentionForward(given, round).lse);
-		});
-
-		test.each(cases)('back through $title', async ({given}) => {
-			const {dqkv, dbias, gradient} = await backward(device, given);
-			const closeness = {unit: 2 * bf16Unit}; // weights are rounded, then results
-			expectClose(dqkv, round => attentionBackward(gradient, round).dqkv, closeness);
-			if (dbias) expectClose(dbias, round => attentionBackward(gradient, round).dbias, closeness);
-		});
+		meetsOracle(device, cases);
 
 		test('gives a text the bits that it has among others', async () => {
 			const given = operands({...plain, lengths: [3, 70, 1], rate: 0.2, adds: ['slopes']});

@@ -1,9 +1,11 @@
 // Attention in 16-bit brain floats: operands of a shape, and both directions on a device.
 
+import {test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
 import {asBf16, blank, matrixOf, normals, offsetsOf, randomMatrix, sum, zeros} from './matrix.js';
-import type {AttentionCase} from './oracle-attention.js';
+import {type AttentionCase, attentionBackward, attentionForward} from './oracle-attention.js';
 import {runOp} from './run-op.js';
+import {bf16Unit, expectClose} from './tolerance.js';
 
 export type Shape = {
 	lengths: number[];
@@ -66,4 +68,20 @@ export async function backward(device: NativeDevice, given: AttentionCase) {
 		outputs as {dqkv: typeof dqkv; dbias: typeof dbias},
 	);
 	return {...found, gradient};
+}
+
+/** Tests that both directions are those of the oracle. */
+export function meetsOracle(device: NativeDevice, cases: readonly ReturnType<typeof caseOf>[]) {
+	test.each(cases)('$title', async ({given}) => {
+		const {o, lse} = await forward(device, given);
+		expectClose(o, round => attentionForward(given, round).o, {unit: bf16Unit});
+		expectClose(lse, round => attentionForward(given, round).lse);
+	});
+
+	test.each(cases)('back through $title', async ({given}) => {
+		const {dqkv, dbias, gradient} = await backward(device, given);
+		const closeness = {unit: 2 * bf16Unit}; // weights are rounded, then results
+		expectClose(dqkv, round => attentionBackward(gradient, round).dqkv, closeness);
+		if (dbias) expectClose(dbias, round => attentionBackward(gradient, round).dbias, closeness);
+	});
 }
