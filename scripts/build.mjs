@@ -1,7 +1,8 @@
 // npm run build: installs what package-lock.json names, compiles TypeScript into dist/, bundles it in
-// dist/bundle/ and compiles the add-on into out/cmake/ (--debug: out/cmake-debug/; --gyp: build/, by node-gyp; --emulated: also the one of
-// the tests whose card is emulated, into out/emulated/). Does only what is out of date. Everything is
-// said on stderr. scripts/test.mjs and scripts/quickstart.mjs build through this.
+// dist/bundle/ and compiles the add-on into out/cmake/ (--debug: out/cmake-debug/; --gyp: build/, by
+// node-gyp; --emulated: also the one of the tests whose card is emulated, into out/emulated/). Does
+// only what is out of date. Everything is said on stderr. scripts/test.mjs and scripts/quickstart.mjs
+// build through this.
 
 import {spawn, spawnSync} from 'node:child_process';
 import {chmodSync, existsSync, readFileSync, realpathSync, rmSync} from 'node:fs';
