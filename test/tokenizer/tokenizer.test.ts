@@ -19,15 +19,15 @@ afterEach(() => {
 	vi.restoreAllMocks();
 });
 
-/** Ends the worker of the next message that is posted. */
+/** Ends the worker of the next message that is posted, before it could answer. */
 function killNextWorker() {
 	const post = Worker.prototype.postMessage;
 	vi.spyOn(Worker.prototype, 'postMessage').mockImplementationOnce(function (
 		this: Worker,
 		message,
 	) {
-		post.call(this, message);
 		void this.terminate();
+		post.call(this, message);
 	});
 }
 
