@@ -3,12 +3,18 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "arena.h"
 
 namespace inbatch {
+
+// What was asked of a card, to be asked again with one call.
+struct Recording {
+  virtual ~Recording() = default;
+};
 
 class Card : public MemorySource {
  public:
@@ -27,6 +33,13 @@ class Card : public MemorySource {
   // Until that is done, whatever was asked for since; throws the first thing that went wrong in it.
   virtual void wait(uint64_t mark) = 0;
   void wait() { wait(mark()); }
+
+  // Launches, copies within the card and zeros that the body asks for; nothing of it is done now.
+  // It takes and gives back no memory, copies nothing from or to this machine, checks no numbers
+  // and does not wait.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& body) = 0;
+  // Asks for them as they were: with the same memory, whatever that holds by then.
+  virtual void replay(const Recording& recording) = 0;
 
   // Memory taken from the card since it was opened: how often, and how much is held.
   virtual uint64_t allocations() const = 0;

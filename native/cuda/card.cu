@@ -1,6 +1,5 @@
 // The cards of this machine, by the CUDA runtime. Contract: base/card.h.
 #include "../base/card.h"
-#include "../base/recorder.h"
 
 #include <atomic>
 #include <cstdio>
@@ -30,7 +29,7 @@ struct RecordedGraph final : Recording {
   ~RecordedGraph() override { cudaGraphExecDestroy(graph); }  // ends by itself where it still runs
 };
 
-class RuntimeCard final : public Card, public Recorder {
+class RuntimeCard final : public Card {
  public:
   RuntimeCard(int index, const CardProperties& properties)
       : index_(index),

@@ -84,7 +84,7 @@ int64_t Recordings::count() const {
 void Recordings::run(const Stream& stream, const PassShape& shape,
                      const std::function<void()>& body) {
   Entry& entry = entry_of(shape);
-  auto& card = dynamic_cast<Recorder&>(*stream.card);
+  Card& card = *stream.card;
   const uint64_t scratch = stream.scratch().allocations();
   if (entry.scratch != scratch) entry = {shape, entry.seen, scratch, false, nullptr};
   if (!entry.is_settled) {

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "../base/recorder.h"
+#include "../base/card.h"
 #include "pass.h"
 
 namespace inbatch {
