@@ -43,9 +43,7 @@ __global__ void __launch_bounds__(kRingThreads, 1)
     clear_sums(out);
     const auto distances = [&]() -> auto& { return shared.distances[group.index][group.copy()]; };
     const auto prepare = [&](int first) {
-      if (!rules.adds) return;
-      distances().fill(rules, unit.head, first - tile.first - (kMmaRows - 1), 1, kLog2);
-      group.sync();  // distances written -> read; those of the tile before the last read
+      group.bring(distances(), rules, unit.head, first - tile.first - (kMmaRows - 1));
     };
     const auto multiply = [&](int stage) {
       multiply_boxes<kMmaRows>(s, own[0], kMmaRows * group.index, ring.met[stage][0]);

@@ -38,6 +38,17 @@ struct ComputingGroup {
     if (index == 1) named_barrier_arrive<1>(256);
   }
 
+  // The first products of the next tile, issued in a turn that goes on.
+  template <class Steps>
+  DEVICE void begin_tile(int first, const Steps& steps) {
+    steps.prepare(first);
+    await_tile();
+    begin_turn();
+    wgmma_fence();
+    steps.first(met.stage);
+    wgmma_commit();
+  }
+
   // A barrier of this group's threads.
   DEVICE void sync() const {
     if (index == 0) {
@@ -45,6 +56,14 @@ struct ComputingGroup {
     } else {
       named_barrier_sync<4>(128);
     }
+  }
+
+  // What is added to scores by the distances from `first` on, where something is.
+  template <class Distances>
+  DEVICE void bring(Distances& distances, const AttentionRules& rules, int head, int first) const {
+    if (!rules.adds) return;
+    distances.fill(rules, head, first, 1, kLog2);
+    sync();  // distances written -> read; those of the tile before the last read
   }
 
   // The units of this block: body(unit, its own panels).
@@ -68,12 +87,7 @@ struct ComputingGroup {
     skip(all.begin, mine.begin);
     if (mine.begin >= mine.end) return skip_turn();
     int first = mine.begin;
-    steps.prepare(first);
-    await_tile();
-    begin_turn();
-    wgmma_fence();
-    steps.first(met.stage);
-    wgmma_commit();
+    begin_tile(first, steps);
     end_turn();
     wgmma_wait<0>();
     steps.weigh(first);
@@ -81,12 +95,7 @@ struct ComputingGroup {
     int before = met.stage;
     met.advance();
     for (first += kRows; first < mine.end; first += kRows) {
-      steps.prepare(first);
-      await_tile();
-      begin_turn();
-      wgmma_fence();
-      steps.first(met.stage);
-      wgmma_commit();
+      begin_tile(first, steps);
       steps.second(before);
       wgmma_commit();
       end_turn();
@@ -114,12 +123,7 @@ struct ComputingGroup {
     skip(all.begin, mine.begin);
     int first = mine.begin;
     for (; first < mine.end; first += Ring::met_rows) {
-      steps.prepare(first);
-      await_tile();
-      begin_turn();
-      wgmma_fence();
-      steps.first(met.stage);
-      wgmma_commit();
+      begin_tile(first, steps);
       end_turn();
       wgmma_wait<0>();
       steps.weigh(first);
