@@ -77,9 +77,9 @@ Type computed_in(Napi::Value value, Place place) {
   if (value.IsUndefined()) return Type::F32;
   const Type type = type_of(argument<std::string>("model", value));
   if (type == Type::F32 || (type == Type::BF16 && place == Place::Cuda)) return type;
-  throw Error("DTYPE_UNSUPPORTED",
-              std::string("model: expected to compute in f32, or on a card in ") + "bf16, got " +
-                  name_of(type));
+  throw Error(
+      "DTYPE_UNSUPPORTED",
+      std::string("model: expected to compute in f32, or on a card in bf16, got ") + name_of(type));
 }
 
 }  // namespace
