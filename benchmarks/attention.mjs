@@ -6,7 +6,7 @@ const heads = 12;
 const tokens = 4096;
 
 export async function measure({threads, seconds, python}) {
-	const computing = device(threads);
+	const computing = await device(threads);
 	const {native} = computing;
 	for (const width of [32, 64]) {
 		for (const length of [32, 128, 512, 2048]) {

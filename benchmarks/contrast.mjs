@@ -16,7 +16,7 @@ const sizes = [
 ];
 
 export async function measure({threads, seconds, python}) {
-	const computing = device(threads);
+	const computing = await device(threads);
 	for (const [rows, width] of sizes) {
 		const others = await peers(python, 'contrast.py', [rows, width], computing.threads);
 		await rounds({

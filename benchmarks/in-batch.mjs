@@ -12,7 +12,7 @@ const widths = [384, 256, 128, 64, 32];
 const listed = ['same-text', 'same-query', 'known'];
 
 export async function measure({threads, seconds}) {
-	const computing = device(threads);
+	const computing = await device(threads);
 	await compare(computing, 1024, seconds, {
 		'one width': infoNce(),
 		'five widths': matryoshka(infoNce(), {widths}),

@@ -12,7 +12,7 @@ const layers = [
 const shapes = [512, 128, 8].flatMap(m => layers.map(([n, k]) => [m, n, k]));
 
 export async function measure({threads, seconds, python}) {
-	const computing = device(threads);
+	const computing = await device(threads);
 	const {native} = computing;
 	for (const [m, n, k] of shapes) {
 		const tensor = (rows, columns) => {

@@ -24,7 +24,7 @@ await {
 		const step = await trainingStep(await load(), equalLengths(64, 128));
 		for (let n = 0; n < 2; n++) await step();
 	},
-	contrast: () => once(device(threads), ...given.map(Number)),
+	contrast: async () => once(await device(threads), ...given.map(Number)),
 }[work]();
 console.log(process.resourceUsage().maxRSS / 1024);
 process.exit(0);

@@ -7,7 +7,7 @@ const [tokens, width, vocabulary] = [8192, 768, 30522];
 const million = 1e6;
 
 export async function measure({threads, seconds, python}) {
-	const computing = device(threads);
+	const computing = await device(threads);
 	const {native} = computing;
 	const tensor = (rows, columns) => {
 		const made = native.tensor(rows, columns, 'f32');

@@ -7,7 +7,7 @@ const width = 384;
 const k = 10;
 
 export async function measure({threads, seconds, python}) {
-	const computing = device(threads);
+	const computing = await device(threads);
 	const {native} = computing;
 	const filled = (count, seed) => {
 		const values = new Float32Array(count * width);

@@ -52,7 +52,22 @@ export type DeviceInfo = {
 	capability?: number;
 };
 
-/** The devices of this machine and why one cannot be used. Starts nothing on them. */
+/**
+Has the driver of cards start, which may take a second, on a thread of its own. After it devices() knows the
+answer, be it why there are none.
+*/
+export async function findCards(): Promise<void> {
+	try {
+		await native().findCards();
+	} catch {
+		// An add-on that does not load; devices() says why.
+	}
+}
+
+/**
+The devices of this machine and why one cannot be used. Starts nothing on them; the first of all questions waits
+for the driver of cards.
+*/
 export function devices(): DeviceInfo[] {
 	const cpu = {name: 'cpu', available: true, memoryBytes: totalmem(), dtypes: dtypes.cpu};
 	return [cpu, ...cardsHere()];
@@ -83,13 +98,15 @@ function knownCards(): NativeCards {
 }
 
 /** Opens a device; refuses what it cannot do. */
-export function openDevice({device = 'auto', threads, dtype}: DeviceOptions = {}): Device {
+export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+	const {device = 'auto', threads, dtype} = options;
 	if (!/^(cpu|auto|cuda(:\d{1,3})?)$/.test(device)) {
 		throw new EngineError(
 			'OPTION_RANGE',
 			`device: expected cpu, cuda, cuda:<i> or auto, got ${device}`,
 		);
 	}
+	if (device !== 'cpu') await findCards();
 	const card = device === 'cpu' ? undefined : chosenCard(device);
 	const name = card?.name ?? 'cpu';
 	const supported: readonly Dtype[] = dtypes[card ? 'cuda' : 'cpu'];

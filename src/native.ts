@@ -358,8 +358,10 @@ export type Native = {
 	) => NativeModel;
 	Canceller: new () => Canceller;
 	setErrorClass(type: new (code: never, message: string) => Error): void;
-	/** The cards of this machine; starts nothing on them. */
+	/** The cards of this machine; starts nothing on them. The first question waits for the driver. */
 	cards(): NativeCards;
+	/** Asks the driver on a thread of its own; cards() and new Device() do not wait for it afterwards. */
+	findCards(): Promise<void>;
 	/** The name of the kernels in use. */
 	kernels(): string;
 	/** Replaces the kernels of the whole process; false when this CPU cannot run them. */

@@ -59,6 +59,19 @@ Napi::Value cards(const Napi::CallbackInfo& info) {
   });
 }
 
+// findCards(): has the driver start and look for cards on a thread of its own; from then on cards()
+// and new Device() do not wait for it.
+Napi::Value find_cards(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto job = std::make_unique<Job>();
+    job->work = [](const Stream&) {
+      if (CardDriver* driver = card_driver()) driver->list();
+    };
+    auto lane = std::make_shared<Lane>(Engine::of_driver());
+    return Environment::of(info.Env()).await(info.Env(), std::move(lane), std::move(job));
+  });
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<Environment>(new AddonData(env));
   define_canceller(env, exports);
@@ -68,6 +81,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   define_tokenizer(env, exports);
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class));
   exports.Set("cards", Napi::Function::New(env, cards));
+  exports.Set("findCards", Napi::Function::New(env, find_cards));
   exports.Set("kernels", Napi::Function::New(env, kernels));
   exports.Set("useKernels", Napi::Function::New(env, use_kernels));
   return exports;

@@ -91,6 +91,11 @@ Engine& Engine::of_card(int index) {
   return *engine;
 }
 
+Engine& Engine::of_driver() {
+  static Engine& engine = start(new Engine(1));
+  return engine;
+}
+
 Engine& Engine::start(Engine* engine) {
   stay_loaded();
   std::thread([engine] { engine->loop(); }).detach();

@@ -64,6 +64,8 @@ class Engine {
   static Engine& of(int threads);
   // Throws DEVICE_UNAVAILABLE when this machine has no such card, or it cannot be used.
   static Engine& of_card(int index);
+  // The thread that asks the driver of cards, which may take its time.
+  static Engine& of_driver();
 
   void submit(std::unique_ptr<Job> job);
   // Cancels all jobs of the environment; returns when none is queued or running.

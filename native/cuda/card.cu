@@ -189,24 +189,8 @@ class RuntimeDriver final : public CardDriver {
     return cudaDriverGetVersion(&version) == cudaSuccess ? version : 0;
   }
 
-  std::string reason() override {
-    int count = 0;
-    const cudaError_t error = cudaGetDeviceCount(&count);
-    if (error == cudaSuccess && count > 0) return "";
-    cudaGetLastError();
-    if (error == cudaErrorInsufficientDriver) return driver_reason();
-    if (error == cudaSuccess || error == cudaErrorNoDevice) return "this machine has no card";
-    return cudaGetErrorString(error);
-  }
-
-  std::vector<CardProperties> list() override {
-    std::vector<CardProperties> cards;
-    int count = 0;
-    if (cudaGetDeviceCount(&count) != cudaSuccess) count = 0;
-    for (int index = 0; index < count; ++index) cards.push_back(properties_of(index));
-    cudaGetLastError();
-    return cards;
-  }
+  std::string reason() override { return found().reason; }
+  std::vector<CardProperties> list() override { return found().cards; }
 
   Card& open(int index) override {
     const std::lock_guard lock(mutex_);
@@ -231,6 +215,30 @@ class RuntimeDriver final : public CardDriver {
   }
 
  private:
+  struct Found {
+    std::string reason;
+    std::vector<CardProperties> cards;
+  };
+
+  // Asked for once in a process.
+  const Found& found() {
+    std::call_once(asked_, [&] {
+      int count = 0;
+      const cudaError_t error = cudaGetDeviceCount(&count);
+      found_.reason = reason_of(error, count);
+      for (int index = 0; index < count; ++index) found_.cards.push_back(properties_of(index));
+      cudaGetLastError();
+    });
+    return found_;
+  }
+
+  std::string reason_of(cudaError_t error, int count) {
+    if (error == cudaSuccess && count > 0) return "";
+    if (error == cudaErrorInsufficientDriver) return driver_reason();
+    if (error == cudaSuccess || error == cudaErrorNoDevice) return "this machine has no card";
+    return cudaGetErrorString(error);
+  }
+
   static CardProperties properties_of(int index) {
     cudaDeviceProp found{};
     if (const cudaError_t error = cudaGetDeviceProperties(&found, index); error != cudaSuccess) {
@@ -254,6 +262,8 @@ class RuntimeDriver final : public CardDriver {
     return expected + (version() == 0 ? "found none" : "got one for CUDA " + text(version()));
   }
 
+  std::once_flag asked_;
+  Found found_;
   std::mutex mutex_;
   std::map<int, RuntimeCard*> cards_;
 };

@@ -19,7 +19,8 @@ export async function cardHere({trial}) {
 		process.env.EMULATOR_UNCHECKED = '1';
 		process.env.EMULATOR_MEMORY ??= String(2 ** 26);
 	}
-	const {devices} = await import('../../dist/device.js');
+	const {devices, findCards} = await import('../../dist/device.js');
+	await findCards();
 	const found = devices().filter(({name}) => name.startsWith('cuda'));
 	const card = found.find(({available}) => available);
 	if (!card) throw new Missing(found.map(({reason}) => reason).join('; '));

@@ -1,7 +1,7 @@
 // `inbatch info`: what this machine and this build have. Never fails: what is missing is the answer.
 
 import {z} from 'zod';
-import {type DeviceInfo, devices, physicalCores} from '../device.js';
+import {type DeviceInfo, devices, findCards, physicalCores} from '../device.js';
 import {formatTable} from '../files/table.js';
 import {cacheFolder} from '../hub/settings.js';
 import {native} from '../native.js';
@@ -27,6 +27,7 @@ export const info = defineCommand({
 	options: z.object({}),
 	example: '--json',
 	async run(_options, {terminal, json}) {
+		await findCards();
 		const found = gather();
 		if (!json) process.stdout.write(`${table(found)}\n`);
 		const reason = found.devices.find(device => device.name === 'cpu')?.reason;

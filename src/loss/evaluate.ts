@@ -68,7 +68,7 @@ export async function evaluateLoss(
 	{signal, ...device}: EvaluateLossOptions = {},
 ): Promise<LossEvaluation> {
 	expectInputs(loss, inputs);
-	const tape = Tape.on(openDevice(device));
+	const tape = Tape.on(await openDevice(device));
 	try {
 		const columns = await writtenColumns(tape, inputs.columns, signal);
 		const parameters = parametersOf(tape, loss, inputs);

@@ -143,7 +143,7 @@ export class EmbeddingModel {
 		options.signal?.throwIfAborted();
 		const {path, warnings} = await locateModel(source, options);
 		const {folders, defaultRoute} = await readTowers(path, options);
-		const computing = openDevice(options);
+		const computing = await openDevice(options);
 		const loading = loadWeights(folders, computing, options.signal);
 		const [towers, loaded] = await Promise.allSettled([openTowers(folders, options), loading]);
 		if (towers.status === 'fulfilled' && loaded.status === 'fulfilled') {

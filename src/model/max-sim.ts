@@ -34,7 +34,8 @@ export async function maxSim(
 	if (left.width !== right.width) {
 		refuse('OPTION_RANGE', `documents: expected rows of ${left.width} columns`, `${right.width}`);
 	}
-	const queries = await MaxSimQueries.open(openDevice(options).native, query, signal);
+	const device = await openDevice(options);
+	const queries = await MaxSimQueries.open(device.native, query, signal);
 	try {
 		return await queries.scores(documents, signal);
 	} finally {

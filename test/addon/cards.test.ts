@@ -32,6 +32,19 @@ test('lists cards, or says why there are none', () => {
 	expect(real.length > 0 || /driver|no card|no CUDA/.test(reason ?? '')).toBe(true);
 });
 
+test('leaves the event loop its turns while the driver starts', () => {
+	const program = `
+		import {openDevice} from ${JSON.stringify(import.meta.resolve('../../dist/device.js'))};
+		setTimeout(() => console.log('turn'));
+		const {name} = await openDevice();
+		console.log(name);`;
+	const {stdout} = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+		env: {...process.env, INBATCH_NATIVE: emulatedPath, EMULATOR_START: '200'},
+		encoding: 'utf8',
+	});
+	expect(stdout).toBe('turn\ncuda:0\n');
+});
+
 test('runs ops in order and gives their results to who reads', async () => {
 	const device = openCard();
 	const a = tensorOf(device, ramp(100));

@@ -5,7 +5,8 @@
 //
 // The environment chooses: EMULATOR_SEED the order of things (default 1), EMULATOR_MEMORY the bytes
 // of the card (default 2^30), EMULATOR_CAPABILITY what it can do (default 90), EMULATOR_UNCHECKED
-// values without the checks of memory.
+// values without the checks of memory, EMULATOR_START the milliseconds that the driver takes to
+// start.
 #pragma once
 #include <cstddef>
 #include <cstdint>
