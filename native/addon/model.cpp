@@ -14,19 +14,6 @@ namespace {
 
 using Core = std::shared_ptr<ModelCore>;
 
-// What load() is told about elements of a parameter. `tensor` is their name in the file.
-struct PartToLoad {
-  std::string name, type, tensor;
-  int64_t at = 0, count = 0, offset = 0;
-
-  static constexpr auto fields() {
-    using S = PartToLoad;
-    return std::tuple{field("name", &S::name),     field("type", &S::type),
-                      field("at", &S::at),         field("count", &S::count),
-                      field("offset", &S::offset), field("tensor", &S::tensor)};
-  }
-};
-
 // visit(name, tensor) for the weight, the gradient and each part of the state that is there.
 template <class F>
 void for_each_part(const Parameter& parameter, const F& visit) {
@@ -39,7 +26,9 @@ void for_each_part(const Parameter& parameter, const F& visit) {
   std::apply([&](auto... field) { (one(field), ...); }, TrainingState::fields());
 }
 
+// Of a weight its extents: where it lies is settled in the order of the jobs.
 Tensor part_of(const Parameter& parameter, const std::string& part) {
+  if (part == "weight") return {nullptr, parameter.rows, parameter.cols, Type::F32};
   Tensor found;
   std::string known;
   for_each_part(parameter, [&](const char* name, const Tensor& tensor) {
@@ -65,12 +54,6 @@ Napi::Value state_of(Napi::Env env, const Parameter& parameter) {
   };
   std::apply([&](auto... field) { (one(field), ...); }, TrainingState::fields());
   return list;
-}
-
-Tensor rows_of(const Tensor& tensor, int64_t row, int64_t rows) {
-  expect(row >= 0 && rows >= 0 && row <= tensor.rows - rows, "model",
-         "expected rows within " + std::to_string(tensor.rows));
-  return tensor.slice(row, rows);
 }
 
 Type computed_in(Napi::Value value, Place place) {
@@ -126,15 +109,6 @@ ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
   });
 }
 
-// Files are read, and values looked at, in the memory of this machine.
-const float* on_host(const Stream& stream, const Tensor& x, std::vector<float>& room) {
-  if (x.place == Place::Cpu) return x.f32();
-  room.resize(size_t(x.size()));
-  stream.download(room.data(), x.data, size_t(x.bytes()));
-  stream.wait();
-  return room.data();
-}
-
 Core ModelHandle::core(const char* where) const {
   if (core_) return core_;
   throw Error("DISPOSED",
@@ -172,51 +146,8 @@ Napi::Value ModelHandle::parameters(Info info) {
   });
 }
 
-// load(path, [{name, at, count, offset, type, tensor}]): fills elements of parameters from a file.
-// Values that are not finite are refused by the tensor's name.
-Napi::Value ModelHandle::load(Info info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    struct Part {
-      Parameter* parameter;
-      float* to;
-      int64_t count;
-      uint64_t offset;
-      Type type;
-      std::string tensor;
-    };
-    const Core model = core("load");
-    const auto path = argument<std::string>("load", info[0]);
-    std::vector<Part> parts;
-    for (const auto& part : argument<std::vector<PartToLoad>>("load", info[1])) {
-      Parameter& p = model->parameters.find(part.name);
-      expect(part.at >= 0 && part.count >= 0 && part.at <= p.value.size() - part.count, "load",
-             "expected elements within " + p.name);
-      expect(part.offset >= 0, "load", "expected an offset of 0 or more");
-      const Type type = type_of(part.type);
-      expect(type != Type::I32 && type != Type::U8, "load", "expected a type of real numbers");
-      parts.push_back({&p, p.value.f32() + part.at, part.count, uint64_t(part.offset), type,
-                       part.tensor.empty() ? part.name : part.tensor});
-    }
-    auto job = std::make_unique<Job>();
-    job->cancelled = flag_of(info[2]);
-    job->work = [model, path, parts = std::move(parts)](const Stream& stream) {
-      const WeightFile file(path);
-      for (const Part& part : parts) model->parameters.restore(stream, *part.parameter);
-      stream.parallel_for(int64_t(parts.size()), [&](int64_t i, int) {
-        const Part& part = parts[size_t(i)];
-        std::vector<float> room(stream.card ? size_t(part.count) : 0);
-        float* to = stream.card ? room.data() : part.to;
-        file.read(part.offset, part.type, to, part.count);
-        file.expect_finite(part.tensor, to, part.count);
-        if (stream.card) stream.upload(part.to, to, room.size() * sizeof(float));
-      });
-    };
-    return await(info, std::move(job));
-  });
-}
-
-// The rows of a part, from a number on, that a typed array has elements for.
-Tensor rows_for(const char* where, const Tensor& part, int64_t row, Napi::Value array) {
+// How many rows of a part, from a number on, a typed array has elements for.
+int64_t rows_for(const char* where, const Tensor& part, int64_t row, Napi::Value array) {
   const bool is_bytes = part.type == Type::U8;
   const bool fits = array.IsTypedArray() && array.As<Napi::TypedArray>().TypedArrayType() ==
                                                 (is_bytes ? napi_uint8_array : napi_float32_array);
@@ -224,7 +155,10 @@ Tensor rows_for(const char* where, const Tensor& part, int64_t row, Napi::Value 
   const auto bytes = int64_t(array.As<Napi::TypedArray>().ByteLength());
   const int64_t width = std::max<int64_t>(part.cols * width_of(part.type), 1);
   expect(bytes % width == 0, where, "expected whole rows");
-  return rows_of(part, row, bytes / width);
+  const int64_t rows = bytes / width;
+  expect(row >= 0 && row <= part.rows - rows, "model",
+         "expected rows within " + std::to_string(part.rows));
+  return rows;
 }
 
 // write(part, name, row, typed array): rows of a weight or of state; pack() afterwards.
@@ -233,13 +167,15 @@ Napi::Value ModelHandle::write(Info info) {
     const Core model = core("write");
     Parameter& parameter = model->parameters.find(argument<std::string>("write", info[1]));
     const Tensor part = part_of(parameter, argument<std::string>("write", info[0]));
-    const Tensor to = rows_for("write", part, argument<int64_t>("write", info[2]), info[3]);
-    const Bytes bytes = bytes_of("write", info[3], to.bytes());
+    const int64_t row = argument<int64_t>("write", info[2]);
+    const int64_t rows = rows_for("write", part, row, info[3]);
+    const Bytes bytes = bytes_of("write", info[3], rows * part.cols * width_of(part.type));
     const auto* begin = static_cast<const char*>(bytes.data);
     auto copy = std::make_shared<std::vector<char>>(begin, begin + bytes.size);
-    queue(info, [model, &parameter, to, copy](const Stream& stream) {
+    queue(info, [model, &parameter, part, row, rows, copy](const Stream& stream) {
       model->parameters.restore(stream, parameter);
-      stream.upload(to.data, copy->data(), copy->size());
+      const Tensor& whole = part.empty() ? parameter.value : part;
+      stream.upload(whole.slice(row, rows).data, copy->data(), copy->size());
     });
     return info.Env().Undefined();
   });
@@ -252,43 +188,19 @@ Napi::Value ModelHandle::read(Info info) {
     Parameter& parameter = model->parameters.find(argument<std::string>("read", info[1]));
     const Tensor part = part_of(parameter, argument<std::string>("read", info[0]));
     const int64_t row = argument<int64_t>("read", info[2]);
-    const Tensor from = rows_for("read", part, row, info[3]);
-    const Bytes bytes = bytes_of("read", info[3], from.bytes());
+    const int64_t rows = rows_for("read", part, row, info[3]);
+    const Bytes bytes = bytes_of("read", info[3], rows * part.cols * width_of(part.type));
     auto job = std::make_unique<Job>();
     job->held.push_back(Napi::Persistent(info[3].As<Napi::Object>()));
-    const bool is_weight = part.data == parameter.value.data;
-    job->work = [model, &parameter, is_weight, row, from, bytes](const Stream& stream) {
-      const Tensor to{bytes.data, from.rows, from.cols, Type::F32, Place::Cpu};
-      if (is_weight) {
+    job->work = [model, &parameter, part, row, rows, bytes](const Stream& stream) {
+      if (part.empty()) {
+        const Tensor to{bytes.data, rows, part.cols, Type::F32, Place::Cpu};
         model->parameters.read(stream, parameter, row, to);
       } else {
         model->parameters.finish_gradients(stream);
-        stream.download(bytes.data, from.data, bytes.size);
+        stream.download(bytes.data, part.slice(row, rows).data, bytes.size);
       }
       stream.wait();
-    };
-    return await(info, std::move(job));
-  });
-}
-
-// pack(whether weights go into bytes: false): refreshes what products read, after load or write;
-// resolves to a fingerprint of all values.
-Napi::Value ModelHandle::pack(Info info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto job = std::make_unique<Job>();
-    auto fingerprint = std::make_shared<uint64_t>(0);
-    const bool bytes = !info[0].IsUndefined() && argument<bool>("bytes", info[0]);
-    job->work = [model = core("pack"), fingerprint, bytes](const Stream& stream) {
-      if (bytes) model->parameters.use_bytes();
-      std::vector<uint64_t> hashes(model->parameters.all().size());
-      model->parameters.pack(stream, [&](int64_t i, const Parameter& p) {
-        std::vector<float> room;
-        hashes[size_t(i)] = hash_of(on_host(stream, p.value, room), p.value.size());
-      });
-      for (const uint64_t hash : hashes) *fingerprint = mix64(*fingerprint ^ hash);
-    };
-    job->result = [fingerprint](Napi::Env env) {
-      return Napi::String::New(env, hex_of(*fingerprint));
     };
     return await(info, std::move(job));
   });

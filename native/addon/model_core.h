@@ -3,11 +3,13 @@
 
 #include <deque>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 
 #include "../model/encoder.h"
 #include "../model/perturbation.h"
 #include "batch.h"
+#include "file.h"
 
 namespace inbatch {
 
@@ -43,6 +45,9 @@ struct ModelCore {
   }
 
   Parameters parameters;
+  // Of weights that are held rounded, as they were read; of fewer values than there are when they
+  // did not come in their order.
+  std::unordered_map<const Parameter*, ValueHash> hashes;
   std::deque<Encoder> towers;
   // The pass that waits for its backward.
   Arena saved_memory;

@@ -72,6 +72,20 @@ int64_t elements_of(const Wanted& wanted) {
   return rounded((wanted.rows * wanted.cols * width_of(wanted.type) + 3) / 4);
 }
 
+// Whether the plain values are held in training alone.
+bool is_given_up(const Parameter& p, Place place) {
+  return p.linear && (place == Place::Cpu || p.type == Type::BF16);
+}
+
+// The elements [begin, end) as they were before they were rounded.
+void read_origins(const Parameter& p, int64_t begin, int64_t end, float* to) {
+  for (const Origin& origin : p.origins) {
+    const int64_t first = std::max(begin, origin.at);
+    const int64_t last = std::min(end, origin.at + origin.count);
+    if (first < last) origin.source->read(first - origin.at, last - first, to + first - begin);
+  }
+}
+
 void expect_restorable(const Parameter& p) {
   if (p.plain || !p.in_bytes()) return;
   throw Error("DTYPE_UNSUPPORTED", p.name + ": expected weights in f32, got int8");
@@ -119,22 +133,38 @@ Parameter* Parameters::declare(const std::string& part, int64_t rows, int64_t co
 }
 
 void Parameters::allocate() {
-  int64_t linear = 0, others = 0, packed = 0;
+  const Place place = memory_.place();
+  int64_t others = 0, packed = 0;
   for (const Parameter& p : all_) {
-    (p.linear ? linear : others) += rounded(p.rows * p.cols);
+    others += is_given_up(p, place) ? 0 : rounded(p.rows * p.cols);
     packed += p.linear ? packed_size(p) : 0;
   }
   weights_.allocate(others);
-  linear_.allocate(linear);
   packed_.allocate(packed);
-  linear = others = packed = 0;
+  others = packed = 0;
   for (Parameter& p : all_) {
-    int64_t& at = p.linear ? linear : others;
-    p.value = (p.linear ? linear_ : weights_).view(at, p.rows, p.cols);
-    at += rounded(p.rows * p.cols);
+    p.value = {nullptr, p.rows, p.cols, Type::F32, place};
+    if (!is_given_up(p, place)) {
+      p.value = weights_.view(others, p.rows, p.cols);
+      others += rounded(p.rows * p.cols);
+    }
     if (!p.linear) continue;
     p.packed = packed_.view(packed, panels_of(p.rows), kPanel * p.cols, p.type);
     packed += packed_size(p);
+  }
+  if (place == Place::Cpu) hold_linear();
+}
+
+void Parameters::hold_linear() {
+  int64_t size = 0, at = 0;
+  for (const Parameter& p : all_) {
+    size += is_given_up(p, memory_.place()) ? rounded(p.rows * p.cols) : 0;
+  }
+  linear_.allocate(size);
+  for (Parameter& p : all_) {
+    if (!is_given_up(p, memory_.place())) continue;
+    p.value = linear_.view(at, p.rows, p.cols);
+    at += rounded(p.rows * p.cols);
   }
 }
 
@@ -163,6 +193,9 @@ void Parameters::prepare_training(const Stream& stream,
   if (!quantized_.empty()) {
     throw Error("DTYPE_UNSUPPORTED", "prepareTraining: expected weights in f32, got int8");
   }
+  for (Parameter& p : all_) {
+    if (p.linear) restore(stream, p);
+  }
   optimizer_ = settings.optimizer;
   int64_t packed = 0;
   for (const Parameter& p : all_) packed += p.linear ? transposed_size(p) : 0;
@@ -188,11 +221,12 @@ void Parameters::prepare_training(const Stream& stream,
 
 TrainingMemory Parameters::training_memory(const std::unordered_set<std::string>& frozen,
                                            const TrainingSettings& settings) const {
+  const Place place = memory_.place();
   int64_t plain = 0, packed = 0, transposed = 0, linear = 0, state = 0, gradients = size_;
   for (const Parameter& p : all_) {
     plain += rounded(p.rows * p.cols);
+    if (is_given_up(p, place)) linear += rounded(p.rows * p.cols);
     if (p.linear) {
-      linear += rounded(p.rows * p.cols);
       packed += packed_size(p);
       transposed += transposed_size(p);
       gradients += carried_size(p);
@@ -201,7 +235,7 @@ TrainingMemory Parameters::training_memory(const std::unordered_set<std::string>
     for (const Wanted& wanted : wanted_of(p, settings)) state += elements_of(wanted);
   }
   constexpr int64_t kBytes = sizeof(float);
-  const int64_t given_up = memory_.place() == Place::Cpu ? linear : 0;
+  const int64_t given_up = place == Place::Cpu || linear_.empty() ? linear : 0;
   return {(plain + packed + transposed) * kBytes, gradients * kBytes, state * kBytes,
           (plain - given_up + packed) * kBytes};
 }
@@ -272,8 +306,9 @@ void Parameters::pack(const Stream& stream,
   if (!keep && !stream.card) linear_.drop();
 }
 
-void Parameters::refresh(const Stream& stream, Parameter& p, bool rounded) const {
-  if (!p.linear) return;
+void Parameters::refresh(const Stream& stream, Parameter& p, bool rounded) {
+  const bool is_fresh = !p.origins.empty() && !is_training();
+  if (!p.linear || is_fresh) return;
   if (p.in_bytes()) {
     if (p.plain) run(stream, p.quantized);
     return;
@@ -283,14 +318,48 @@ void Parameters::refresh(const Stream& stream, Parameter& p, bool rounded) const
   if (!p.packed_transposed.empty()) run(stream, LinearPack{true, p.value, p.packed_transposed});
 }
 
-void Parameters::restore(const Stream& stream, Parameter& p) const {
+void Parameters::restore(const Stream& stream, Parameter& p) {
   expect_restorable(p);
-  if (!p.plain) run(stream, LinearUnpack{0, p.packed, p.value});
+  if (p.value.empty()) hold_linear();
+  if (!p.origins.empty()) {
+    fill_from_origins(stream, p);
+  } else if (!p.plain) {
+    run(stream, LinearUnpack{0, p.packed, p.value});
+  }
   p.plain = true;
+}
+
+void Parameters::fill_from_origins(const Stream& stream, Parameter& p) const {
+  constexpr int64_t kChunk = 1 << 18;
+  std::vector<float> room(size_t(std::min(kChunk, p.value.size())));
+  for (int64_t at = 0; at < p.value.size(); at += kChunk) {
+    if (stream.is_cancelled()) throw Cancelled();
+    const int64_t count = std::min(kChunk, p.value.size() - at);
+    read_origins(p, at, at + count, room.data());
+    stream.upload(p.value.f32() + at, room.data(), size_t(count) * sizeof(float));
+  }
+  p.origins.clear();
+}
+
+bool Parameters::is_rounded(const Parameter& p) const {
+  return p.value.empty() && is_given_up(p, memory_.place());
+}
+
+void Parameters::came_from(Parameter& p, Origin origin) const {
+  const auto is_replaced = [&](const Origin& other) {
+    return other.at >= origin.at && other.at + other.count <= origin.at + origin.count;
+  };
+  p.origins.erase(std::remove_if(p.origins.begin(), p.origins.end(), is_replaced), p.origins.end());
+  p.origins.push_back(std::move(origin));
+  p.plain = false;
 }
 
 void Parameters::read(const Stream& stream, const Parameter& p, int64_t row, Tensor rows) const {
   expect_restorable(p);
+  if (!p.origins.empty()) {
+    const int64_t begin = row * p.cols;
+    return read_origins(p, begin, begin + rows.size(), rows.f32());
+  }
   if (!p.plain) return run(stream, LinearUnpack{row, p.packed, rows});
   stream.download(rows.data, p.value.slice(row, rows.rows).data, size_t(rows.bytes()));
 }

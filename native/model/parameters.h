@@ -1,9 +1,10 @@
 // All weights of a model: names to views, flat allocations for weights, gradients and moments, and
 // the packed copies that products read.
 //
-// Outside training a linear weight is held once on the CPU: when it is packed its plain values are
-// given up, since the packed copy holds the same ones. Whoever needs them calls restore() or read()
-// first. A card holds both, the packed copies in the type that it computes in.
+// Outside training a linear weight is held once. On the CPU its plain values are given up when it
+// is packed, since the packed copy holds the same ones. A card that computes in bf16 has of a
+// weight from a file only the rounded copy that products read; what it was before comes from the
+// file again. Whoever needs plain values calls restore() or read() first.
 //
 // Of a model that encodes in bytes the weights of the blocks are held in 7 bits alone
 // (ops/quantized.h): nothing brings back what they were.
@@ -13,6 +14,7 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -24,18 +26,33 @@
 
 namespace inbatch {
 
+// Where the values of a weight lie beside this memory.
+struct WeightSource {
+  virtual ~WeightSource() = default;
+  // Its elements from `first` on as f32; throws when they may be no longer what they were.
+  virtual void read(int64_t first, int64_t count, float* to) const = 0;
+};
+
+// The elements of a parameter from `at` on are all those of a source.
+struct Origin {
+  int64_t at = 0, count = 0;
+  std::shared_ptr<const WeightSource> source;
+};
+
 struct Parameter {
   std::string name;
   int64_t rows = 0, cols = 0;
   bool decay = false;   // matrices decay; biases and norms do not
   bool linear = false;  // has packed copies
   bool trainable = true;
-  bool plain = true;  // value holds the weights; otherwise only packed or quantized does
+  // Value holds the weights; otherwise only packed or quantized does, of a card also the origins.
+  bool plain = true;
   bool quantizable = false;
   Type type = Type::F32;  // of its packed copies
   int64_t at = 0;         // place in the flat memory of gradients and moments, in elements
-  Tensor value, gradient, packed, packed_transposed;
-  std::vector<int64_t> parts;  // elements of each matrix that it is stacked from; or empty
+  Tensor value, gradient, packed, packed_transposed;  // no value: nobody has asked for it yet
+  std::vector<Origin> origins;  // of what packed holds rounded; a later one replaces what it meets
+  std::vector<int64_t> parts;   // elements of each matrix that it is stacked from; or empty
   TrainingState state;
   CarriedRows carried;
   QuantizedPack quantized;  // of a model in bytes; otherwise its tensors are empty
@@ -103,9 +120,13 @@ class Parameters {
   // while its plain values are there; several threads call it.
   void pack(const Stream& stream, const std::function<void(int64_t, const Parameter&)>& seen = {});
   // Refreshes those of one. `rounded`: the first copy is fresh, as an optimizer wrote it.
-  void refresh(const Stream& stream, Parameter& parameter, bool rounded = false) const;
+  void refresh(const Stream& stream, Parameter& parameter, bool rounded = false);
   // Makes value hold the weights.
-  void restore(const Stream& stream, Parameter& parameter) const;
+  void restore(const Stream& stream, Parameter& parameter);
+  // Whether the weight is held as its rounded copy alone, which whoever loads it fills. He says
+  // with came_from() what it was before.
+  bool is_rounded(const Parameter& parameter) const;
+  void came_from(Parameter& parameter, Origin origin) const;
   // The rows of a weight from `row` on, without restoring it, in the memory of this machine once
   // stream.wait() returns.
   void read(const Stream& stream, const Parameter& parameter, int64_t row, Tensor rows) const;
@@ -119,6 +140,8 @@ class Parameters {
   int64_t bytes() const;
 
  private:
+  void hold_linear();
+  void fill_from_origins(const Stream& stream, Parameter& parameter) const;
   void give_places(const TrainingSettings& settings);
   void carry_rows();
   void begin_averages(const Stream& stream);
