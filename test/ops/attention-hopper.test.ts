@@ -14,7 +14,7 @@ import {
 import {onEveryCard, sameBitsOnCards, useCapability} from '../support/cards.js';
 import {grid, matrixOf, offsetsOf, rowsOf} from '../support/matrix.js';
 import type {AttentionCase} from '../support/oracle-attention.js';
-import {integers} from '../support/run-op.js';
+import {integers, runOp, tensorOf} from '../support/run-op.js';
 import {expectSameBits} from '../support/tolerance.js';
 
 const widths = grid<Shape>({
@@ -76,6 +76,14 @@ describe('with what Hopper has,', () => {
 			for (const [index, matrix] of (await all(device, given)).entries()) {
 				expectSameBits(found[index]!, matrix);
 			}
+		});
+
+		test('reads nothing of queries behind the last', async () => {
+			const given = operands({...plain, lengths: [70], rate: 0.2});
+			const {dqkv, gradient} = await backward(device, given);
+			const lse = tensorOf(device, gradient.lse);
+			const alone = await runOp(device, 'attentionBackward', {...gradient, lse}, {dqkv});
+			expectSameBits(alone.dqkv, dqkv);
 		});
 
 		test('keeps what is no number in the text that has it', async () => {

@@ -104,7 +104,7 @@ const partsOfTiles = grid<Shape>({
 const severalTiles: Shape[] = [
 	{...wide, lengths: [100], width: 8, sees: {window: 20}},
 	{...wide, lengths: [32, 64], width: 8, rate: 0, sees: {causal: true}},
-	{...wide, lengths: [40, 3], width: 12, rate: 0, adds: []},
+	{...wide, lengths: [40, 3], heads: [4, 2], width: 12, rate: 0, adds: []},
 ];
 
 function operands({lengths, heads: [heads, keyHeads], width, ...shape}: Shape): AttentionCase {

@@ -11,6 +11,7 @@ import {
 	normals,
 	offsetsOf,
 	randomMatrix,
+	rowsOf,
 	sum,
 } from '../support/matrix.js';
 import {keptColumns} from '../support/random-bits.js';
@@ -61,6 +62,13 @@ onEveryDevice('dropout', device => {
 		const x = matrixOf(5, 33, index => index + 1);
 		const places = [0, 1, 2, 3, 4].map(text => ({text, row: 0}));
 		expectSameBits(await drop(device, draws[1]!, x), survivors(draws[1]!, x, places));
+	});
+
+	test('leaves rows behind the last text as they are', async () => {
+		const [x, texts] = [matrixOf(8, 33, index => index + 1), Int32Array.of(4)];
+		const dropped = await drop(device, draws[2]!, x, {offsets: offsetsOf([5]), texts});
+		expectSameBits(rowsOf(dropped, 5, 8), rowsOf(x, 5, 8));
+		expect(dropped.values.subarray(0, 5 * 33).includes(0)).toBe(true);
 	});
 
 	test.each([0.1, 0.5, 0.9])('drops about %d of the elements of each site', async rate => {

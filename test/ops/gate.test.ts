@@ -8,8 +8,8 @@ import {centralGradients, expectGradients} from '../support/differences.js';
 import {sameBitsEverywhere} from '../support/kernel-paths.js';
 import {blank, grid, largest, type Matrix, normals, randomMatrix, sum} from '../support/matrix.js';
 import {type Gate, gateBackward, gateForward} from '../support/oracle-heads.js';
-import {runOp, tensorOf} from '../support/run-op.js';
-import {expectClose, once} from '../support/tolerance.js';
+import {readMatrix, runOp, tensorOf} from '../support/run-op.js';
+import {expectClose, expectSameBits, once} from '../support/tolerance.js';
 
 const gates: readonly Gate['gate'][] = ['first', 'second'];
 
@@ -66,6 +66,16 @@ onEveryDevice('gate', device => {
 				sum([...gateForward(gate, x!).values].map((value, at) => value * dy.values[at]!));
 			const expected = centralGradients(weighted, [pre]);
 			expectGradients([await backward(device, gate, pre, dy)], expected, largest(pre));
+		},
+	);
+
+	test.each(grid({activation: activations, gate: gates}))(
+		'writes the gradient over what $activation of the $gate half reads',
+		async gate => {
+			const {pre, dy} = operands(5, 7);
+			const over = tensorOf(device, pre);
+			await runOp(device, 'gateBackward', {...gate, pre: over, dpre: over, dy}, {});
+			expectSameBits(await readMatrix(device, over), await backward(device, gate, pre, dy));
 		},
 	);
 
