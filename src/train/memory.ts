@@ -13,7 +13,7 @@ import type {TrainSettings} from './options.js';
 import {type BatchSource, type Prepared, prepareStep} from './prepare.js';
 import {parameterMemory} from './trained.js';
 
-/** Bytes by part; `peak` is their sum, the most that is resident at a time. */
+/** Bytes by part, on a card those of the card alone; `peak` is their sum, the most that is taken at a time. */
 export type ExpectedMemory = {
 	weights: number;
 	gradients: number;
@@ -54,9 +54,7 @@ export async function expectFits(
 	const {settings, loss, course, signal} = request;
 	const {computing} = source.model;
 	const {held} = parameterMemory(source.model, settings, course.steps);
-	const isHere = computing.memoryBytes === undefined; // and not on a card
-	const resident = process.memoryUsage.rss() - (isHere ? held : 0);
-	const node = Math.max(0, resident) + slack + largestTensor(source);
+	const node = Math.max(0, process.memoryUsage.rss() - held) + slack + largestTensor(source);
 	const first = await course.from(1).next();
 	if (first.done) throw new EngineError('INTERNAL', 'course: expected a first step, got none');
 	const prepared = await prepareStep(source, first.value, {loss, signal});
@@ -80,7 +78,8 @@ export async function expectedMemory(
 ): Promise<ExpectedMemory> {
 	const {weights, gradients, state} = parameterMemory(model, settings, course.steps);
 	const attack = attackOf(settings, []);
-	const {width} = model;
+	const {width, computing} = model;
+	const isHere = computing.memoryBytes === undefined; // and not on a card
 	const {count: rows} = rowsOfTexts(prepared.batch, 0, prepared.batch.texts);
 	// A loss of one's own is not called but for a step: it is taken for some matrices of embeddings.
 	const ofLoss = loss.options
@@ -92,8 +91,8 @@ export async function expectedMemory(
 		optimizer: state,
 		activations: activationMemory(model, prepared, settings),
 		loss: ofLoss,
-		data: 2 * bytesOfToken * prepared.batch.tokens,
-		node,
+		data: isHere ? 2 * bytesOfToken * prepared.batch.tokens : 0,
+		node: isHere ? node : 0,
 	};
 	return {...parts, peak: Object.values(parts).reduce((sum, part) => sum + part, 0)};
 }

@@ -9,6 +9,7 @@ import {devices} from '../../dist/device.js';
 import {infoNce} from '../../dist/loss/infonce.js';
 import {triplet} from '../../dist/loss/triplet.js';
 import type {EmbeddingModel} from '../../dist/model/embedding-model.js';
+import {planTraining} from '../../dist/train/plan.js';
 import {train} from '../../dist/train/train.js';
 import {cardAddonPath} from '../support/emulated.js';
 import {lazy} from '../support/matrix.js';
@@ -59,6 +60,17 @@ test('is listed among the devices', () => {
 	const [cpu, card] = devices();
 	expect(cpu).toMatchObject({name: 'cpu', available: true});
 	expect(card).toMatchObject({name: 'cuda:0', available: true, card: 'emulated card'});
+});
+
+test('counts of a run what lies on the card', async () => {
+	const model = await loadTiny({device: 'cuda'});
+	const options = {data: rowsOf(4), batchSize: 2, memoryLimit: 1e-6};
+	const {memory, fits} = await planTraining(model, options);
+	const {weights, gradients, state} = model.core.trainingMemory([], {
+		...{optimizer: 'adamw', average: false, stacked: []},
+	});
+	expect(memory).toMatchObject({weights, gradients, optimizer: state, data: 0, node: 0});
+	expect(fits).toBe(false);
 });
 
 test('encodes as the cpu does, cut to the first columns too', async () => {
