@@ -1,6 +1,7 @@
 // One encoder for all texts, or two: a tower of queries and one of documents, each with a folder and a
 // tokenizer of its own. Their parameters lie in one model, so that one optimizer step moves both.
 
+import {physicalCores} from '../device.js';
 import {EngineError} from '../errors.js';
 import {Tokenizer} from '../tokenizer/tokenizer.js';
 import {type FolderOptions, type ModelFolder, readModelFolder} from './folder.js';
@@ -81,15 +82,21 @@ function joined(query: ModelFolder, document: ModelFolder): [ModelFolder, ModelF
 	];
 }
 
+/** Those of a tokenizer on a machine of so many cores, where a card or a small model is quicker than one. */
+function mostWorkers(cores: number): number {
+	return Math.max(1, Math.min(4, Math.floor(cores / 2)));
+}
+
 /** Opens the tokenizer of each tower. */
 export async function openTowers(
 	folders: TowerFolders['folders'],
 	{signal}: {signal?: AbortSignal | undefined},
 ): Promise<[Tower, ...Tower[]]> {
 	const towers: Tower[] = [];
+	const workers = {most: mostWorkers(physicalCores())};
 	try {
 		for (const [number, folder] of folders.entries()) {
-			const tokenizer = await Tokenizer.open(folder.tokenizerFiles, {signal});
+			const tokenizer = await Tokenizer.open(folder.tokenizerFiles, {signal, workers});
 			towers.push({folder, tokenizer, number: number === 0 ? 0 : 1});
 			checkIds(folder, tokenizer);
 		}

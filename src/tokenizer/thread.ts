@@ -70,6 +70,11 @@ export class TokenizerThread {
 		return this.#isAlive;
 	}
 
+	/** Requests that have no answer yet. */
+	get waiting(): number {
+		return this.#waiting.size;
+	}
+
 	/** Posts the texts at once, but one that is long in parts; resolves with their ids. */
 	encode(request: Omit<EncodeRequest, 'id'>): Promise<EncodedTexts> {
 		const id = this.#nextId++;

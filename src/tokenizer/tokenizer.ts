@@ -1,12 +1,14 @@
-// Texts to ids from the main thread. The work happens in a worker; this side cuts it into messages that
+// Texts to ids from the main thread. The work happens in workers; this side cuts it into messages that
 // are quick to post, keeps few of them under way and lets concurrent calls take turns.
 
+import {setImmediate} from 'node:timers/promises';
 import {EngineError, kindOf} from '../errors.js';
 import {EncodeJob, type JobMessage} from './encode-job.js';
 import type {EncodedTexts, EncodeSettings} from './encoder.js';
-import type {TokenizerFiles, TokenizerSource} from './files.js';
+import type {TokenizerFiles} from './files.js';
 import {TokenizerThread} from './thread.js';
 import type {TokenizerFacts} from './worker.js';
+import {type MoreWorkers, TokenizerWorkers} from './workers.js';
 
 export interface EncodeOptions {
 	/** Longest result of a text, special tokens included. */
@@ -17,7 +19,14 @@ export interface EncodeOptions {
 	readonly signal?: AbortSignal | undefined;
 }
 
-const mostUnderWay = 4;
+export interface OpenOptions {
+	readonly signal?: AbortSignal | undefined;
+	/** When texts get more workers than one. Default: never. */
+	readonly workers?: MoreWorkers;
+}
+
+/** Messages posted between two turns of the event loop: each copies its texts. */
+const postedAtOnce = 4;
 
 /**
 A tokenizer of a model folder.
@@ -35,17 +44,15 @@ export class Tokenizer {
 	readonly largestToken: string;
 	/** What does the work: native code, or JavaScript where the tokenizer has a part that it lacks. */
 	readonly path: 'native' | 'javascript';
-	readonly #source: TokenizerSource;
+	readonly #workers: TokenizerWorkers;
 	/** Calls with texts left to post; the first is served next. */
 	readonly #turns: EncodeJob[] = [];
 	readonly #open = new Set<EncodeJob>();
-	#thread: TokenizerThread;
-	#underWay = 0;
+	#isPosting = false;
 	#disposed: Promise<void> | undefined;
 
-	private constructor(source: TokenizerSource, thread: TokenizerThread, facts: TokenizerFacts) {
-		this.#source = source;
-		this.#thread = thread;
+	private constructor(workers: TokenizerWorkers, facts: TokenizerFacts) {
+		this.#workers = workers;
 		this.specialTokens = facts.specialTokens;
 		this.largestId = facts.largestId;
 		this.largestToken = facts.largestToken;
@@ -54,17 +61,18 @@ export class Tokenizer {
 
 	/** Parses and checks the tokenizer; rejects with `TOKENIZER_INVALID` or `TOKENIZER_KIND`. */
 	static async open(
-		files: TokenizerFiles,
-		{signal}: {signal?: AbortSignal | undefined} = {},
+		{source}: TokenizerFiles,
+		{signal, workers = {}}: OpenOptions = {},
 	): Promise<Tokenizer> {
 		signal?.throwIfAborted();
-		const thread = new TokenizerThread(files.source);
+		const thread = new TokenizerThread(source);
 		const abort = () => {
 			thread.close(signal?.reason).catch(() => undefined);
 		};
 		signal?.addEventListener('abort', abort, {once: true});
 		try {
-			return new Tokenizer(files.source, thread, await thread.opened);
+			const facts = await thread.opened;
+			return new Tokenizer(new TokenizerWorkers(source, thread, workers), facts);
 		} finally {
 			signal?.removeEventListener('abort', abort);
 		}
@@ -81,7 +89,7 @@ export class Tokenizer {
 		signal?.addEventListener('abort', abort, {once: true});
 		this.#open.add(job);
 		this.#turns.push(job);
-		this.#pump();
+		void this.#pump();
 		try {
 			return await job.result;
 		} finally {
@@ -90,7 +98,7 @@ export class Tokenizer {
 		}
 	}
 
-	/** Waits for the calls in flight, then ends the worker. */
+	/** Waits for the calls in flight, then ends the workers. */
 	dispose(): Promise<void> {
 		this.#disposed ??= this.#close();
 		return this.#disposed;
@@ -102,7 +110,7 @@ export class Tokenizer {
 
 	async #close(): Promise<void> {
 		await Promise.allSettled([...this.#open].map(job => job.result));
-		await this.#thread.close(new EngineError('DISPOSED', 'tokenizer: used after dispose()'));
+		await this.#workers.close(new EngineError('DISPOSED', 'tokenizer: used after dispose()'));
 	}
 
 	#check(texts: readonly string[], options: Omit<EncodeOptions, 'signal'>): EncodeSettings {
@@ -126,26 +134,27 @@ export class Tokenizer {
 	}
 
 	/** Posts messages while there is room, one call after the other. */
-	#pump(): void {
-		while (this.#underWay < mostUnderWay) {
-			const job = this.#turns.shift();
-			if (job === undefined) return;
+	async #pump(): Promise<void> {
+		if (this.#isPosting) return;
+		this.#isPosting = true;
+		for (let posted = 1; this.#workers.hasRoom && this.#turns.length > 0; posted++) {
+			const job = this.#turns.shift()!;
 			const message = job.next();
 			if (job.hasMore) this.#turns.push(job);
 			void this.#send(job, message);
+			if (posted % postedAtOnce === 0) await setImmediate();
 		}
+		this.#isPosting = false;
+		if (this.#turns.length > 0) this.#workers.textsWait();
 	}
 
 	async #send(job: EncodeJob, {texts, place}: JobMessage): Promise<void> {
-		this.#underWay++;
 		try {
-			if (!this.#thread.isAlive) this.#thread = new TokenizerThread(this.#source);
-			job.receive(place, await this.#thread.encode({texts, settings: job.settings}));
+			job.receive(place, await this.#workers.encode({texts, settings: job.settings}));
 		} catch (error) {
 			this.#drop(job, error);
 		}
-		this.#underWay--;
-		this.#pump();
+		void this.#pump();
 	}
 
 	#drop(job: EncodeJob, reason: unknown): void {

@@ -3,7 +3,8 @@
 import {execFile} from 'node:child_process';
 import {promisify} from 'node:util';
 import {Worker} from 'node:worker_threads';
-import {afterEach, expect, test, vi} from 'vitest';
+import {afterEach, describe, expect, test, vi} from 'vitest';
+import type {EncodedTexts} from '../../dist/tokenizer/encoder.js';
 import {readTokenizerFiles, type TokenizerFiles} from '../../dist/tokenizer/files.js';
 import {Tokenizer} from '../../dist/tokenizer/tokenizer.js';
 import {bertFamily, sourceOf} from './sources.js';
@@ -131,6 +132,95 @@ test('a worker that dies rejects the call, and the next call works', async () =>
 		message: expect.stringContaining('worker died'),
 	});
 	expect(await tokenizer.encode(['again'], settings)).toEqual(before);
+});
+
+describe('with several workers', () => {
+	const workers = {most: 3, afterSeconds: 0};
+	const many = [...texts, ...texts];
+
+	/** What was encoded, as what is quick to compare. */
+	const bytesOf = ({ids, offsets, truncated}: EncodedTexts) =>
+		[ids, offsets, truncated].map(({buffer}) => Buffer.from(buffer).toString('base64'));
+
+	/** A tokenizer that has opened all of them, and these. */
+	async function openedAll() {
+		const post = vi.spyOn(Worker.prototype, 'postMessage');
+		const tokenizer = await Tokenizer.open(files, {workers});
+		const used = () => new Set(post.mock.contexts);
+		while (used().size < 3) await tokenizer.encode(many, settings);
+		return {tokenizer, used: used(), post};
+	}
+
+	test('texts come back in their order, with the ids that one gives', async () => {
+		const {tokenizer, used, post} = await openedAll();
+		await using one = await Tokenizer.open(files);
+		post.mockClear();
+		const [some, short] = await Promise.all([
+			tokenizer.encode(many, settings),
+			tokenizer.encode(['short'], settings),
+		]);
+		expect(new Set(post.mock.contexts)).toEqual(used);
+		expect(bytesOf(some)).toEqual(bytesOf(await one.encode(many, settings)));
+		expect(short).toEqual(await one.encode(['short'], settings));
+		await tokenizer.dispose();
+		expect([...used].map(({threadId}) => threadId)).toEqual([-1, -1, -1]);
+	});
+
+	test('few messages are posted at a time, and each once', async () => {
+		const {tokenizer, post} = await openedAll();
+		post.mockClear();
+		const call = tokenizer.encode(many, settings);
+		expect(post).toHaveBeenCalledTimes(4);
+		await call;
+		expect(post).toHaveBeenCalledTimes(Math.ceil(many.length / 256));
+		await tokenizer.dispose();
+	});
+
+	test('a call that is quicker than another is worth is left to the first', async () => {
+		const post = vi.spyOn(Worker.prototype, 'postMessage');
+		await using tokenizer = await Tokenizer.open(files, {workers: {most: 3, afterSeconds: 60}});
+		await tokenizer.encode(texts, settings);
+		expect(new Set(post.mock.contexts).size).toBe(1);
+	});
+
+	test('one that dies rejects the calls that had texts there, and no others', async () => {
+		const {tokenizer} = await openedAll();
+		const before = bytesOf(await tokenizer.encode(many, settings));
+		killNextWorker();
+		const [lost, kept] = await Promise.allSettled([
+			tokenizer.encode(['lost'], settings),
+			tokenizer.encode(['kept'], settings),
+		]);
+		expect(lost).toMatchObject({status: 'rejected', reason: {code: 'INTERNAL'}});
+		expect(kept.status).toBe('fulfilled');
+		expect(bytesOf(await tokenizer.encode(many, settings))).toEqual(before);
+		await tokenizer.dispose();
+	});
+
+	test('an abort ends a call that all work on, and others go on', async () => {
+		const {tokenizer} = await openedAll();
+		const controller = new AbortController();
+		const aborted = tokenizer.encode(many, {...settings, signal: controller.signal});
+		const other = tokenizer.encode(['other'], settings);
+		controller.abort(new Error('enough'));
+		await expect(aborted).rejects.toThrow('enough');
+		expect((await other).offsets).toHaveLength(2);
+		await tokenizer.dispose();
+	});
+
+	test('one that cannot open rejects a call, and the next call works', async () => {
+		const source = sourceOf(new TextDecoder().decode(files.source.bytes));
+		await using tokenizer = await Tokenizer.open({...files, source}, {workers});
+		const before = await tokenizer.encode(texts, settings);
+		source.bytes.fill(0);
+		const untilOneMore = async () => {
+			for (let turn = 0; turn < 1000; turn++) await tokenizer.encode(texts, settings);
+		};
+		await expect(untilOneMore()).rejects.toMatchObject({code: 'TOKENIZER_INVALID'});
+		expect((await tokenizer.encode(texts.slice(0, 9), settings)).ids).toEqual(
+			before.ids.slice(0, before.offsets[9]),
+		);
+	});
 });
 
 test('dispose waits for calls in flight and refuses later ones', async () => {
