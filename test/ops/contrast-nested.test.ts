@@ -15,6 +15,8 @@ type Given = {
 	widths: readonly number[];
 	scaled: boolean;
 	short?: boolean;
+	/** A row meets its own columns alone, so that tiles are without candidates. */
+	alone?: boolean;
 };
 
 function drawn(count: number, widths: readonly number[], scaled: boolean): Given {
@@ -35,7 +37,7 @@ const column = ({rows, columns, values}: Matrix, n: number) =>
 
 /** Forward and backward; each row belongs to the column of its number, others are hard negatives. */
 async function computed(device: NativeDevice, given: Given) {
-	const {rows, columns, widths, scaled, short = false} = given;
+	const {rows, columns, widths, scaled, short = false, alone = false} = given;
 	const each = widths.length;
 	const empty = (height: number, width: number) => device.tensor(height, width, 'f32');
 	const nested = each > 1 ? integers(device, Int32Array.from(widths)) : undefined;
@@ -58,6 +60,7 @@ async function computed(device: NativeDevice, given: Given) {
 		),
 		positives: rows.rows,
 		shortProducts: short,
+		...(alone && {others: false, otherHard: false}),
 	};
 	const [lse, mean, count] = [each, each, 1].map(width => empty(rows.rows, width));
 	device.run('contrastForward', {...operands, lse, mean, count});
@@ -99,20 +102,20 @@ const shapes = grid({
 	scaled: [false, true],
 });
 
-type Shape = (typeof shapes)[number] & {short?: boolean; share?: number};
+type Shape = (typeof shapes)[number] & Pick<Given, 'short' | 'alone'> & {share?: number};
 
 /** share: how far gradients may be apart. */
 const severalWidths = (cases: readonly Shape[]) => (device: NativeDevice) => {
 	test.each(cases)(
 		'of $widths over $count rows are those of each',
-		async ({count, widths, scaled, short = false, share = 2 ** -17}) => {
-			const given = {...drawn(count, widths, scaled), short};
+		async ({count, widths, scaled, share = 2 ** -17, ...choice}) => {
+			const given = {...drawn(count, widths, scaled), ...choice};
 			const {rows, columns} = given;
 			const together = await computed(device, given);
 			const each = [];
 			for (const width of widths) {
 				const cut = {rows: leading(rows, width), columns: leading(columns, width)};
-				each.push(await computed(device, {...cut, widths: [width], scaled, short}));
+				each.push(await computed(device, {...cut, widths: [width], scaled, ...choice}));
 			}
 			for (const [n, {lse, mean}] of each.entries()) {
 				const same = scaled
@@ -139,9 +142,10 @@ const severalWidths = (cases: readonly Shape[]) => (device: NativeDevice) => {
 const fewShapes = shapes
 	.map(shape => ({...shape, count: Math.min(shape.count, 70)}))
 	.filter(({count, widths, scaled}) => count > 7 || (scaled && widths.length > 2));
+const alone = {count: 70, widths: [16, 48], scaled: true, alone: true};
 
-onEveryPath('several widths', severalWidths(shapes));
-onEveryCard('several widths', severalWidths(fewShapes));
+onEveryPath('several widths', severalWidths([...shapes, alone]));
+onEveryCard('several widths', severalWidths([...fewShapes, alone]));
 onEveryCard(
 	'several widths by products of 16 bits',
 	severalWidths(fewShapes.map(shape => ({...shape, short: true, share: 2 ** -7}))),

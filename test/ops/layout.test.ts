@@ -12,7 +12,7 @@ import {
 	rowsOf,
 	zeros,
 } from '../support/matrix.js';
-import {newDevice, runOp, tensorOf} from '../support/run-op.js';
+import {integers, newDevice, runOp, tensorOf} from '../support/run-op.js';
 import {expectClose, expectSameBits} from '../support/tolerance.js';
 
 const random = normals(3);
@@ -113,18 +113,22 @@ onEveryDevice('layout', device => {
 		});
 	});
 
-	test.each([
-		['pickForward', 'columns', {rows: 1, columns: 3}, {rows: 1, columns: 1}],
-		['gatherForward', 'rows', {rows: 3, columns: 1}, {rows: 1, columns: 1}],
-	])(
-		'%s of a number outside of the matrix fails at the next read',
-		async (op, field, shape, result) => {
+	test.each(
+		grid({
+			given: [
+				{op: 'pickForward', field: 'columns', rows: 1, columns: 3},
+				{op: 'gatherForward', field: 'rows', rows: 3, columns: 1},
+			],
+			number: [3, -1, 2 ** 30],
+		}),
+	)(
+		'$given.op of $number of three fails at the next read',
+		async ({given: {op, field, ...shape}, number}) => {
 			const x = tensorOf(device, randomMatrix(shape.rows, shape.columns, random));
-			const numbers = device.tensor(1, 1, 'i32');
-			device.write(numbers, Int32Array.of(3));
-			const y = device.tensor(result.rows, result.columns, 'f32');
-			device.run(op, {x, [field]: numbers, y});
-			await expect(device.synchronize()).rejects.toThrow(`expected ${field} below 3, got 3 at 0`);
+			const y = device.tensor(1, 1, 'f32');
+			device.run(op, {x, [field]: integers(device, Int32Array.of(number)), y});
+			const sentence = `expected ${field} below 3, got ${number} at 0`;
+			await expect(device.synchronize()).rejects.toThrow(sentence);
 		},
 	);
 
