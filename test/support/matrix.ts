@@ -21,7 +21,9 @@ export function blank(rows: number, columns: number): Matrix {
 }
 
 export function matrixOf(rows: number, columns: number, value: (index: number) => number): Matrix {
-	return {rows, columns, values: Float64Array.from({length: rows * columns}, (_, i) => value(i))};
+	const values = new Float64Array(rows * columns);
+	for (let index = 0; index < values.length; index += 1) values[index] = value(index);
+	return {rows, columns, values};
 }
 
 export function rowsOf(x: Matrix, begin: number, end: number): Matrix {

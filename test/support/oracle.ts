@@ -33,10 +33,11 @@ export function linearForward(
 }
 
 export function dotOfRows(a: Matrix, row: number, b: Matrix, other: number, round: Round): number {
+	const [left, right] = [a.values, b.values];
+	const [begin, beside] = [row * a.columns, other * b.columns];
 	let total = 0;
 	for (let k = 0; k < a.columns; k += 1) {
-		const product = round(a.values[row * a.columns + k]! * b.values[other * b.columns + k]!);
-		total = round(total + product);
+		total = round(total + round(left[begin + k]! * right[beside + k]!));
 	}
 	return total;
 }
