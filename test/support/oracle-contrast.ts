@@ -186,8 +186,8 @@ export function contrastBackward(
 	const ofRow = {x: rows, scale: ofRows, unit: cosine.rows};
 	const ofColumn = {x: columns, scale: ofColumns, unit: cosine.columns};
 	let along = 0;
-	for (const [at, g] of whole.values.entries()) {
-		along = round(along + round(g * c.values[at]!));
+	for (let at = 0; at < whole.values.length; at += 1) {
+		along = round(along + round(whole.values[at]! * c.values[at]!));
 	}
 	return {
 		drows: gradientOfSide(ofRow, ofColumn, scores, dscores, temperature, round),
@@ -226,30 +226,39 @@ function gradientOfSide(
 	round: Round,
 ): Matrix {
 	const width = side.x.columns;
+	const [own, met] = [side.x.values, other.x.values];
 	const dx = zeros(side.x.rows, width);
 	for (let row = 0; row < dx.rows; row += 1) {
 		const out = dx.values.subarray(row * width, (row + 1) * width);
 		const scale = side.scale[row]!;
 		let along = 0;
 		for (let column = 0; column < scores.columns; column += 1) {
-			const g = dscores.values[row * scores.columns + column]!;
-			along = round(along + round(g * scores.values[row * scores.columns + column]!));
+			const at = row * scores.columns + column;
+			const g = dscores.values[at]!;
+			along = round(along + round(g * scores.values[at]!));
 			const weight = round(g * other.scale[column]!);
+			const begin = column * width;
 			for (let k = 0; k < width; k += 1) {
-				out[k] = round(out[k]! + round(weight * other.x.values[column * width + k]!));
+				out[k] = round(out[k]! + round(weight * met[begin + k]!));
 			}
 		}
 		const inside = side.unit ? round(round(scale * along) * scale) : 0;
 		for (let k = 0; k < width; k += 1) {
 			const outside = round(out[k]! * round(scale / temperature));
-			out[k] = round(outside - round(inside * side.x.values[row * width + k]!));
+			out[k] = round(outside - round(inside * own[row * width + k]!));
 		}
 	}
 	return dx;
 }
 
 function transposed({rows, columns, values}: Matrix): Matrix {
-	return matrixOf(columns, rows, at => values[(at % rows) * columns + Math.floor(at / rows)]!);
+	const turned = zeros(columns, rows);
+	for (let row = 0; row < rows; row += 1) {
+		for (let column = 0; column < columns; column += 1) {
+			turned.values[column * rows + row] = values[row * columns + column]!;
+		}
+	}
+	return turned;
 }
 
 export type ContrastScale = {
@@ -279,9 +288,10 @@ export function contrastScale(
 	const perRow = zeros(rows.rows, 2);
 	const perColumn = zeros(columns.rows, 2);
 	let [largest, total] = [0, 0];
-	for (const [at, score] of z.values.entries()) {
-		const [row, column] = [Math.floor(at / columns.rows), at % columns.rows];
+	for (let at = 0; at < by.length; at += 1) {
 		if (by[at] !== rules) continue;
+		const score = z.values[at]!;
+		const [row, column] = [Math.floor(at / columns.rows), at % columns.rows];
 		const left = lengths[0]![row]! * ofRows[row]!;
 		const right = lengths[1]![column]! * ofColumns[column]!;
 		const size = (gain * (left * right)) / temperature;

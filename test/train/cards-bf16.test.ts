@@ -63,11 +63,24 @@ test('ends in the same bits when it goes on after a stop', {timeout: 600_000}, a
 });
 
 test.each([1, 30])(
-	'ends in the same bits in chunks of %d tokens',
+	'has the same bits after two steps in chunks of %d tokens',
 	{timeout: 600_000},
 	async chunkTokens => {
 		const whole = await onCard();
-		expect(await runOf({device: 'cuda'}, {chunkTokens})).toEqual(whole);
+		const name = `chunks-${chunkTokens}`;
+		const stopping = stoppingAt(2);
+		const losses: number[] = [];
+		const onStep: TrainOptions['onStep'] = step => {
+			losses.push(step.loss);
+			stopping.onStep?.(step);
+		};
+		const stopped = runOf({device: 'cuda'}, {...stopping, onStep, chunkTokens, output: at(name)});
+		await expect(stopped).rejects.toThrow('stopped at 2');
+		expect(losses).toEqual(whole.losses.slice(0, 2));
+		for (const file of ['model.safetensors', 'trainer/moments.safetensors']) {
+			const path = join('checkpoints', 'step-2', file);
+			expect(hashOf(join(at(name), path)), file).toBe(hashOf(join(at('whole'), path)));
+		}
 	},
 );
 
