@@ -2,7 +2,7 @@
 // gradient of both, in float64 or rounded after every operation. See oracle.ts.
 
 import {type Matrix, matrixOf, zeros} from './matrix.js';
-import {dotOfRows} from './oracle.js';
+import {addScaledRow, dotOfRows} from './oracle.js';
 import {exact, type Round} from './tolerance.js';
 
 export type Switches = {own: boolean; others: boolean; ownHard: boolean; otherHard: boolean};
@@ -226,7 +226,6 @@ function gradientOfSide(
 	round: Round,
 ): Matrix {
 	const width = side.x.columns;
-	const [own, met] = [side.x.values, other.x.values];
 	const dx = zeros(side.x.rows, width);
 	for (let row = 0; row < dx.rows; row += 1) {
 		const out = dx.values.subarray(row * width, (row + 1) * width);
@@ -236,16 +235,12 @@ function gradientOfSide(
 			const at = row * scores.columns + column;
 			const g = dscores.values[at]!;
 			along = round(along + round(g * scores.values[at]!));
-			const weight = round(g * other.scale[column]!);
-			const begin = column * width;
-			for (let k = 0; k < width; k += 1) {
-				out[k] = round(out[k]! + round(weight * met[begin + k]!));
-			}
+			addScaledRow(out, other.x, column, {factor: round(g * other.scale[column]!), round});
 		}
 		const inside = side.unit ? round(round(scale * along) * scale) : 0;
 		for (let k = 0; k < width; k += 1) {
 			const outside = round(out[k]! * round(scale / temperature));
-			out[k] = round(outside - round(inside * own[row * width + k]!));
+			out[k] = round(outside - round(inside * side.x.values[row * width + k]!));
 		}
 	}
 	return dx;

@@ -3,7 +3,7 @@
 
 import {type Activation, activate, slope} from './activations.js';
 import {type Matrix, matrixOf, zeros} from './matrix.js';
-import {exact, type Round} from './tolerance.js';
+import {exact, type Round, single} from './tolerance.js';
 
 export type NormKind = 'layer' | 'rms';
 
@@ -36,10 +36,40 @@ export function dotOfRows(a: Matrix, row: number, b: Matrix, other: number, roun
 	const [left, right] = [a.values, b.values];
 	const [begin, beside] = [row * a.columns, other * b.columns];
 	let total = 0;
-	for (let k = 0; k < a.columns; k += 1) {
-		total = round(total + round(left[begin + k]! * right[beside + k]!));
+	// The two common roundings by themselves: a call for each of millions of terms takes most of the time.
+	if (round === exact) {
+		for (let k = 0; k < a.columns; k += 1) total += left[begin + k]! * right[beside + k]!;
+	} else if (round === single) {
+		for (let k = 0; k < a.columns; k += 1) {
+			total = Math.fround(total + Math.fround(left[begin + k]! * right[beside + k]!));
+		}
+	} else {
+		for (let k = 0; k < a.columns; k += 1) {
+			total = round(total + round(left[begin + k]! * right[beside + k]!));
+		}
 	}
 	return total;
+}
+
+/** sums + factor * x[row]. */
+export function addScaledRow(
+	sums: Float64Array,
+	{columns, values}: Matrix,
+	row: number,
+	{factor, round}: {factor: number; round: Round},
+): void {
+	const begin = row * columns;
+	if (round === exact) {
+		for (let k = 0; k < columns; k += 1) sums[k]! += factor * values[begin + k]!;
+	} else if (round === single) {
+		for (let k = 0; k < columns; k += 1) {
+			sums[k] = Math.fround(sums[k]! + Math.fround(factor * values[begin + k]!));
+		}
+	} else {
+		for (let k = 0; k < columns; k += 1) {
+			sums[k] = round(sums[k]! + round(factor * values[begin + k]!));
+		}
+	}
 }
 
 export type LinearGradient = {
@@ -78,11 +108,8 @@ export function linearBackwardWeight(
 	const dweight = mapped(before, value => value);
 	for (let row = 0; row < x.rows; row += 1) {
 		for (let n = 0; n < dy.columns; n += 1) {
-			const factor = dy.values[row * dy.columns + n]!;
-			for (let k = 0; k < x.columns; k += 1) {
-				const product = round(factor * x.values[row * x.columns + k]!);
-				dweight.values[n * x.columns + k] = round(dweight.values[n * x.columns + k]! + product);
-			}
+			const sums = dweight.values.subarray(n * x.columns, (n + 1) * x.columns);
+			addScaledRow(sums, x, row, {factor: dy.values[row * dy.columns + n]!, round});
 		}
 	}
 	return dweight;
