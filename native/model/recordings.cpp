@@ -31,7 +31,7 @@ FilledBatch::FilledBatch(const Batch& batch, int64_t longest)
   texts_ = power_from(texts_ + (tokens_ - batch.tokens() + longest - 1) / longest);
   const bool has_skip = !batch.skip.empty();
   numbers_.assign(size_t(texts_ + 1 + (has_skip ? texts_ : 0) + tokens_), 0);
-  fill_offsets(batch, longest);
+  fill_offsets(batch);
   auto at = numbers_.begin() + texts_ + 1;
   if (has_skip) {
     std::copy_n(batch.skip.i32(), batch.size(), at);
@@ -40,11 +40,12 @@ FilledBatch::FilledBatch(const Batch& batch, int64_t longest)
   std::copy_n(batch.ids.i32(), batch.tokens(), at);
 }
 
-void FilledBatch::fill_offsets(const Batch& batch, int64_t longest) {
+// Short texts ask least of attention, and none of them is one that all others are waited with.
+void FilledBatch::fill_offsets(const Batch& batch) {
   std::copy_n(batch.offsets.i32(), batch.size() + 1, numbers_.begin());
-  for (int64_t text = batch.size(); text < texts_; ++text) {
-    numbers_[size_t(text + 1)] =
-        int32_t(std::min<int64_t>(numbers_[size_t(text)] + longest, tokens_));
+  const int64_t left = tokens_ - batch.tokens(), texts = texts_ - batch.size();
+  for (int64_t text = 1; text <= texts; ++text) {
+    numbers_[size_t(batch.size() + text)] = int32_t(batch.tokens() + left * text / texts);
   }
 }
 

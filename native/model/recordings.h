@@ -2,8 +2,8 @@
 // once for all batches of a bucket, and asked for again with other ids.
 //
 // A batch is filled up to the extents of its bucket, so that every grid follows from the bucket
-// alone: what is left of the tokens goes to texts of their own behind the others, and the texts
-// left beyond these are empty. A recorded pass uses the scratch that it was recorded with; when
+// alone: what is left of the tokens is spread over the texts that are left, behind the others. A
+// recorded pass uses the scratch that it was recorded with; when
 // that has moved it is recorded anew. No bit of a text depends on any of this.
 #pragma once
 
@@ -36,7 +36,7 @@ class FilledBatch {
   Batch view(const Batch& batch, const Tensor& numbers) const;
 
  private:
-  void fill_offsets(const Batch& batch, int64_t longest);
+  void fill_offsets(const Batch& batch);
 
   int64_t tokens_, texts_;
   std::vector<int32_t> numbers_;
