@@ -2,7 +2,6 @@
 //
 //   # what is said about the list
 //   tests: norm model/card-flow           (files of test/ops, or of test, of which one must fail)
-//   units: matrix.cu                      (of a header: sources that see it; without: all that include it)
 //
 //   what is wrong
 //   - text that stands in the source once  (several lines: one line break between them)
@@ -14,7 +13,7 @@ import {root} from '../freshness.mjs';
 
 export const folder = 'test/emulator/faults';
 
-/** All lists: {name, source, path, units, faults: [{what, tests, from, to}]}. */
+/** All lists: {name, source, path, faults: [{what, from, to, list, source, tests}]}; list: its name. */
 export function faultLists() {
 	const names = readdirSync(join(root, folder)).filter(name => name.endsWith('.txt'));
 	return names.sort().map(name => {
@@ -30,26 +29,25 @@ export function parsed(name, text) {
 		.join('\n')
 		.trim()
 		.split(/\n{2,}/);
-	const tests = named(head, 'tests').map(test => {
-		return `test/${test.includes('/') ? test : `ops/${test}`}.test.ts`;
-	});
-	const units = named(head, 'units').map(unit => `native/cuda/${unit}`);
-	const faults = blocks.map(block => faultIn(block.split('\n'), tests));
-	return {name, source: `native/cuda/${name}`, units, faults};
+	const source = `native/cuda/${name}`;
+	const tests = testsIn(head);
+	const faults = blocks.map(block => ({...faultIn(block.split('\n')), list: name, source, tests}));
+	return {name, source, faults};
 }
 
-function faultIn(lines, tests) {
+function faultIn(lines) {
 	const marked = mark =>
 		lines
 			.filter(line => line.startsWith(mark))
 			.map(line => line.slice(2))
 			.join('\n');
-	return {what: lines[0], tests, from: marked('-'), to: marked('+')};
+	return {what: lines[0], from: marked('-'), to: marked('+')};
 }
 
-function named(text, field) {
-	const found = new RegExp(`^${field}:(.*)$`, 'm').exec(text)?.[1] ?? '';
-	return found.split(' ').filter(word => word !== '');
+function testsIn(head) {
+	const found = /^tests:(.*)$/m.exec(head)?.[1] ?? '';
+	const tests = found.split(' ').filter(word => word !== '');
+	return tests.map(test => `test/${test.includes('/') ? test : `ops/${test}`}.test.ts`);
 }
 
 /** The source with a fault in it; undefined unless what it replaces stands there once. */

@@ -2,16 +2,7 @@
 // card is built. Only files that differ are written, so that a build does only what is needed.
 
 import {spawn, spawnSync} from 'node:child_process';
-import {
-	existsSync,
-	mkdirSync,
-	readFileSync,
-	rmSync,
-	statSync,
-	symlinkSync,
-	utimesSync,
-	writeFileSync,
-} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
 import {dirname, join} from 'node:path';
 import {filesBelow, root} from '../freshness.mjs';
@@ -37,20 +28,13 @@ export function refreshTree() {
 	}
 }
 
-/**
-Writes a source of the copy, unless that is what it holds. Where units are named, only they are compiled
-again: a header that is not newer than what was made of it is not looked at.
-*/
-export function write(file, content, units = []) {
+/** Writes a file of the copy, unless that is what it holds. */
+export function write(file, content) {
 	const path = join(folder, file);
 	const bytes = Buffer.from(content);
-	const before = statSync(path, {throwIfNoEntry: false});
-	if (before && readFileSync(path).equals(bytes)) return;
+	if (existsSync(path) && readFileSync(path).equals(bytes)) return;
 	mkdirSync(dirname(path), {recursive: true});
 	writeFileSync(path, bytes);
-	if (!before || units.length === 0) return;
-	utimesSync(path, before.atime, before.mtime);
-	for (const unit of units) utimesSync(join(folder, unit), new Date(), new Date());
 }
 
 /** Builds the add-on of the copy; what the compiler says where it fails, undefined where it does not. */
@@ -58,9 +42,14 @@ export async function build() {
 	if (!existsSync(join(cmakeFolder, 'CMakeCache.txt'))) configure();
 	const jobs = String(availableParallelism());
 	const target = ['--target', 'inbatch_emulated', '--parallel', jobs];
-	const {code, said} = await outcomeOf('cmake', ['--build', cmakeFolder, ...target], {});
+	const {code, said} = await outcomeOf('cmake', ['--build', cmakeFolder, ...target], {
+		env: {...process.env, ...cacheOptions},
+	});
 	return code === 0 ? undefined : said;
 }
+
+// What lies in another folder, or was built by npm run build, is found in the compiler's cache too.
+const cacheOptions = {CCACHE_BASEDIR: folder, CCACHE_NOHASHDIR: '1'};
 
 // Without nvcc; with a compiler cache where there is one, for a fault is built again and again.
 function configure() {
