@@ -154,7 +154,10 @@ export type NativeModel = {
 		trained: boolean;
 		state: HeldState[];
 	}[];
-	/** Refuses values that are not finite by the name of their tensor. */
+	/**
+	Refuses values that are not finite by the name of their tensor. A card that computes in bf16 has the file open until
+	somebody asks for the f32 values of its weights.
+	*/
 	load(path: string, parts: readonly WeightPart[], canceller?: Canceller): Promise<void>;
 	/** State of type u8 is written from and read into bytes. */
 	write(part: ParameterPart, name: string, row: number, values: Float32Array | Uint8Array): void;

@@ -40,7 +40,7 @@ struct Part {
 
 Part part_of(Parameters& parameters, const PartToLoad& part) {
   Parameter& p = parameters.find(part.name);
-  expect(part.at >= 0 && part.count >= 0 && part.at <= p.value.size() - part.count, "load",
+  expect(part.at >= 0 && part.count >= 0 && part.at <= p.rows * p.cols - part.count, "load",
          "expected elements within " + p.name);
   expect(part.offset >= 0, "load", "expected an offset of 0 or more");
   const Type type = type_of(part.type);
