@@ -7,24 +7,20 @@
 #include <algorithm>
 
 #include "../ops/run.h"
+#include "kernels.h"
 #include "loops.h"
 
 namespace inbatch::cpu {
 namespace {
 
 constexpr int64_t kSize = 1 << 21;  // elements of a strip at a time: about a millisecond
-constexpr int64_t kAhead = 2;       // tokens whose rows of the table are asked for early
 
 struct Columns {
   int64_t begin, end;
 };
 
-void add_scaled(float* into, const float* row, float scale, int64_t begin, int64_t end) {
-  for (int64_t j = begin; j < end; ++j) into[j] += row[j] * scale;
-}
-
-void add_row(float* into, const float* row, int64_t begin, int64_t end) {
-  for (int64_t j = begin; j < end; ++j) into[j] += row[j];
+void add_row(float* into, const float* row, int64_t size) {
+  for (int64_t j = 0; j < size; ++j) into[j] += row[j];
 }
 
 // The rows of positions that the tokens of a text read, one after another from `begin` on.
@@ -48,27 +44,27 @@ void embed_row(const EmbedForward& op, int64_t token, int64_t place) {
   float* x = op.x.f32() + token * columns;
   const float* row = op.tokens.f32() + int64_t(op.ids.i32()[token]) * columns;
   for (int64_t j = 0; j < columns; ++j) x[j] = row[j] * op.scale;
-  if (!op.positions.empty()) add_row(x, op.positions.f32() + place * columns, 0, columns);
-  if (!op.types.empty()) add_row(x, op.types.f32(), 0, columns);
+  if (!op.positions.empty()) add_row(x, op.positions.f32() + place * columns, columns);
+  if (!op.types.empty()) add_row(x, op.types.f32(), columns);
 }
 
-void ask_for_row(const EmbedBackward& op, int64_t token, Columns strip) {
-  if (op.dtokens.empty()) return;
-  const float* row = op.dtokens.f32() + op.ids.i32()[token] * op.dx.cols;
-  for (int64_t j = strip.begin; j < strip.end; j += 16) __builtin_prefetch(row + j, 1);
-}
-
-// Adds a strip of a row of dx; torch teaches neither row of padding.
+// Adds a strip of a row of dx and asks for the row of the table that is added to after it; torch
+// teaches neither row of padding.
 void scatter_row(const EmbedBackward& op, int64_t token, int64_t place, Columns strip) {
-  const int64_t columns = op.dx.cols, id = op.ids.i32()[token];
-  const float* row = op.dx.f32() + token * columns;
-  const auto [begin, end] = strip;
+  const int64_t columns = op.dx.cols, id = op.ids.i32()[token], size = strip.end - strip.begin;
+  const auto row_of = [&](const Tensor& x, int64_t row) {
+    return x.f32() + row * columns + strip.begin;
+  };
+  const float* row = row_of(op.dx, token);
   const bool is_taught = id != op.padding;
-  if (is_taught && !op.dtokens.empty())
-    add_scaled(op.dtokens.f32() + id * columns, row, op.scale, begin, end);
+  if (is_taught && !op.dtokens.empty()) {
+    const bool is_last = token + 1 == op.dx.rows;
+    const float* soon = is_last ? nullptr : row_of(op.dtokens, op.ids.i32()[token + 1]);
+    kernels().add_scaled_row(row, op.scale, row_of(op.dtokens, id), size, soon);
+  }
   if (is_taught && !op.dpositions.empty())
-    add_row(op.dpositions.f32() + place * columns, row, begin, end);
-  if (!op.dtypes.empty()) add_row(op.dtypes.f32(), row, begin, end);
+    kernels().add_scaled_row(row, 1.0f, row_of(op.dpositions, place), size, nullptr);
+  if (!op.dtypes.empty()) kernels().add_scaled_row(row, 1.0f, row_of(op.dtypes, 0), size, nullptr);
 }
 
 }  // namespace
@@ -86,7 +82,7 @@ template <>
 void run<EmbedBackward>(const Stream& stream, const EmbedBackward& op) {
   const int64_t tokens = op.dx.rows, columns = op.dx.cols;
   const int64_t width = strip_of_thread(stream, columns);
-  const int64_t step = std::max(kAhead, kSize / width);
+  const int64_t step = std::max<int64_t>(1, kSize / width);
   for (int64_t at = 0; at < tokens; at += step) {
     const int64_t until = std::min(tokens, at + step);
     stream.parallel_for((columns + width - 1) / width, [&](int64_t item, int) {
@@ -94,7 +90,6 @@ void run<EmbedBackward>(const Stream& stream, const EmbedBackward& op) {
       each_text(op.offsets, at, until, [&](int64_t text, int64_t begin, int64_t end) {
         Places places(op, text, begin);
         for (int64_t token = begin; token < end; ++token) {
-          if (token + kAhead < until) ask_for_row(op, token + kAhead, strip);
           scatter_row(op, token, places.of(token), strip);
         }
       });

@@ -38,6 +38,17 @@ struct Product {
   Epilogue epilogue = {};
 };
 
+// c += a^T b, both row-major and read in place. Each element is one chain over depth in order.
+struct OuterProduct {
+  const float* a;  // (depth, rows), rows a_row apart
+  int64_t a_row;
+  const float* b;  // (depth, columns), rows b_row apart
+  int64_t b_row;
+  float* c;
+  int64_t c_row;
+  int64_t rows, columns, depth;
+};
+
 // c = activation(float(a b - sums) factor scale + bias), sums of bytes; see ops/quantized.h.
 struct ByteProduct {
   const uint8_t* a;     // rows of bytes, 128 too much, a_row apart
@@ -245,6 +256,11 @@ struct Kernels {
   int64_t (*find_greater)(const float* x, int64_t stride, int64_t rows, int64_t columns,
                           const float* limit, int32_t* places);
   void (*best_of_rows)(const BestOfRows&);
+  void (*outer_product)(const OuterProduct&);
+  // sums += the sum of the rows of x, `stride` apart.
+  void (*sum_rows)(const float* x, int64_t stride, int64_t rows, int64_t columns, float* sums);
+  // y += scale x, and asks for as many elements of `soon`, which will be added to next.
+  void (*add_scaled_row)(const float* x, float scale, float* y, int64_t columns, const float* soon);
   float (*burn)(int64_t rounds);  // independent chains of multiply-adds, for the peak
   int64_t flops_of_round;
 };

@@ -1,24 +1,19 @@
 // Products with weights. Contract: ops/linear.h.
 //
 // Forward and dx: an item is 96 rows by a strip of columns; the panels of the strip pass the rows
-// while those stay in the second cache. dW: blocks of rows of dy and x are packed once, then
-// each item owns a tile of dweight and continues its chains, so neither the number of threads nor
-// the cut of the rows into calls changes a bit.
+// while those stay in the second cache. dW: some rows of dy and x at a time pass the whole
+// gradient, each item owns a part of it and continues its chains, so neither the number of threads
+// nor the cut of the rows into calls changes a bit.
 #include "../ops/linear.h"
 
 #include <algorithm>
 
 #include "../ops/run.h"
+#include "loops.h"
 #include "outer.h"
 
 namespace inbatch::cpu {
 namespace {
-
-// Rows of dy and x that are packed at once. A large gradient, which no cache keeps, is read and
-// written once for each of them: of 3072 x 768 and 256 rows at a time that cost a fifth.
-inline int64_t depth_for(const Tensor& dweight) {
-  return dweight.size() < int64_t(1) << 19 ? 256 : 1024;
-}
 
 // Rows some pages apart share one set of the first cache, where no twelve have room at once: such
 // rows are copied to others a line further apart. Without it a depth of 1024, 3072 or 4096 lost a
@@ -52,40 +47,52 @@ void multiply(const Stream& stream, const Product& whole) {
   });
 }
 
-struct Packed {
-  float *dy, *x;      // groups of tile_rows columns of dy; panels of x
-  int64_t dy_groups;  // columns of dy rounded up to whole groups
-};
+constexpr int64_t kDepth = 256;    // rows of dy and x that pass a gradient at once
+constexpr int64_t kTallItem = 96;  // rows of the gradient of one item
 
-void pack_block(const Stream& stream, const Tensor& x, const Tensor& dy, const Packed& packed) {
-  const int64_t unit = kernels().tile_rows, depth = x.rows;
-  stream.parallel_for(ceil_div(depth, kPacked), [&](int64_t item, int) {
-    const int64_t row = item * kPacked, count = std::min(kPacked, depth - row);
-    pack_groups(dy.slice(row, count), 0, dy.cols, depth, packed.dy + row * unit);
-    pack_panels(x.slice(row, count), 0, x.cols, depth, packed.x + row * kPanel);
-  });
-}
-
-// Adds packed columns [begin, end), each a chain over the rows in order; `begin` starts a group.
-void add_columns(const float* packed, int64_t depth, int64_t begin, int64_t end, float* dbias) {
-  const int64_t unit = kernels().tile_rows;
-  for (int64_t column = begin; column < end; column += unit) {
-    const float* group = packed + column * depth;
-    const int64_t n = std::min(unit, end - column);
-    for (int64_t row = 0; row < depth; ++row, group += unit) {
-      for (int64_t i = 0; i < n; ++i) dbias[column + i] += group[i];
+// Rows [row, row + count) of x as they are. Rows a multiple of `apart` floats from each other share
+// few sets of the caches: such rows are copied to others a line further apart.
+Tensor spread(const Stream& stream, const Tensor& x, int64_t row, int64_t count, int64_t apart) {
+  constexpr int64_t kLine = 16;
+  const Tensor rows = x.slice(row, count);
+  if (x.cols % apart != 0) return rows;
+  const Tensor copy = stream.scratch().tensor(count, x.cols + kLine);
+  over_rows(stream, count, x.cols, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      std::copy_n(rows.f32() + i * x.cols, x.cols, copy.f32() + i * copy.cols);
     }
-  }
+  });
+  return copy;
 }
 
-void add_block(const Stream& stream, const Packed& packed, int64_t depth,
-               const LinearBackwardWeight& op) {
+// Columns of the gradient of one item: so many that every thread has some items.
+int64_t width_of_item(const Stream& stream, int64_t rows, int64_t columns, int64_t depth) {
+  const int64_t wanted = stream.threads() > 1 ? 4 * stream.threads() : 1;
+  const int64_t strips = ceil_div(wanted, ceil_div(rows, kTallItem));
+  const int64_t limit = std::max<int64_t>(32, kItem / (kTallItem * depth) / 32 * 32);
+  return std::min(limit, std::max<int64_t>(64, ceil_div(ceil_div(columns, strips), 32) * 32));
+}
+
+// Adds what `count` rows from `first` on give. A part of them is worth a pass over the gradient and
+// fits the second cache with the columns of some tiles.
+void add_depth(const Stream& stream, const LinearBackwardWeight& op, int64_t first, int64_t count) {
+  Scope scope(stream.scratch());
   const int64_t rows = op.dy.cols, columns = op.dweight.empty() ? 1 : op.x.cols;
-  const Outer outer{packed.dy, packed.x, depth, depth, op.dweight.f32(), columns, rows, columns};
-  for_each_tile(stream, rows, columns, [&](int64_t row, int64_t column) {
-    if (!op.dweight.empty()) add_tile(outer, row, column);
-    if (op.dbias.empty() || column > 0) return;
-    add_columns(packed.dy, depth, row, std::min(rows, row + kTall), op.dbias.f32());
+  const Tensor dy = spread(stream, op.dy, first, count, 4096);
+  const Tensor x = op.dweight.empty() ? Tensor{} : spread(stream, op.x, first, count, 1024);
+  const int64_t tall = ceil_div(rows, kTallItem),
+                wide = width_of_item(stream, rows, columns, count);
+  stream.parallel_for(tall * ceil_div(columns, wide), [&](int64_t item, int) {
+    const int64_t row = item % tall * kTallItem, column = item / tall * wide;
+    const int64_t height = std::min(kTallItem, rows - row);
+    const float* a = dy.f32() + row;
+    if (column == 0 && !op.dbias.empty()) {
+      kernels().sum_rows(a, dy.cols, count, height, op.dbias.f32() + row);
+    }
+    if (op.dweight.empty()) return;
+    kernels().outer_product({a, dy.cols, x.f32() + column, x.cols,
+                             op.dweight.f32() + row * columns + column, columns, height,
+                             std::min(wide, columns - column), count});
   });
 }
 
@@ -142,18 +149,8 @@ void run<LinearBackwardInput>(const Stream& stream, const LinearBackwardInput& o
 
 template <>
 void run<LinearBackwardWeight>(const Stream& stream, const LinearBackwardWeight& op) {
-  const int64_t unit = kernels().tile_rows;
-  const int64_t deep = std::min(depth_for(op.dweight), op.x.rows);
-  if (deep == 0) return;
-  Scope scope(stream.scratch());
-  Packed packed;
-  packed.dy_groups = ceil_div(op.dy.cols, unit) * unit;
-  packed.dy = stream.scratch().tensor(packed.dy_groups, deep).f32();
-  packed.x = stream.scratch().tensor(panels_of(op.x.cols) * kPanel, deep).f32();
-  for (int64_t row = 0; row < op.x.rows; row += deep) {
-    const int64_t count = std::min(deep, op.x.rows - row);
-    pack_block(stream, op.x.slice(row, count), op.dy.slice(row, count), packed);
-    add_block(stream, packed, count, op);
+  for (int64_t row = 0; row < op.x.rows; row += kDepth) {
+    add_depth(stream, op, row, std::min(kDepth, op.x.rows - row));
   }
 }
 

@@ -116,6 +116,13 @@ const products = (cases: ReturnType<typeof caseOf>[]) => (device: NativeDevice) 
 onEveryPath('linear', products(shapes.map(caseOf)));
 onEveryCard('linear', products(fewShapes.map(caseOf)));
 
+/** Rows whole pages apart, which are copied first, and more of them than pass a gradient at once. */
+const paged = [
+	{rows: 300, inputs: 1024, outputs: 13},
+	{rows: 260, inputs: 5, outputs: 4096},
+];
+onEveryPath('linear, whole pages', products(paged.map(caseOf)));
+
 const parts = grid({inputs: [1, 26, 384], outputs: [1, 16, 130, 384], from: [0, 1, 0.4]});
 
 onEveryDevice('linear', device => {
@@ -253,6 +260,7 @@ onEveryCard('a weight', packing(alongItsRow));
 const long = operands({rows: 523, inputs: 33, outputs: 384});
 const wide = operands({rows: 97, inputs: 384, outputs: 26});
 const low = operands({rows: 13, inputs: 384, outputs: 384});
+const whole = operands({rows: 300, inputs: 1024, outputs: 13});
 
 type Operands = ReturnType<typeof operands>;
 
@@ -290,7 +298,7 @@ sameBitsEverywhere('the forward product', forwardBits([long, wide, low]));
 sameBitsOnCards('the forward product', forwardBits([small]));
 sameBitsEverywhere('the gradient of the input', inputBits([long, low, wide]));
 sameBitsOnCards('the gradient of the input', inputBits([small]));
-sameBitsEverywhere('the gradient of the weight', weightBits([long, wide]));
+sameBitsEverywhere('the gradient of the weight', weightBits([long, wide, whole]));
 sameBitsOnCards('the gradient of the weight', weightBits([small]));
 
 onEveryDevice('a wrong operand', device => {

@@ -19,6 +19,17 @@ double sum_squares(const float* x, int64_t size) {
   return total;
 }
 
+// y += scale x. Each line of `soon` is asked for as one of y is written: a whole row at once is
+// more than a core has on its way.
+void add_scaled_row(const float* x, float scale, float* y, int64_t columns, const float* soon) {
+  const Lanes by = all(scale);
+  for (int64_t j = 0; j < columns; j += 16) {
+    const int64_t n = columns - j < 16 ? columns - j : 16;
+    if (soon) __builtin_prefetch(soon + j, 1);
+    store_some(y + j, add(load_some(y + j, n), mul(load_some(x + j, n), by)), n);
+  }
+}
+
 void norm_forward(const NormRows& p) {
   const float inverse = 1.0f / float(p.columns);
   for (int64_t row = 0; row < p.rows; ++row) {

@@ -3,6 +3,7 @@
 #include "lanes.h"
 #include "functions.h"
 #include "tile.h"
+#include "outer.h"
 #include "quantized.h"
 #include "rows.h"
 #include "rotary.h"
@@ -43,6 +44,9 @@ inline Kernels table_of(const char* name) {
   table.add_rows = add_rows;
   table.find_greater = find_greater;
   table.best_of_rows = best_of_rows;
+  table.outer_product = outer_product;
+  table.sum_rows = sum_rows;
+  table.add_scaled_row = add_scaled_row;
   table.burn = burn;
   table.flops_of_round = kBurnChains * 32;
   return table;

@@ -126,15 +126,36 @@ struct Activated {
   }
 };
 
+// R rows of sixteen columns of c times the slopes at pre. All of pre is read before c is written:
+// rows often lie a multiple of half a page apart, and a load waits for the stores before it that
+// have its place in a page. Row after row sixteen elements took 139 cycles on Zen 4, of which the
+// slope of GELU is 31; a buffer between the sums and c changed nothing.
+template <Activation K, int R>
+inline void slope_rows(const float* pre, float* c, int64_t row) {
+  Lanes slope[R];
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r) slope[r] = load(pre + r * row);
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r) slope[r] = curve_of<K>(slope[r]).slope;
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r) store(c + r * row, mul(load(c + r * row), slope[r]));
+}
+
 template <Activation K>
 struct Gated {
   static void run(const Finished& f) {
-    const Epilogue& e = f.p.epilogue;
-    for (int64_t r = 0; r < f.rows; ++r) {
-      float* c = f.c + r * f.p.c_row;
-      for (int64_t j = 0; j < f.columns; j += 16) {
-        const Lanes slope = curve_of<K>(load_some(e.gate_pre + f.at(r) + j, f.some(j))).slope;
-        store_some(c + j, mul(load_some(c + j, f.some(j)), slope), f.some(j));
+    const int64_t row = f.p.c_row;
+    for (int64_t j = 0; j < f.columns; j += 16) {
+      const int64_t n = f.some(j);
+      const float* pre = f.p.epilogue.gate_pre + f.at(0) + j;
+      float* c = f.c + j;
+      if (n == 16 && f.rows == kTileRows) {
+        slope_rows<K, kTileRows>(pre, c, row);
+        continue;
+      }
+      for (int64_t r = 0; r < f.rows; ++r) {
+        const Lanes slope = curve_of<K>(load_some(pre + r * row, n)).slope;
+        store_some(c + r * row, mul(load_some(c + r * row, n), slope), n);
       }
     }
   }
