@@ -36,6 +36,7 @@ test.each([
 	['lane missing', /deadlock:\n.*\n {2}31 threads .*shuffle/],
 	['copy not waited', /read of a copy in flight/],
 	['wrong parity', /deadlock:\n {2}64 threads .*mbarrier_wait/],
+	['sums changed', /accumulator 1 was changed while in flight/],
 ])('reports of a kernel: %s', (name, pattern) => {
 	const said = reports().split(`\n${name}: `)[1] ?? '';
 	expect(said.split(/\n(?! )/)[0]).toMatch(pattern);

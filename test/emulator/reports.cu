@@ -1,6 +1,7 @@
 // Kernels with one fault each, and one without: what the emulator says of them, a line a kernel.
 #include <cstdio>
 
+#include "../../native/base/bf16.h"
 #include "../../native/cuda/device.cuh"
 
 namespace {
@@ -67,12 +68,32 @@ __global__ void wrong_parity(float* out, const float*) {
   out[threadIdx.x] = 0;
 }
 
-void tell(const char* name, void (*kernel)(float*, const float*)) {
+struct alignas(1024) Lines {
+  inbatch::bf16 at[8][64];
+};
+__global__ void sums_changed(float* out, const float*) {
+  Lines& lines = shared_memory<Lines>();
+  for (int i = int(threadIdx.x); i < 8 * 64; i += 2 * size) lines.at[i / 64][i % 64].bits = 0;
+  fence_async_proxy();
+  __syncthreads();
+  const uint32_t a[4] = {};
+  float sums[4] = {};
+  for (int step = 0; step < 2; ++step) {
+    wgmma_fence();
+    wgmma<8>(sums, a, matrix_descriptor(&lines, 16, 1024), true);
+    wgmma_commit();
+    sums[1] *= 2;
+  }
+  wgmma_wait<0>();
+  out[threadIdx.x] = sums[0];
+}
+
+void tell(const char* name, void (*kernel)(float*, const float*), int threads = size) {
   void *out = nullptr, *in = nullptr;
   cudaMalloc(&out, 4 * size * sizeof(float));
   cudaMalloc(&in, size * sizeof(float));
   cudaMemsetAsync(in, 0, size * sizeof(float), 0);
-  launch({dim3(2), dim3(size), sizeof(Shared), 0}, kernel, static_cast<float*>(out),
+  launch({dim3(2), dim3(threads), sizeof(Lines), 0}, kernel, static_cast<float*>(out),
          static_cast<const float*>(in));
   const cudaError_t error = cudaStreamSynchronize(0);
   printf("%s: %s\n", name, cudaGetErrorString(error));
@@ -94,4 +115,5 @@ int main() {
   tell("lane missing", lane_missing);
   tell("copy not waited", copy_not_waited);
   tell("wrong parity", wrong_parity);
+  tell("sums changed", sums_changed, 2 * size);
 }

@@ -113,6 +113,14 @@ bool same(const GroupProduct& x, const GroupProduct& y) {
          x.a_transposed == y.a_transposed && x.b_transposed == y.b_transposed;
 }
 
+// That what belongs to products on their way is as they left it.
+void expect_untouched(const GroupProduct& what, const float* accumulators) {
+  for (int j = 0; j < what.columns / 2; ++j)
+    if (memcmp(accumulators + j, &poison, 4))
+      fail("wgmma at %s: accumulator %d was changed while in flight", describe(what.where).c_str(),
+           j);
+}
+
 std::shared_ptr<Product> join_product(Warp& warp, const GroupProduct& what) {
   auto& group = sequence[current->id / 128];
   if (warp.issued == group.size()) {
@@ -163,7 +171,8 @@ void complete_issue(void* const (&records)[32], uint32_t) {
           product->a[row * 16 + k] = float(value);
         }
     Kept& kept = warp.kept[lane][record.d];
-    if (kept.products++ == 0) kept.value.assign(record.d, record.d + mine.columns / 2);
+    if (kept.products++ > 0) expect_untouched(mine, record.d);
+    if (kept.value.empty()) kept.value.assign(record.d, record.d + mine.columns / 2);
     for (int j = 0; j < mine.columns / 2; ++j) memcpy(record.d + j, &poison, 4);
     targets[lane] = record.d;
   }
@@ -185,10 +194,7 @@ void finish(Warp& warp, Product& product, const std::vector<float*>& targets, in
       kept.value[j] = product.what.accumulate ? kept.value[j] + value : value;
     }
     if (--kept.products) continue;
-    for (int j = 0; j < product.what.columns / 2; ++j)
-      if (memcmp(targets[lane] + j, &poison, 4))
-        fail("wgmma at %s: accumulator %d was changed while in flight",
-             describe(product.what.where).c_str(), j);
+    expect_untouched(product.what, targets[lane]);
     std::copy(kept.value.begin(), kept.value.end(), targets[lane]);
     warp.kept[lane].erase(targets[lane]);
   }
