@@ -1,6 +1,7 @@
 // Builds faults into the copy of the sources, as many at once as can be chosen between (switches.mjs);
 // what is left, each alone.
 
+import {createHash} from 'node:crypto';
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {root} from '../freshness.mjs';
@@ -15,7 +16,7 @@ export class Rounds {
 	#refused = new Set(); // numbers of those that do not compile as choices
 
 	constructor(faults) {
-		this.#left = faults.map((fault, index) => ({...fault, number: index + 1}));
+		this.#left = faults.map(fault => ({...fault, number: numberOf(fault)}));
 	}
 
 	async *[Symbol.asyncIterator]() {
@@ -64,6 +65,14 @@ export class Rounds {
 		write(fault.source, text);
 		return {faults: [fault], isAlone: true, isBroken: Boolean(await build())};
 	}
+}
+
+// Of the fault alone, so that what was built of a source for an earlier run is found in the cache.
+function numberOf({list, what}) {
+	return Number.parseInt(
+		createHash('sha256').update(`${list} ${what}`).digest('hex').slice(0, 7),
+		16,
+	);
 }
 
 const wholeOf = source => readFileSync(join(root, source), 'utf8');
