@@ -15,7 +15,7 @@ namespace inbatch::cpu {
 // What an element begins with and what is done to it before it is stored.
 struct Epilogue {
   const float* bias = nullptr;       // per column, before the products
-  const float* row_scale = nullptr;  // per row, multiplies
+  const float* row_scale = nullptr;  // per row, multiplies the sums
   Activation activation = Activation::None;
   float* pre = nullptr;  // where the value before the activation goes, stride c_row
   Activation gate = Activation::None;

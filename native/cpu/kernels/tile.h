@@ -21,7 +21,8 @@ struct TileArgs {
   float* c;
   int64_t c_row, depth;
   bool accumulate;
-  const float* bias;  // of the panels, or null
+  const float* bias;       // of the panels, or null
+  const float* row_scale;  // multiplies the sums of each row, or null
 };
 
 // What the chain of an element begins with.
@@ -69,6 +70,13 @@ __attribute__((noinline)) void tile(const TileArgs& args) {
     b0 += 16;
     if (V == 2) b1 += 16;
   }
+  if (args.row_scale) {
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) {
+      const Lanes scale = all(args.row_scale[r]);
+      for (int v = 0; v < V; ++v) sum[r][v] = mul(sum[r][v], scale);
+    }
+  }
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
     store(c + r * args.c_row, sum[r][0]);
@@ -114,8 +122,8 @@ template <Activation K>
 struct Activated {
   static void run(const Finished& f) {
     const Epilogue& e = f.p.epilogue;
+    const Lanes scale = all(e.scale);
     for (int64_t r = 0; r < f.rows; ++r) {
-      const Lanes scale = all(e.row_scale ? e.scale * e.row_scale[f.row + r] : e.scale);
       float* c = f.c + r * f.p.c_row;
       for (int64_t j = 0; j < f.columns; j += 16) {
         const Lanes x = mul(load_some(c + j, f.some(j)), scale);
@@ -163,7 +171,7 @@ struct Gated {
 
 inline void finish(const Finished& f) {
   const Epilogue& e = f.p.epilogue;
-  if (e.row_scale || e.activation != Activation::None || e.pre || e.scale != 1.0f) {
+  if (e.activation != Activation::None || e.pre || e.scale != 1.0f) {
     by_activation<Activated>(e.activation, f);
   }
   if (e.gate_pre) by_activation<Gated>(e.gate, f);
@@ -204,9 +212,10 @@ inline void tile_at(const Product& p, int64_t row, int64_t column) {
   if (p.epilogue.gate_pre || p.epilogue.pre) {
     prefetch_epilogue<V>(p.epilogue, row * p.c_row + column, p.c_row, rows);
   }
+  const float* row_scale = p.epilogue.row_scale ? p.epilogue.row_scale + row : nullptr;
   run_tile<V>(rows, p.packed,
               {a, p.a_row, b, b + p.b_panel, ragged ? buffer : c, ragged ? 16 * V : p.c_row,
-               p.depth, p.accumulate, bias});
+               p.depth, p.accumulate, bias, row_scale});
   for (int64_t r = 0; ragged && r < rows; ++r) {
     for (int64_t j = 0; j < columns; ++j) c[r * p.c_row + j] = buffer[r * 16 * V + j];
   }
