@@ -29,7 +29,11 @@ describe('A plan', () => {
 			},
 		});
 		expect(sums.truncatedQueries).toBeGreaterThan(0);
-		expect(await planned(options)).toMatchObject({...sums, surveyedSteps: 8, measuredSteps: 8});
+		const found = await planned(options);
+		expect(found).toMatchObject({...sums, surveyedSteps: 8});
+		// As many as a few seconds hold, which is the machine's affair.
+		expect(found.measuredSteps).toBeGreaterThan(0);
+		expect(found.measuredSteps).toBeLessThanOrEqual(8);
 	});
 
 	test('leaves the model as it was, and trains to the same bits after it', async () => {
