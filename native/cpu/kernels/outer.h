@@ -6,7 +6,8 @@
 // with its present value. Packing both first, as a weight is packed, cost 4 to 9 % of the peak at
 // depths of 512 on Zen 4: every tile reads two lines of b and one of a for each row, which the
 // second cache brings in time in any order, and packing reads and writes all of it once more. The
-// next tile of c is asked for meanwhile.
+// next tile of c is asked for meanwhile. Of 256 rows at a time and 96 rows of c in an item, half
+// and twice either lost 1 to 5 %.
 
 struct OuterTile {
   const float* a;  // element (k, r) at a[k * a_row + r]
