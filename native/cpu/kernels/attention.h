@@ -31,6 +31,16 @@ inline void copy_panels(const float* x, int64_t row, int64_t rows, int64_t colum
   }
 }
 
+// Asks for what the next head finds beside the columns of this one: a fifth of 32 tokens, 4 % of
+// 128.
+inline void ask_beside(const AttentionItem& item, int64_t row) {
+  for (int64_t j = item.width; j < 2 * item.width; j += 16) {
+    __builtin_prefetch(item.q + row * item.qkv_row + j, 0, 2);
+    __builtin_prefetch(item.k + row * item.qkv_row + j, 0, 2);
+    __builtin_prefetch(item.v + row * item.qkv_row + j, 0, 2);
+  }
+}
+
 void attention_pack(const AttentionItem& item, int64_t begin, int64_t end) {
   const AttentionPanels& panels = item.panels;
   const int64_t at = begin - panels.first, rows = end - begin, width = item.width;
@@ -43,6 +53,7 @@ void attention_pack(const AttentionItem& item, int64_t begin, int64_t end) {
     copy_panels(k, item.qkv_row, rows, width, panels.key_rows + 16 * at, panels.count);
   if (panels.value_rows)
     copy_panels(v, item.qkv_row, rows, width, panels.value_rows + 16 * at, panels.count);
+  for (int64_t row = begin; row < end; ++row) ask_beside(item, row);
 }
 
 // Keys by their number in the panels.
