@@ -17,6 +17,8 @@ import {BuildError} from './toolchain.mjs';
 const passes = '**passes**';
 const broken = '**does not compile**';
 
+const isNoticed = ({how}) => how !== passes && how !== broken;
+
 const isNamed = ({name}, wish) => name === wish || name.replace(/\.\w+$/, '') === wish;
 
 const testsOf = faults => [...new Set(faults.flatMap(({tests}) => tests))];
@@ -35,7 +37,7 @@ await start(import.meta.url, async args => {
 			return result;
 		});
 		if (!round.isAlone) await expectPassing(round.faults, results);
-		unnoticed += results.filter(({how}) => how === passes || how === broken).length;
+		unnoticed += results.filter(result => !isNoticed(result)).length;
 	}
 	console.log(`faults: ${unnoticed} not noticed`);
 	return unnoticed > 0 ? 1 : 0;
@@ -90,11 +92,15 @@ async function atOnce(jobs, items, body) {
 	return results;
 }
 
-// The tests that noticed something must pass without a fault, or they have noticed nothing.
+// The tests that noticed something must pass without a fault, or they have noticed nothing; all of a file
+// where what failed stands around its tests, or nothing ended.
 async function expectPassing(faults, results) {
 	const names = results.flatMap(({test}) => (test ? [test] : []));
-	if (names.length === 0) return;
-	const failure = await failureOf(testsOf(faults), {pattern: patternOf([...new Set(names)])});
+	const unnamed = faults.filter((_, index) => isNoticed(results[index]) && !results[index].test);
+	const failure =
+		(names.length > 0 &&
+			(await failureOf(testsOf(faults), {pattern: patternOf([...new Set(names)])}))) ||
+		(unnamed.length > 0 && (await failureOf(testsOf(unnamed), {})));
 	if (!failure) return;
 	throw new BuildError(`faults: fails without a fault: ${failure.test}\n${failure.text}`);
 }

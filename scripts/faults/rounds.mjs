@@ -6,17 +6,18 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {root} from '../freshness.mjs';
 import {BuildError} from '../toolchain.mjs';
-import {planted} from './lists.mjs';
+import {faultLists, planted} from './lists.mjs';
 import {numbersIn, switched} from './switches.mjs';
 import {build, write} from './tree.mjs';
 
 /** Rounds of faults, {faults, isAlone, isBroken}, that are built in while each is looked at. */
 export class Rounds {
+	#all = faultLists().flatMap(list => list.faults.map(numbered));
 	#left;
 	#refused = new Set(); // numbers of those that do not compile as choices
 
 	constructor(faults) {
-		this.#left = faults.map(fault => ({...fault, number: numberOf(fault)}));
+		this.#left = faults.map(numbered);
 	}
 
 	async *[Symbol.asyncIterator]() {
@@ -30,7 +31,7 @@ export class Rounds {
 	async #together() {
 		for (;;) {
 			const faults = this.#plantChoices();
-			if (faults.length === 0) return faults;
+			if (faults.length === 0) return [];
 			const said = await build();
 			if (!said) return faults;
 			const refused = numbersIn(said);
@@ -41,18 +42,21 @@ export class Rounds {
 		}
 	}
 
+	// All that can be, so that a later run finds what it needs built; which of those that are left.
 	#plantChoices() {
-		const sources = new Set(this.#left.map(({source}) => source));
-		const allowed = this.#left.filter(({number}) => !this.#refused.has(number));
-		return [...sources].flatMap(source => {
-			const whole = wholeOf(source);
-			const {text, chosen} = switched(
-				whole,
-				allowed.filter(fault => fault.source === source),
-			);
-			write(source, chosen.length > 0 ? text : whole);
-			return chosen;
+		const left = new Set(this.#left.map(({number}) => number));
+		const isLater = ({number}) => Number(!left.has(number));
+		const allowed = this.#all.filter(({number}) => !this.#refused.has(number));
+		const sources = new Set(this.#all.map(({source}) => source));
+		const planted = [...sources].flatMap(source => {
+			const own = allowed.filter(fault => fault.source === source);
+			const ordered = own.toSorted((a, b) => isLater(a) - isLater(b));
+			const {text, chosen} = switched(wholeOf(source), ordered);
+			write(source, text);
+			return chosen.map(({number}) => number);
 		});
+		const chosen = new Set(planted);
+		return this.#left.filter(({number}) => chosen.has(number));
 	}
 
 	async #alone(fault) {
@@ -67,12 +71,10 @@ export class Rounds {
 	}
 }
 
-// Of the fault alone, so that what was built of a source for an earlier run is found in the cache.
-function numberOf({list, what}) {
-	return Number.parseInt(
-		createHash('sha256').update(`${list} ${what}`).digest('hex').slice(0, 7),
-		16,
-	);
+// The number is of the fault alone, so that what was built of a source before is found in the cache.
+function numbered(fault) {
+	const hash = createHash('sha256').update(`${fault.list} ${fault.what}`).digest('hex');
+	return {...fault, number: Number.parseInt(hash.slice(0, 7), 16)};
 }
 
 const wholeOf = source => readFileSync(join(root, source), 'utf8');

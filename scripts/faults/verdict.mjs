@@ -79,6 +79,7 @@ const kinds = [
 	['race', /race(, | with)/],
 	['deadlock', /deadlock:/],
 	['copy in flight', /copy in flight|never waited for|changed while in flight/],
+	['copies in no order', /copies that nothing orders|was written while a copy/],
 	['unwritten bytes', /unwritten bytes/],
 	['outside memory', /outside any allocation|outside shared memory|not device memory/],
 	['index beyond', /out of bounds/],

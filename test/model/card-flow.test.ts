@@ -1,7 +1,7 @@
 // The flow of batches over a card: several under way at a time, each with its own results, copies in
 // pieces, memory taken once, and faults told to all whose work they take with them.
 
-import {beforeAll, describe, expect, test} from 'vitest';
+import {beforeAll, describe, expect, test, vi} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
 import {cards} from '../support/cards.js';
 import {isEmulating} from '../support/emulated.js';
@@ -17,8 +17,10 @@ import {
 	tinyModel,
 } from '../support/tiny-model.js';
 
-// Slots of 1 KB, so that what is copied takes several.
-process.env.EMULATOR_MEMORY = String(2 ** 22);
+// Slots of 1 KB, so that what is copied takes several. Said before cards are looked for.
+vi.hoisted(() => {
+	process.env.EMULATOR_MEMORY = String(2 ** 22);
+});
 
 const spec = specOf({
 	...{width: 24, heads: 2, bias: true, activation: 'gelu'},
