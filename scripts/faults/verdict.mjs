@@ -25,7 +25,7 @@ export async function failureOf(tests, {pattern = onEmulator, fault = 0}) {
 				'node_modules/vitest/vitest.mjs',
 				'run',
 				...['-t', pattern, '--bail', '1'],
-				...['--reporter=json', `--outputFile=${report}`],
+				...['--reporter=json', `--outputFile=${report}`, '--reporter=default'],
 				...tests,
 			],
 			{
@@ -70,7 +70,10 @@ function failureIn(report, said) {
 			})),
 		...(message ? [{by: basename(name, '.test.ts'), text: message}] : []),
 	]);
-	const first = failed[0] ?? {by: '', text: said};
+	// What fails around tests is told by the other reporter alone.
+	const files = testResults.filter(({status}) => status === 'failed');
+	const by = files.map(({name}) => basename(name, '.test.ts')).join(' ');
+	const first = failed[0] ?? {by, text: said};
 	return {...first, how: kindOf(first.text)};
 }
 
