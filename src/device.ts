@@ -35,6 +35,8 @@ export type Device = {
 	threads: number;
 	/** Of a card; the memory of the cpu is what the process may take. */
 	memoryBytes?: number;
+	/** What a person should know: of cards that `auto` passed over. */
+	warnings: readonly string[];
 	native: NativeDevice;
 };
 
@@ -73,8 +75,10 @@ export function devices(): DeviceInfo[] {
 	return [cpu, ...cardsHere()];
 }
 
+const noCard = 'this machine has no card';
+
 function cardsHere(): DeviceInfo[] {
-	const {list, reason = 'this machine has no card'} = knownCards();
+	const {list, reason = noCard} = knownCards();
 	if (list.length === 0) {
 		return [{name: 'cuda', available: false, reason, memoryBytes: 0, dtypes: dtypes.cuda}];
 	}
@@ -126,7 +130,17 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
 	const opened = new (native().Device)(where);
 	const kernels = card ? `sm_${Math.round(10 * (card.capability ?? 0))}` : native().kernels();
 	const memory = card && {memoryBytes: card.memoryBytes};
-	return {name, kernels, dtype: computed, threads: count, ...memory, native: opened};
+	const warnings = device === 'auto' && !card ? passedOver() : [];
+	return {name, kernels, dtype: computed, threads: count, ...memory, warnings, native: opened};
+}
+
+/** Why `auto` left the cards of this machine alone; nothing where there is no card or no driver. */
+function passedOver(): string[] {
+	const {list, driver, reason = noCard} = knownCards();
+	const refused = list.map(({name, reason}, index) => `cuda:${index} (${name}): ${reason}`);
+	const all = list.length > 0 || driver === 0 || reason === noCard ? refused : [reason];
+	const said = all.join('; ');
+	return said === '' ? [] : [`device 'auto' computes on the cpu, no card can be used: ${said}`];
 }
 
 /** The card that `cuda`, `cuda:<i>` or `auto` means; for `auto` there may be none. */
@@ -141,7 +155,7 @@ function chosenCard(device: string): DeviceInfo | undefined {
 	const isAbsent = asked === undefined && device !== 'cuda' && first?.name !== 'cuda';
 	const reason = isAbsent
 		? `expected a card below ${cards.length}`
-		: ((asked ?? first)?.reason ?? 'this machine has no card');
+		: ((asked ?? first)?.reason ?? noCard);
 	throw new EngineError('DEVICE_UNAVAILABLE', `device '${device}' is not available: ${reason}`);
 }
 

@@ -69,6 +69,9 @@ type Opening = Omit<ModelOptions, 'pooling'> & {
 	newParts?: NewParts;
 };
 
+/** Warnings of this process: a second model on the same device has some in common. */
+const said = new Set<string>();
+
 /** Loads the model and says what computes. */
 export async function openModel(
 	{model: source, newParts, ...options}: Opening,
@@ -95,7 +98,10 @@ export async function openModel(
 	const {name, threads, kernels, dtype: computed} = model.computing;
 	const count = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 	terminal.note(`device: ${name}, ${count}, ${kernels}, ${computed}`);
-	for (const warning of model.warnings) terminal.warn(warning);
+	for (const warning of model.warnings) {
+		if (!said.has(warning)) terminal.warn(warning);
+		said.add(warning);
+	}
 	return model;
 }
 

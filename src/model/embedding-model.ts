@@ -148,7 +148,8 @@ export class EmbeddingModel {
 		const [towers, loaded] = await Promise.allSettled([openTowers(folders, options), loading]);
 		if (towers.status === 'fulfilled' && loaded.status === 'fulfilled') {
 			const parts = {towers: towers.value, defaultRoute, computing, ...loaded.value};
-			return new EmbeddingModel({...parts, warnings: [...warnings, ...parts.warnings]});
+			const all = [...warnings, ...computing.warnings, ...parts.warnings];
+			return new EmbeddingModel({...parts, warnings: all});
 		}
 		if (towers.status === 'fulfilled') await closeTowers(towers.value);
 		if (loaded.status === 'fulfilled') await loaded.value.core.dispose();

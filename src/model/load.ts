@@ -68,7 +68,8 @@ export async function loadWeights(
 	await device.native.synchronize(); // a card starts on its own thread
 	const core = makeCore(folders, device);
 	try {
-		const loaded: LoadedWeights = {core, stored: [], fingerprint: '', warnings: []};
+		const warnings = slowAttention(folders, device);
+		const loaded: LoadedWeights = {core, stored: [], fingerprint: '', warnings};
 		for (const [tower, folder] of folders.entries()) {
 			for (const source of sourcesOf(folder, towerParameters(core, tower))) {
 				signal?.throwIfAborted();
@@ -81,6 +82,17 @@ export async function loadWeights(
 		await core.dispose();
 		throw error;
 	}
+}
+
+/** Widths of heads that native/cuda/attention_mma.cuh has kernels for. */
+export const matrixHeadWidths: readonly number[] = [32, 64, 80, 96, 128];
+
+function slowAttention(folders: readonly ModelFolder[], {dtype}: Device): string[] {
+	const all = folders.flatMap(({spec}) => spec.blocks.map(block => block.attention.headWidth));
+	const others = [...new Set(all)].filter(width => !matrixHeadWidths.includes(width));
+	if (dtype !== 'bf16' || others.length === 0) return [];
+	const heads = `heads of ${others.join(', ')} columns have attention on ordinary cores`;
+	return [`${heads}, which is slower: tensor cores take ${matrixHeadWidths.join(', ')}`];
 }
 
 const documentPrefix = 'document.';
@@ -148,8 +160,9 @@ function makeCore(
 		const where = join(path, 'config.json');
 		const code = error instanceof EngineError ? error.code : undefined;
 		if (code === 'OUT_OF_MEMORY') {
-			const expected = 'expected sizes whose weights fit into memory, got larger ones';
-			throw new EngineError('OUT_OF_MEMORY', `${where}: ${expected}`, {cause: error});
+			const [short] = (error as EngineError).message.split('; '); // no pass is under way yet
+			const message = `${where}: the weights do not fit into memory; ${short}`;
+			throw new EngineError('OUT_OF_MEMORY', message, {cause: error});
 		}
 		if (code !== 'OP_INVALID') throw error;
 		const message = `${where}: ${(error as EngineError).message}`;
