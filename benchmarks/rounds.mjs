@@ -2,7 +2,7 @@
 // the table gives the median, the best and the share of the FMA peak measured between the turns.
 
 import {spawn} from 'node:child_process';
-import {appendFileSync} from 'node:fs';
+import {appendFileSync, readFileSync} from 'node:fs';
 import {cpus} from 'node:os';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
@@ -10,6 +10,9 @@ import {openDevice} from '../dist/device.js';
 import {formatTable} from '../dist/files/table.js';
 
 /** @typedef {{name: string, run: () => Promise<number>, count?: number}} Candidate run() resolves to seconds; its count, where it is not the question's */
+
+const {version} = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+const versions = {node: process.versions.node, inbatch: version};
 
 /** Where tables are kept as lines of JSON beside being printed; see plots.mjs. */
 export const record = {file: undefined};
@@ -23,9 +26,10 @@ export function device(threads) {
 
 /**
 @param {{candidates: Candidate[], seconds: number, computing: object, gflop: number, unit: string, count: number}} question
-gflop and count are those of one run
+gflop and count are those of one run; without gflop the share is that of the candidate named `limit`
 */
-export async function rounds({candidates, seconds, computing, gflop, unit, count, title}) {
+export async function rounds(question) {
+	const {candidates, seconds, computing, gflop, unit, count, title, limit} = question;
 	for (const candidate of candidates) await candidate.run();
 	const times = candidates.map(() => []);
 	const peaks = [];
@@ -37,7 +41,11 @@ export async function rounds({candidates, seconds, computing, gflop, unit, count
 	for (const candidate of candidates) candidate.close?.();
 	const peak = Math.max(...peaks);
 	const ours = median(times[0]);
-	const rows = [['', `${unit}/s median`, 'best', 'GFLOP/s', 'of FMA peak', 'ours is']];
+	const rates = candidates.map(({count: own = count}, n) => own / median(times[n]));
+	const most = gflop ? (count * peak) / gflop : rates[candidates.findIndex(c => c.name === limit)];
+	const shares = rates.map(rate => rate / most);
+	const of = gflop ? 'of FMA peak' : `of ${limit ?? 'limit'}`;
+	const rows = [['', `${unit}/s median`, 'best', 'GFLOP/s', of, 'ours is']];
 	for (const [n, {name, count: own = count}] of candidates.entries()) {
 		const middle = median(times[n]);
 		const best = Math.min(...times[n]);
@@ -46,7 +54,7 @@ export async function rounds({candidates, seconds, computing, gflop, unit, count
 			(own / middle).toFixed(1),
 			(own / best).toFixed(1),
 			gflop ? (gflop / middle).toFixed(0) : '-',
-			gflop ? `${((100 * gflop) / middle / peak).toFixed(0)} %` : '-',
+			most ? `${(100 * shares[n]).toFixed(0)} %` : '-',
 			n === 0 ? '' : `${((middle / own / ours) * count).toFixed(2)}x`,
 		]);
 	}
@@ -56,10 +64,11 @@ export async function rounds({candidates, seconds, computing, gflop, unit, count
 		{
 			threads: computing.threads,
 			date: new Date().toISOString().slice(0, 10),
-			candidates: candidates.map(({name, count: own = count}, n) => ({
+			...versions,
+			candidates: candidates.map(({name}, n) => ({
 				name,
-				rate: own / median(times[n]),
-				...(gflop && {share: gflop / median(times[n]) / peak}),
+				rate: rates[n],
+				...(most && {share: shares[n]}),
 			})),
 		},
 	);

@@ -38,6 +38,7 @@ export async function measure({threads, seconds, python}) {
 			computing,
 			unit: 'GB',
 			count: bytes / 1e9,
+			limit: copy[0]?.name,
 			title,
 		});
 	}

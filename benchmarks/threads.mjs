@@ -18,13 +18,16 @@ export async function measure({model: path, seconds}) {
 			{name: '2 threads', run: encode(two)},
 			{name: '1 thread', run: encode(one)},
 		],
-		...{gflop, unit: 'texts', count: 64, title: 'encode, 64 texts of 128 tokens'},
+		...{gflop, unit: 'texts', count: 64, title: 'a second thread: encode, 64 texts of 128 tokens'},
 	});
 	const steps = await Promise.all([two, one].map(model => trainingStep(model, batch)));
 	await rounds({
 		...shared,
-		candidates: steps.map((run, n) => ({name: `${2 - n} threads`, run: () => timed(run)})),
+		candidates: steps.map((run, n) => ({
+			name: ['2 threads', '1 thread'][n],
+			run: () => timed(run),
+		})),
 		...{gflop: 3 * gflop, unit: 'pairs', count: 32},
-		title: 'training step, 32 pairs of 128 + 128 tokens',
+		title: 'a second thread: training step, 32 pairs of 128 + 128 tokens',
 	});
 }
