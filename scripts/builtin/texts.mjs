@@ -1,6 +1,6 @@
 // The texts that the embedded model is distilled over: questions, paragraphs and their sentences by
 // page, and the sentence pairs of an inference set. Each distinct text of ../shared/data's training
-// parts is there; no text of an evaluation set is read.
+// parts is there but those that an evaluation set has too, case and punctuation aside.
 
 import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
@@ -10,6 +10,14 @@ export const sourceFiles = data => [
 	join(data, 'squad', 'train.jsonl'),
 	join(data, 'medquad', 'train.jsonl'),
 	join(data, 'nli', 'snli_dev_pairs.jsonl'),
+];
+
+const retrievalSets = ['squad/eval', 'medquad/eval', 'scifact', 'cranfield'];
+const evaluationFiles = data => [
+	...retrievalSets.flatMap(set =>
+		['queries.jsonl', 'corpus.jsonl'].map(name => join(data, set, name)),
+	),
+	...['sts/dev.jsonl', 'sts/sick/dev.jsonl'].map(name => join(data, name)),
 ];
 
 /**
@@ -23,13 +31,22 @@ export async function readTexts(data) {
 		if (!numberOf.has(text)) numberOf.set(text, numberOf.size);
 		return numberOf.get(text);
 	};
-	const isNew = text => !numberOf.has(text);
-	const pages = [...questionsByParagraph([...squad, ...medquad])].map(([paragraph, asked]) => ({
-		paragraph: number(paragraph),
-		questions: asked.map(number),
-		sentences: [...new Set(sentencesOf(paragraph))].filter(isNew).map(number),
-	}));
-	const pairs = inference.map(({sentence1, sentence2}) => [sentence1, sentence2].map(number));
+	const evaluated = await evaluatedTexts(data);
+	const isFree = text => !evaluated.has(bare(text));
+	const isNew = text => !numberOf.has(text) && isFree(text);
+	const read = [...questionsByParagraph([...squad, ...medquad])];
+	const pages = read
+		.filter(([paragraph]) => isFree(paragraph))
+		.map(([paragraph, asked]) => ({
+			paragraph: number(paragraph),
+			questions: asked.filter(isFree).map(number),
+			sentences: [...new Set(sentencesOf(paragraph))].filter(isNew).map(number),
+		}))
+		.filter(({questions}) => questions.length > 0);
+	const pairs = inference
+		.map(({sentence1, sentence2}) => [sentence1, sentence2])
+		.filter(pair => pair.every(isFree))
+		.map(pair => pair.map(number));
 	const distinct = new Map(pairs.map(pair => [pair.join(), pair]));
 	return {
 		texts: [...numberOf.keys()],
@@ -37,6 +54,18 @@ export async function readTexts(data) {
 		inference: [...distinct.values()].filter(([a, b]) => a !== b),
 	};
 }
+
+async function evaluatedTexts(data) {
+	const rows = (await Promise.all(evaluationFiles(data).map(readRows))).flat();
+	const texts = rows.flatMap(({text, sentence1, sentence2}) => [text, sentence1, sentence2]);
+	return new Set(texts.filter(text => text !== undefined).map(bare));
+}
+
+const bare = text =>
+	text
+		.toLowerCase()
+		.replace(/[^\p{L}\p{N}]+/gu, ' ')
+		.trim();
 
 async function readRows(path) {
 	const lines = (await readFile(path, 'utf8')).split('\n');
