@@ -6,6 +6,11 @@
 // columns of the result and computes the scores again. bf16 of the usual widths goes through matrix
 // cores: tiles of 64 tokens, on Hopper units of two (attention_ring.cuh). Slots:
 // attention_rules.cuh.
+//
+// Other widths of bf16 have no such kernels: each is compiled for two kinds of tensor cores, and
+// sums of 64 rows of 256 columns would be 128 registers of a thread forward, and for dk and dv 256,
+// more than there are. src/model/load.ts says so of a model that has them. What each kernel is
+// limited by stands with it; attention_deltas reads dout and o once, and memory limits it.
 #include "../ops/attention.h"
 
 #include "attention_backward.cuh"

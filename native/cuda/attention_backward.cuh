@@ -1,5 +1,11 @@
 // Attention on ordinary cores, backward: a block per tile of queries for dq and the buckets, one
 // per tile of keys for dk and dv. Contract: ops/attention.h.
+//
+// A block has 32 rows of its own and meets 32 at a time; a thread has two own rows, eight
+// elements of each of their products and an eighth of the columns of their sums. The two kernels
+// compute scores and dout . v each for itself, seven products for five, so that every element has
+// one writer and nothing of (T, T) is kept. Limited by arithmetic and the reads of shared memory,
+// as forward is; what is met is read once for 32 own rows.
 #pragma once
 
 #include "attention_scores.cuh"

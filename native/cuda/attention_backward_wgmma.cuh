@@ -4,7 +4,9 @@
 // attention_ring.cuh: dq of units of 128 queries of a head, over the keys they see; dk and dv of
 // units of 128 keys, over the heads they serve and the queries that see them. A computing group has
 // 64 own rows, whose sums and both products of a tile stay in registers. Every element has one
-// writer and one chain. Limited by products and exp.
+// writer and one chain. Limited by products and exp. Where a relative bias is trained, dq comes
+// from the portable kernel: the bias' gradients are sums over the diagonals of a tile of slopes,
+// which it has in shared memory and these have in registers alone.
 #pragma once
 
 #include "attention_group.cuh"

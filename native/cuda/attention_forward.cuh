@@ -1,5 +1,11 @@
 // Attention on ordinary cores, forward: a block owns a tile of queries and keeps for each the
 // largest score, the sum of weights and the weighted sum of values. Contract: ops/attention.h.
+//
+// A block has 32 queries, a thread two of them: four scores of each at a time and an eighth of the
+// columns of their sums. Keys and values come 32 at a time, each read once for 32 queries: 16
+// operations for each byte of f32. Arithmetic limits it, and the reads of shared memory behind it:
+// six vectors of four for 32 multiply-adds of scores, a vector and two weights for eight of values.
+// Heads wider than W compute their scores once for each W columns of the result.
 #pragma once
 
 #include "attention_scores.cuh"

@@ -1,6 +1,9 @@
 // A tile of 64 rows against 64 columns of a contrastive softmax: which of its pairs are candidates,
 // and their scores. Contract: ops/contrast.h. The tile is that of tile.cuh: a thread has 8 x 4
 // pairs, a bit for each in its marks, and the 16 threads of half a warp share 8 rows.
+//
+// Products of 16 bits are those of every card (tile_mma.cuh) on Hopper too: its own are not written
+// here, for all rules for candidates would have to be said a second time over its layout of sums.
 #pragma once
 
 #include "../ops/contrast.h"

@@ -3,6 +3,9 @@
 // A packed weight is row-major (N rounded up to 16, K), or the same of its transpose, so forward
 // and dx are one product of rows with rows (a b^T) and dweight is one of columns with columns (a^T
 // b). f32 has the plain tiles of tile.cuh, bf16 the tensor cores (product.cuh).
+//
+// Packing reads a weight once, 4 bytes, and writes 2 or 4; memory limits it. A thread has an
+// element, of a transposed copy four of a square (pack_columns).
 #include "../ops/linear.h"
 
 #include "elements.cuh"
@@ -35,8 +38,9 @@ struct Square {
 };
 
 // Grid (tiles), 256 threads: a block turns a square of 32 x 32 in shared memory, so that both sides
-// are read and written along their rows. packed (lanes, rows) = transpose of weight (rows,
-// columns).
+// are read and written along their rows; a line of it is one longer than the square, so that its
+// columns meet all banks. A thread has four elements. packed (lanes, rows) = transpose of weight
+// (rows, columns).
 template <class T>
 __global__ void __launch_bounds__(kSquare* kSquareLines)
     pack_columns(T* packed, const float* weight, int64_t rows, int64_t columns, int64_t lanes) {

@@ -1,8 +1,13 @@
 // Pooling, means of layers, rows of unit length. Contract: ops/pool.h.
 //
 // Pooling: grid (N, C / 64), 64 threads: a block has a text and 64 columns, a thread one column,
-// whose rows it walks in order. Each x is read once and each y written once (Gem, in f64, reads
-// twice).
+// whose rows it walks in order. Each x is read once and each y written once. Memory limits it where
+// N C / 64 blocks fill the card; else the chain of reads of the longest text does.
+//
+// Backward has the same blocks and writes every row of the text (unpool_texts). Gem is in f64:
+// forward reads x once for a log and an exp of each element, backward (unpool_gem) twice, for two
+// of each; these limit it. Means of layers and unit lengths have a warp for each row, a lane for
+// every 32nd column: add_layer and dot_rows read x once, dot_rows dy too, and memory limits both.
 #include "../ops/pool.h"
 
 #include "columns.cuh"
@@ -161,6 +166,7 @@ __global__ void __launch_bounds__(kPoolThreads) unpool_texts(UnpoolOperands<T> o
   }
 }
 
+// The text's rows are walked twice: for the mean of their powers, then for the slope of each.
 template <class T>
 __global__ void __launch_bounds__(kPoolThreads) unpool_gem(UnpoolOperands<T> op) {
   const int64_t text = blockIdx.x, column = int64_t(blockIdx.y) * kPoolThreads + threadIdx.x;
@@ -223,6 +229,7 @@ __global__ void __launch_bounds__(kRowThreads) add_layer(Layer op, const From* x
   }
 }
 
+// Grid (T / 8), 256 threads: a warp has a row, whose x and dy it reads once.
 template <class T>
 __global__ void __launch_bounds__(kRowThreads)
     dot_rows(Layer op, const T* x, const float* dy, float* dots) {

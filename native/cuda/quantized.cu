@@ -2,7 +2,10 @@
 //
 // A weight lies here as rows of words (panels(N) * 16, words(K)). Rows of x become words of signed
 // bytes in scratch, so `sums` is not needed: without the 128 the sums are the same whole numbers.
-// The product is the plain tile with four products of bytes to an instruction.
+// The product is the plain tile with four products of bytes to an instruction: a block has 64 x 64
+// sums, a thread 8 x 4, and arithmetic limits it (tile.cuh); no tensor core takes part. Packing and
+// rounding have a warp for each row, which is read two or three times, after the first from the
+// cache, and written as a quarter of its bytes; memory limits them.
 #include "../ops/quantized.h"
 
 #include "functions.cuh"

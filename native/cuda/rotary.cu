@@ -1,7 +1,9 @@
 // Rotary positions. Contract: ops/rotary.h.
 //
 // Grid (T / 8), 256 threads: a warp has a row, a lane every 32nd pair of all its heads. A pair is
-// read and written by one lane, so x turns in place.
+// read and written by one lane, so x turns in place: each element is read once and written once, in
+// runs of a half head. The angles of a place are read once for each head, from the cache. Memory
+// limits it: a pair has some ten operations for the 8 or 16 bytes that it moves.
 #include "../ops/rotary.h"
 
 #include "rows.cuh"

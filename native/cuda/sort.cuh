@@ -4,6 +4,12 @@
 // By digits of 8 bits, the lowest first; each pass counts, sums the counts and moves. A block has
 // 256 numbers, a thread one of them. Atomics count integers only, so nothing depends on their
 // order.
+//
+// A pass moves 20 bytes a number beside the counts, and a thread compares up to 255 digits before
+// its own in shared memory. Its middle step is one block that walks over the counts of all others
+// twice: for 65,536 numbers 256 steps, each a read of 1 KiB; that walk limits a pass of many
+// numbers. sum_runs reads each row of x once, with memory as its limit, but for a number that most
+// rows have: its run is a chain of additions for each column.
 #pragma once
 
 #include "elements.cuh"

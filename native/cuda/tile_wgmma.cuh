@@ -6,6 +6,8 @@
 // steps; each other warpgroup owns 64 rows of the tile and multiplies a stage while the one before
 // is given back. The more columns a tile has, the less is read of shared memory for each product.
 // `full` counts the bytes that came into a stage, `empty` the warps that are done with it.
+// A stage of 128 x 256 is 48 KiB, of 128 x 128 32 and of 64 x 64 16: four of them fit beside what
+// ends the sums, five of the largest do not.
 #pragma once
 
 #include "launch.cuh"

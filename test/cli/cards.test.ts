@@ -4,9 +4,13 @@
 import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
+import {EmbeddingModel} from '../../dist/model/embedding-model.js';
 import {matrixHeadWidths} from '../../dist/model/load.js';
-import {emulatedPath} from '../support/emulated.js';
+import {cardAddonPath, emulatedPath} from '../support/emulated.js';
 import {bert, inbatch, temporaryFolder} from './command-line.js';
+
+process.env.INBATCH_NATIVE = cardAddonPath;
+const widths = 'tensor cores take 32, 64, 80, 96, 128';
 
 const folder = temporaryFolder();
 const input = join(folder, 'texts.txt');
@@ -39,14 +43,12 @@ test('weights that do not fit are told with what is needed, what is free and whe
 	);
 });
 
-test('heads that tensor cores do not take are told in bf16 alone', async () => {
-	const said =
-		'warning: heads of 16 columns have attention on ordinary cores, which is slower: ' +
-		'tensor cores take 32, 64, 80, 96, 128\n';
-	expect((await encode([...tiny, '--device', 'cuda'])).stderr).toContain(said);
-	expect((await encode([...tiny, '--device', 'cuda', '--dtype', 'f32'])).stderr).not.toContain(
-		'heads',
-	);
+test.each([
+	['bf16', [`heads of 16 columns have attention on ordinary cores, which is slower: ${widths}`]],
+	['f32', []],
+])('heads that tensor cores do not take: in %s', async (dtype, said) => {
+	await using model = await EmbeddingModel.load(bert, {pooling: 'mean', device: 'cuda', dtype});
+	expect(model.warnings).toEqual(said);
 });
 
 test('the heads that are named are those with kernels', () => {

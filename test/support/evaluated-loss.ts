@@ -1,5 +1,6 @@
 // evaluateLoss on the matrices of the tests.
 
+import type {DeviceOptions} from '../../dist/device.js';
 import {evaluateLoss, type PlainColumn} from '../../dist/loss/evaluate.js';
 import type {Loss} from '../../dist/loss/loss.js';
 import {startOf} from '../../dist/loss/parameters.js';
@@ -13,7 +14,12 @@ export type EvaluatedLoss = {
 	reports: Record<string, number>;
 };
 
-export async function evaluated(loss: Loss, given: LossCase, threads = 2): Promise<EvaluatedLoss> {
+export async function evaluated(
+	loss: Loss,
+	given: LossCase,
+	threads = 2,
+	where: DeviceOptions = {},
+): Promise<EvaluatedLoss> {
 	const {columns, offsets = [], tokens = [], teacher, guide, ...others} = given;
 	const result = await evaluateLoss(
 		loss,
@@ -27,7 +33,7 @@ export async function evaluated(loss: Loss, given: LossCase, threads = 2): Promi
 			...(guide && {guide: guide.map(plainColumn)}),
 			...others,
 		},
-		{threads},
+		{threads, ...where},
 	);
 	const byColumns = result.gradients.map((gradient, n) =>
 		matrixOf(columns[n]!.rows, columns[n]!.columns, at => gradient[at]!),
