@@ -35,9 +35,9 @@ function put(path: string, content: Files[string]): void {
 	writeFileSync(path, isPlain ? content : JSON.stringify(content));
 }
 
-/** A model that is disposed when the test ends. */
+/** A model on the CPU that is disposed when the test ends. */
 export async function load(path: string, options: LoadOptions = {}): Promise<EmbeddingModel> {
-	const model = await EmbeddingModel.load(path, {threads: 1, ...options});
+	const model = await EmbeddingModel.load(path, {device: 'cpu', threads: 1, ...options});
 	onTestFinished(() => model.dispose());
 	return model;
 }
