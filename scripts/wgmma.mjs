@@ -1,5 +1,5 @@
 // Writes native/cuda/wgmma.cuh: node scripts/wgmma.mjs > native/cuda/wgmma.cuh
-const widths = [8, 32, 64, 80, 96, 128, 256];
+const widths = [8, 32, 64, 80, 96, 128, 192, 256];
 
 const list = (count, text) => Array.from({length: count}, (_, i) => text(i));
 const lines = (items, perLine) =>

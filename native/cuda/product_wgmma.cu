@@ -6,10 +6,10 @@
 // columns of a warp at a time, so that what goes to memory goes in 16-byte pieces of rows; those of
 // columns begin with what is there and end from registers, for their walk over all rows is long.
 // A thread of a computing group has half as many sums as its tile has columns. Limited by the
-// tensor cores: a byte that comes into shared memory serves 85 operations in tiles of 128 x 256, 64
-// in 128 x 128 and 32 in 64 x 64, which is why the large ones go first. The residual is not added
-// here but by the norm (norm.cu).
-// Large tiles where they fill the card; all of them give the same bits.
+// tensor cores: a byte that comes into shared memory serves 85 operations in tiles of 128 x 256, 77
+// in 128 x 192, 64 in 128 x 128 and 32 in 64 x 64. The residual is not added here but by the norm
+// (norm.cu). Tiles of 128 rows where they fill the card, of the width that costs least
+// (tile_choice.h), and of 64 x 64 where not; all of them give the same bits.
 //
 // No LayerNorm ends them; on paper: a block would own whole rows. 128 rows of C = 384 are 192 of a
 // thread's 232 registers, and a stage is 64 KB, so three fit: possible, for this width alone. 768
@@ -20,6 +20,7 @@
 #include <algorithm>
 
 #include "product.cuh"
+#include "tile_choice.h"
 #include "tile_wgmma.cuh"
 
 namespace inbatch::cuda {
@@ -180,15 +181,15 @@ void launch_tiles(const Stream& stream, const Product<bf16, float>& product, flo
          map_of(product.b, product.depth, product.columns, kRingStep));
 }
 
-// The largest tiles that fill the card.
 template <class Out>
 void choose_tiles(const Stream& stream, const Product<bf16, Out>& product, float* totals) {
-  const int64_t card = multiprocessors(), rows = product.rows, columns = product.columns;
-  if (TileOrder<128, 256>(rows, columns).count >= card) {
-    return launch_tiles<2, 256>(stream, product, totals);
-  }
-  if (TileOrder<128, 128>(rows, columns).count >= card) {
-    return launch_tiles<2, 128>(stream, product, totals);
+  switch (columns_of_tiles(product.rows, product.columns, multiprocessors())) {
+    case 256:
+      return launch_tiles<2, 256>(stream, product, totals);
+    case 192:
+      return launch_tiles<2, 192>(stream, product, totals);
+    case 128:
+      return launch_tiles<2, 128>(stream, product, totals);
   }
   launch_tiles<1, 64>(stream, product, totals);
 }

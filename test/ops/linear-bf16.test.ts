@@ -27,15 +27,17 @@ const panel = 16;
 
 type Shape = {rows: number; inputs: number; outputs: number};
 
-/** Whole pieces of 16 bytes and odd widths; small tiles, and one that large tiles fill the card with. */
+/** Whole pieces of 16 bytes and odd widths; small tiles, and tiles of every width that fill the card. */
 const shapes: Shape[] = [
 	{rows: 0, inputs: 8, outputs: 8},
 	{rows: 1, inputs: 1, outputs: 1},
 	{rows: 5, inputs: 8, outputs: 24},
 	{rows: 67, inputs: 33, outputs: 70},
-	{rows: 70, inputs: 72, outputs: 136},
+	{rows: 70, inputs: 72, outputs: 264},
 	{rows: 33, inputs: 264, outputs: 16},
 	{rows: 130, inputs: 136, outputs: 264},
+	{rows: 130, inputs: 24, outputs: 248},
+	{rows: 24, inputs: 248, outputs: 248},
 ];
 /** With odd widths, and with whole pieces of 16 bytes. */
 const ends: Shape[] = [
@@ -162,8 +164,8 @@ const products = (device: NativeDevice) => {
 		);
 	});
 
-	test('gives a row alone the bits that it has in a batch', async () => {
-		const {x, weight, bias, dy} = operands({rows: 130, inputs: 40, outputs: 264});
+	test.each([184, 248, 264])('gives a row alone the bits of a batch, by %i', async outputs => {
+		const {x, weight, bias, dy} = operands({rows: 130, inputs: 40, outputs});
 		const {y} = await forward(device, x, weight, {bias, activation: 'gelu'});
 		const dx = await backwardInput(device, {dy, weight, activation: 'none'});
 		for (const row of [0, 129]) {

@@ -1,0 +1,43 @@
+// Which tiles Hopper's products with weights are cut into: tiles.cpp says what the launcher chooses.
+
+import {execFileSync} from 'node:child_process';
+import {join} from 'node:path';
+import {expect, test} from 'vitest';
+
+const program = join(import.meta.dirname, '../../out/emulated/tiles');
+const blocks = 132;
+
+/** The columns of the tiles of a product of so many rows and columns, for every pair. */
+function tilesOf(shapes: readonly (readonly [number, number])[]): number[] {
+	const said = execFileSync(program, [blocks, ...shapes.flat()].map(String), {encoding: 'utf8'});
+	return said.trim().split('\n').map(Number);
+}
+
+const widths = [384, 768, 1152, 1536, 2304, 3072];
+
+test.each([8192, 16_384, 32_768, 65_536])('computes no column for nothing, %i rows', rows => {
+	const chosen = tilesOf(widths.map(width => [rows, width] as const));
+	expect(widths.map((width, at) => width % chosen[at]!)).toEqual(widths.map(() => 0));
+});
+
+test('takes the widest tile that wastes nothing', () => {
+	const chosen = tilesOf(widths.map(width => [65_536, width] as const));
+	expect(chosen).toEqual([192, 256, 192, 256, 256, 256]);
+	expect(tilesOf([[65_536, 128]])).toEqual([128]);
+});
+
+// Tiles of 256, 192 and 128 columns: 96, 128 and 192, one turn but of the last; 288, 384 and 576.
+test.each([
+	[768, 192],
+	[2304, 192],
+])('of 4096 rows and %i columns spares the last turn', (columns, expected) => {
+	expect(tilesOf([[4096, columns]])).toEqual([expected]);
+});
+
+test.each([
+	[4096, 384],
+	[16, 3072],
+	[0, 768],
+])('leaves %i rows of %i columns to small tiles, for no other fills the card', (rows, columns) => {
+	expect(tilesOf([[rows, columns]])).toEqual([0]);
+});
