@@ -131,7 +131,16 @@ __global__ void stores(uint32_t*, const __grid_constant__ TensorMap map, int box
 
 // The warpgroup.
 
-enum Form { plain, later_k, chained, b_by_columns, a_in_registers, both };
+enum Form {
+  plain,
+  later_k,
+  chained,
+  b_by_columns,
+  a_in_registers,
+  both,          // of the two before
+  a_by_columns,  // from step 16 on, as what follows
+  by_columns     // either operand
+};
 
 // a (64, 64) and b (columns, 64), or (64, columns) by columns, both swizzled by the copy engine in
 // lines of `line` bytes.
@@ -140,7 +149,8 @@ __global__ void group_products(uint32_t* out, const __grid_constant__ TensorMap 
                                const __grid_constant__ TensorMap b) {
   Shared& shared = shared_memory<Shared>();
   begin_phase(shared);
-  constexpr bool across = form == b_by_columns || form == both;
+  constexpr bool a_across = form == a_by_columns || form == by_columns;
+  constexpr bool across = form == b_by_columns || form == both || form == by_columns;
   constexpr int wide = line / 2, b_rows = across ? 64 : columns;
   constexpr int boxes = across && columns > wide ? columns / wide : 1;
   if (threadIdx.x == 0) {
@@ -152,9 +162,10 @@ __global__ void group_products(uint32_t* out, const __grid_constant__ TensorMap 
   mbarrier_wait(shared.barrier, 0);
   float d[columns / 2];
   for (int j = 0; j < columns / 2; ++j) d[j] = float(j);
-  constexpr int k = form == later_k ? 48 : 0;
-  const uint64_t left = matrix_descriptor(shared.a + k, 16, 8 * line, line);
-  const uint64_t right = across ? matrix_descriptor(shared.b, 64 * line, 8 * line, line)
+  constexpr int k = form == later_k ? 48 : a_across ? 16 : 0;
+  const uint64_t left = a_across ? matrix_descriptor(shared.a + k * wide, 64 * line, 8 * line, line)
+                                 : matrix_descriptor(shared.a + k, 16, 8 * line, line);
+  const uint64_t right = across ? matrix_descriptor(shared.b + k * wide, 64 * line, 8 * line, line)
                                 : matrix_descriptor(shared.b + k, 16, 8 * line, line);
   uint32_t registers[4];
   for (int i = 0; i < 4; ++i)
@@ -163,7 +174,7 @@ __global__ void group_products(uint32_t* out, const __grid_constant__ TensorMap 
   if constexpr (form == a_in_registers || form == both)
     wgmma<columns, across>(d, registers, right, true);
   else
-    wgmma<columns, across>(d, left, right, form == chained);
+    wgmma<columns, across, a_across>(d, left, right, form == chained || a_across);
   if constexpr (form == chained)
     wgmma<columns>(d, matrix_descriptor(shared.a + 16, 16, 1024),
                    matrix_descriptor(shared.b + 16, 16, 1024), true);
@@ -274,6 +285,21 @@ void run_recorded() {
   tell("recorded, two streams", 3 * Rounds::count);
 }
 
+// What products of columns with columns take, and the sums beside them.
+void run_across(bf16* a, bf16* b) {
+  const TensorMap left = tensor_map(a, 64, 64, 64, 64, 64, true),
+                  columns = tensor_map(b, 64, 256, 256, 64, 64, true);
+  run("wgmma n192", 96 * 128, 128, group_products<192, plain>, left,
+      tensor_map(b, 256, 64, 64, 192, 64, true));
+  run("wgmma n256, b by columns", 128 * 128, 128, group_products<256, b_by_columns>, left, columns);
+  run("wgmma n8, a by columns", 4 * 128, 128, group_products<8, a_by_columns>, left,
+      tensor_map(b, 256, 64, 64, 8, 64, true));
+  run("wgmma n64, by columns", 32 * 128, 128, group_products<64, by_columns>, left, columns);
+  run("wgmma n128, by columns", 64 * 128, 128, group_products<128, by_columns>, left, columns);
+  run("wgmma n192, by columns", 96 * 128, 128, group_products<192, by_columns>, left, columns);
+  run("wgmma n256, by columns", 128 * 128, 128, group_products<256, by_columns>, left, columns);
+}
+
 // Lines of 64 and of 32 bytes.
 void run_lines(bf16* matrix, bf16* a, bf16* b) {
   run("load, lines of 64", 768, 64, loads, tensor_map(matrix, 40, 72, 72, 48, 32, true), 3072, 8, 3,
@@ -324,6 +350,7 @@ void run_hopper(bf16* matrix, bf16* a, bf16* b) {
   run("wgmma n64, b by columns", 32 * 128, 128, group_products<64, b_by_columns>, left, columns);
   run("wgmma n128, b by columns", 64 * 128, 128, group_products<128, b_by_columns>, left, columns);
   run_lines(matrix, a, b);
+  run_across(a, b);
 }
 
 }  // namespace
