@@ -6,7 +6,7 @@ export function sized(spec, count) {
 }
 
 export function equalLengths(count, length) {
-	return batchOf(Array.from({length: count}, () => length));
+	return packedTexts(Array.from({length: count}, () => length));
 }
 
 export function mixedLengths(count) {
@@ -17,15 +17,16 @@ export function mixedLengths(count) {
 	};
 	const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 	const lengths = Array.from({length: count}, () => Math.exp(4.27 + 0.5 * normal()));
-	return batchOf(lengths.map(length => Math.max(4, Math.min(256, Math.round(length)))));
+	return packedTexts(lengths.map(length => Math.max(4, Math.min(256, Math.round(length)))));
 }
 
 /** The same lengths, the longest first: batches of 32 then need little padding. */
 export function sortedLengths(count) {
-	return batchOf(mixedLengths(count).lengths.toSorted((a, b) => b - a));
+	return packedTexts(mixedLengths(count).lengths.toSorted((a, b) => b - a));
 }
 
-function batchOf(lengths) {
+/** Texts of these lengths, packed. */
+export function packedTexts(lengths) {
 	const offsets = new Int32Array(lengths.length + 1);
 	for (const [n, length] of lengths.entries()) offsets[n + 1] = offsets[n] + length;
 	const ids = Int32Array.from({length: offsets.at(-1)}, (_, n) => 1000 + ((n * 7919) % 29000));

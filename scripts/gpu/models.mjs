@@ -1,7 +1,7 @@
 // The rows of the table that are whole models of random weights: encoding from texts to vectors, and a
 // step of training. peers.py writes the folders of the models, with the configurations of the real ones.
 
-import {equalLengths} from '../../benchmarks/texts.mjs';
+import {packedTexts} from '../../benchmarks/texts.mjs';
 import {trainingStep} from '../../benchmarks/train.mjs';
 import {EmbeddingModel} from '../../dist/model/embedding-model.js';
 
@@ -18,7 +18,8 @@ export function modelQuestions({device, folder, isTrial}) {
 		(isTrial ? [8] : [128, 512]).flatMap(length => [
 			encoding(context, {name, configuration, length, isMixed: false}),
 			encoding(context, {name, configuration, length, isMixed: true}),
-			step(context, {name, configuration, length}),
+			step(context, {name, configuration, length, isMixed: false}),
+			step(context, {name, configuration, length, isMixed: true}),
 		]),
 	);
 }
@@ -38,25 +39,32 @@ function encoding({device, folder, isTrial}, {name, configuration, length, isMix
 	};
 }
 
-function step({device, folder, isTrial}, {name, configuration, length}) {
+function step({device, folder, isTrial}, {name, configuration, length, isMixed}) {
 	const texts = isTrial ? 2 : 8192 / length;
+	const lengths = Array.from({length: texts}, (_, n) => lengthOf(n, length, isMixed));
 	const path = `${folder}/${name}`;
+	const size = `${texts} texts of ${isMixed ? 'up to ' : ''}${length} tokens`;
 	return {
-		title: `${name}: a step of training, ${texts} texts of ${length} tokens, ids given, bf16`,
-		goal: '2 times the peer',
-		peer: {kind: 'train', path, configuration, texts, length},
+		title: `${name}: a step of training, ${size}, ids given, bf16`,
+		goal: `${isMixed ? 4 : 2} times the peer`,
+		peer: {kind: 'train', path, configuration, lengths},
 		make: async () => {
 			const model = await EmbeddingModel.load(path, {device, dtype: 'bf16', pooling: 'mean'});
-			const take = await trainingStep(model, equalLengths(texts, length));
+			const take = await trainingStep(model, packedTexts(lengths));
 			return {run: take, dispose: () => model.dispose?.()};
 		},
 	};
 }
 
+/** All of a length, or of an eighth of it to all of it. */
+function lengthOf(n, length, isMixed) {
+	return isMixed ? Math.ceil((length * (1 + ((n * 7) % 8))) / 8) : length;
+}
+
 /** One token a word, less the two that stand around a text; peers.py makes the same ones. */
 function textsOf(count, length, isMixed) {
 	return Array.from({length: count}, (_, n) => {
-		const own = isMixed ? Math.ceil((length * (1 + ((n * 7) % 8))) / 8) : length;
+		const own = lengthOf(n, length, isMixed);
 		return Array.from(
 			{length: Math.max(1, own - 2)},
 			(_, i) => words[(n * 31 + i * 7) % words.length],

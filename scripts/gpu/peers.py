@@ -169,28 +169,37 @@ def encode(path, configuration, texts, length, isMixed):
     return {"sentence-transformers": run}
 
 
-def train(path, configuration, texts, length):
+def train(path, configuration, lengths):
+    """A step as sentence-transformers' trainer takes it: its model, its loss, autocast to bf16, gradients
+    clipped, fused AdamW. Without the trainer's loop around it (reading, collating, logging): ids are given
+    to us too. Each side is padded to its longest text."""
     write_model(path, configuration)
-    from transformers import AutoModel
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.losses import MultipleNegativesRankingLoss
 
-    model = AutoModel.from_pretrained(path).to(device).train()
+    model = SentenceTransformer(path, device=device).train()
+    loss = MultipleNegativesRankingLoss(model, scale=20)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
-    ids = torch.randint(1000, 30000, (texts, length), device=device)
-    target = torch.arange(texts // 2, device=device)
 
-    def embed(part):
-        return torch.nn.functional.normalize(model(input_ids=part).last_hidden_state.float().mean(1))
+    def side(part):
+        places = torch.arange(max(part), device=device)
+        mask = (places < torch.tensor(part, device=device)[:, None]).long()
+        return torch.randint(1000, 30000, mask.shape, device=device) * mask, mask
+
+    half_of = len(lengths) // 2
+    sides = [side(lengths[:half_of]), side(lengths[half_of:])]
 
     def run():
+        # The modules add to what they are given.
+        columns = [{"input_ids": ids, "attention_mask": mask} for ids, mask in sides]
         with torch.autocast(device, half):
-            queries, documents = embed(ids[: texts // 2]), embed(ids[texts // 2 :])
-            loss = torch.nn.functional.cross_entropy(queries @ documents.T * 20, target)
-        loss.backward()
+            value = loss(columns, None)
+        value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
 
-    return {"PyTorch": run}
+    return {"sentence-transformers": run}
 
 
 kinds = {
