@@ -51,7 +51,7 @@ export async function operations(settings) {
 export async function training(settings) {
 	await cardHere(settings);
 	const files = [
-		{path: 'test/train/cards.test.ts', pattern: 'the cpu does|the same bits'},
+		{path: 'test/train/cards.test.ts', pattern: 'the cpu does|the same bits|follows torch'},
 		{path: 'test/train/cards-bf16.test.ts', pattern: 'on the cpu|the same bits'},
 		{path: 'test/model/families-bf16.test.ts', pattern: 'near to float64'},
 	];

@@ -80,10 +80,12 @@ function products({native, random}, isTrial) {
 
 function attentions(made, isTrial) {
 	const tokens = isTrial ? 32 : 32768;
-	const lengths = isTrial ? [[16, false]] : [128, 256, 512].map(length => [length, false]);
-	const all = [...lengths, [isTrial ? 12 : 256, true]];
+	const lengths = (isTrial ? [16] : [128, 256, 512]).flatMap(length => [
+		[length, false],
+		[length, true],
+	]);
 	return (isTrial ? [32] : [32, 64, 128]).flatMap(width =>
-		all.flatMap(([length, isMixed]) => {
+		lengths.flatMap(([length, isMixed]) => {
 			const offsets = offsetsOf(tokens, length, isMixed);
 			const shape = {tokens, width, heads: isTrial ? 2 : 12, offsets};
 			const name = `texts of ${isMixed ? `up to ${length}` : length} tokens, heads of ${width}`;

@@ -103,7 +103,7 @@ function adamW({native, random, squares}, {count}) {
 function search({native, random}, isTrial) {
 	const [rows, width, queries, k] = isTrial ? [128, 16, 4, 5] : [2_000_000, 768, 256, 10];
 	return {
-		title: `top ${k} of ${rows} x ${width}, ${queries} queries, f32`,
+		title: `top ${k} of ${rows} x ${width}, ${queries} queries, f32 (asked: 10000000 x 768, bf16)`,
 		goal: '0.85 of the copy',
 		peer: {kind: 'search', rows, width, queries, k},
 		bytes: 4 * rows * width,
