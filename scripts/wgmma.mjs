@@ -1,5 +1,7 @@
 // Writes native/cuda/wgmma.cuh: node scripts/wgmma.mjs > native/cuda/wgmma.cuh
 const widths = [8, 32, 64, 80, 96, 128, 192, 256];
+// Attention alone has A in registers, of heads of up to 128.
+const inRegisters = widths.filter(columns => columns <= 128);
 
 const list = (count, text) => Array.from({length: count}, (_, i) => text(i));
 const lines = (items, perLine) =>
@@ -45,4 +47,9 @@ console.log(`// wgmma.mma_async.m64nNk16, bf16 into f32, one overload per N: d =
 // descriptor; B transposed means that N is contiguous, A transposed that M is.
 #pragma once
 
-${widths.flatMap(columns => [overload(columns, false), overload(columns, true)]).join('\n\n')}`);
+${widths
+	.flatMap(columns => [
+		overload(columns, false),
+		...(inRegisters.includes(columns) ? [overload(columns, true)] : []),
+	])
+	.join('\n\n')}`);
