@@ -64,20 +64,14 @@ __attribute__((noinline)) void outer_tile(const OuterTile& p) {
 
 using OuterTileOf = void (*)(const OuterTile&);
 
+template <int V, bool Whole, class Counts = TileRowCounts>
+struct OuterTable;
 template <int V, bool Whole, int... R>
-struct OuterTable {
+struct OuterTable<V, Whole, RowCounts<R...>> {
   OuterTileOf of[sizeof...(R)] = {outer_tile<R, V, Whole>...};
 };
-#if defined(INBATCH_AVX512)
 template <int V, bool Whole>
-inline constexpr OuterTable<V, Whole, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12> outer_tiles{};
-#elif defined(INBATCH_AVX2)
-template <int V, bool Whole>
-inline constexpr OuterTable<V, Whole, 1, 2, 3, 4, 5, 6> outer_tiles{};
-#else
-template <int V, bool Whole>
-inline constexpr OuterTable<V, Whole, 1, 2> outer_tiles{};
-#endif
+inline constexpr OuterTable<V, Whole> outer_tiles{};
 
 // Columns outside, rows inside: the columns of b stay in the second cache while those of a pass.
 void outer_product(const OuterProduct& p) {

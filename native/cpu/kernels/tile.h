@@ -92,21 +92,25 @@ __attribute__((noinline)) void tile(const TileArgs& args) {
 
 using Tile = void (*)(const TileArgs&);
 
-// The tile of each number of rows, from 1; unused places repeat the last.
+// The numbers of rows that tiles are compiled for, from 1.
+template <int... R>
+struct RowCounts {};
+#if defined(INBATCH_AVX512)
+using TileRowCounts = RowCounts<1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;
+#elif defined(INBATCH_AVX2)
+using TileRowCounts = RowCounts<1, 2, 3, 4, 5, 6>;
+#else
+using TileRowCounts = RowCounts<1, 2>;
+#endif
+
+template <int V, bool Packed, class Counts = TileRowCounts>
+struct TileTable;
 template <int V, bool Packed, int... R>
-struct TileTable {
+struct TileTable<V, Packed, RowCounts<R...>> {
   Tile of[sizeof...(R)] = {tile<R, V, Packed>...};
 };
-#if defined(INBATCH_AVX512)
 template <int V, bool Packed>
-inline constexpr TileTable<V, Packed, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12> tiles{};
-#elif defined(INBATCH_AVX2)
-template <int V, bool Packed>
-inline constexpr TileTable<V, Packed, 1, 2, 3, 4, 5, 6> tiles{};
-#else
-template <int V, bool Packed>
-inline constexpr TileTable<V, Packed, 1, 2> tiles{};
-#endif
+inline constexpr TileTable<V, Packed> tiles{};
 
 template <int V>
 inline void run_tile(int64_t rows, bool packed, const TileArgs& args) {
