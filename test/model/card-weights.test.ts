@@ -1,7 +1,7 @@
 // What a card holds of the weights of a model: outside training the 16 bits that products read, and nothing
 // that anybody could ask for is lost by it.
 
-import {cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {readTensorTable} from '../../dist/files/tensor-files.js';
@@ -10,26 +10,15 @@ import {planWeights} from '../../dist/model/weights.js';
 import {native} from '../../dist/native.js';
 import {temporaryFolder} from '../files/folder.js';
 import {cardAddonPath} from '../support/emulated.js';
-import {bert, load} from './folders.js';
+import {load, weightsFolder} from './folders.js';
 
 process.env.INBATCH_NATIVE = cardAddonPath;
 
 const {folder} = temporaryFolder();
-const fixtures = join(import.meta.dirname, '../fixtures/weights');
 const kinds = ['safetensors', 'f16-safetensors', 'bf16-safetensors', 'bf16', 'sharded-safetensors'];
 let made = 0;
 
-/** A folder of the small BERT with the weights of a variant. */
-function variant(name: string): string {
-	const path = join(folder, `model-${made++}`);
-	mkdirSync(path);
-	for (const file of ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt']) {
-		cpSync(join(bert, file), join(path, file));
-	}
-	cpSync(join(fixtures, 'config.json'), join(path, 'config.json'));
-	cpSync(join(fixtures, name), path, {recursive: true});
-	return path;
-}
+const variant = (name: string) => weightsFolder(join(folder, `model-${made++}`), name);
 
 const onCard = (path: string) => load(path, {pooling: 'mean', device: 'cuda'});
 const onCpu = (path: string) => load(path, {pooling: 'mean', device: 'cpu'});

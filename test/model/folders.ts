@@ -25,6 +25,19 @@ export function modelFolder(path: string, files: Files = {}, from = bert): strin
 	return path;
 }
 
+const weightFixtures = fileURLToPath(new URL('../fixtures/weights', import.meta.url));
+
+/** The tiny BERT with the weights of a variant of test/fixtures/weights. */
+export function weightsFolder(path: string, variant: string): string {
+	mkdirSync(path);
+	for (const file of ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt']) {
+		cpSync(join(bert, file), join(path, file));
+	}
+	cpSync(join(weightFixtures, 'config.json'), join(path, 'config.json'));
+	cpSync(join(weightFixtures, variant), path, {recursive: true});
+	return path;
+}
+
 function put(path: string, content: Files[string]): void {
 	if (content === null) {
 		rmSync(path, {recursive: true, force: true});

@@ -7,7 +7,7 @@ import {readSafetensorsHeader} from '../../dist/files/safetensors.js';
 import {writeShards} from '../../dist/files/shards.js';
 import {readTensorTable} from '../../dist/files/tensor-files.js';
 import {temporaryFolder} from '../files/folder.js';
-import {bert, load, modelFolder, oldShape, sourcesOf, weightsOf} from './folders.js';
+import {load, modelFolder, oldShape, sourcesOf, weightsFolder, weightsOf} from './folders.js';
 
 const {folder} = temporaryFolder();
 const weights = join(import.meta.dirname, '../fixtures/weights');
@@ -15,17 +15,7 @@ const texts = ['the symptom', '', 'What is the age of all the others?'];
 let made = 0;
 const place = () => join(folder, `model-${made++}`);
 
-/** A model folder with the weights of a variant. */
-function variant(name: string): string {
-	const path = place();
-	mkdirSync(path);
-	for (const file of ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt']) {
-		cpSync(join(bert, file), join(path, file));
-	}
-	cpSync(join(weights, 'config.json'), join(path, 'config.json'));
-	cpSync(join(weights, name), path, {recursive: true});
-	return path;
-}
+const variant = (name: string) => weightsFolder(place(), name);
 
 const open = (path: string) => load(path, {pooling: 'mean'});
 const encoded = async (path: string) => (await (await open(path)).encode(texts)).data;
