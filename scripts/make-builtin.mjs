@@ -1,15 +1,16 @@
 // Makes the embedded model (models/builtin) with the engine itself: a small BERT distilled from the
 // vectors of a larger model, in stages. Needs the built package and the shared data:
 //   node scripts/make-builtin.mjs --work FOLDER [--begin MODEL --from STAGE] [--data FOLDER]
-//     [--teacher FOLDER] [--output FOLDER] [--trial STEPS] [--recipe JSON]
+//     [--teacher FOLDER] [--output FOLDER] [--trial STEPS] [--recipe JSON] [--shape JSON]
 // The work folder keeps the vocabulary, the teacher's vectors, the student before training and the
 // runs, so that a second call goes on where the first was stopped; with --begin a model takes the place
 // of what comes before a stage. Choices are made by training texts held out: --trial runs so many steps
-// of the first stage asked for, with what --recipe changes in it, and prints what it makes of them.
+// of the first stage asked for, with what --recipe changes in it and --shape in the student, and prints
+// what it makes of them.
 // Evaluation data is read at the end only, for the figures of the card.
 
 import {execFile} from 'node:child_process';
-import {mkdir} from 'node:fs/promises';
+import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs, promisify} from 'node:util';
@@ -22,10 +23,12 @@ import {publish} from './builtin/publish.mjs';
 import {uniforms} from './builtin/random.mjs';
 import {piecesOf, writeStudent} from './builtin/student.mjs';
 import {teacherVectors} from './builtin/teacher.mjs';
-import {readTexts, sourceFiles} from './builtin/texts.mjs';
+import {readTexts} from './builtin/texts.mjs';
 
 const inRepository = path => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const vocabularySize = 10000;
+
+/** The student; chosen with its vocabulary after trials of the first stage, each within 8 MB. */
+const shape = {width: 192, blocks: 3, heads: 6, vocabulary: 10000};
 
 const shared = {
 	batchSize: 128,
@@ -88,6 +91,7 @@ async function main() {
 			output: {type: 'string', default: inRepository('models/builtin')},
 			trial: {type: 'string'},
 			recipe: {type: 'string', default: '{}'},
+			shape: {type: 'string', default: '{}'},
 		},
 	});
 	if (!values.work) throw new Error('--work: expected a folder for what takes long to make');
@@ -96,7 +100,7 @@ async function main() {
 	if (from === -1) throw new Error(`--from: expected a stage, got ${values.from}`);
 	const source = await readSource(values);
 	const asked = stages.slice(from);
-	let begin = values.begin ?? (await initialStudent(values));
+	let begin = values.begin ?? (await initialStudent(values, source));
 	if (values.trial) {
 		const warm = {warmupSteps: undefined, warmupRatio: 0.06};
 		const short = {...warm, maxSteps: Number(values.trial), scheduleSteps: undefined};
@@ -122,24 +126,37 @@ async function main() {
 async function readSource({data, teacher, work}) {
 	const {texts, ...grouped} = await readTexts(data);
 	const vectors = await teacherVectors(teacher, texts, join(work, 'teacher.npy'));
-	return {work, texts, teacher: vectors, ...holdOut(grouped, vectors)};
+	return {work, texts, grouped, teacher: vectors, ...holdOut(grouped, vectors)};
 }
 
-async function initialStudent({data, teacher, work}) {
-	const vocabulary = join(work, 'vocabulary');
+async function initialStudent({teacher, work, shape: asked}, {texts, grouped}) {
+	const chosen = {...shape, ...JSON.parse(asked)};
+	const words = join(work, 'words.jsonl');
+	await writeFile(words, linesForWords(texts, grouped));
+	const vocabulary = join(work, `vocabulary-${chosen.vocabulary}`);
 	await promisify(execFile)(process.execPath, [
 		...[inRepository('scripts/train-wordpiece.mjs'), '--output', vocabulary],
-		...['--vocab-size', String(vocabularySize), '--alphabet', '160', '--max-length', '256'],
-		...sourceFiles(data),
+		...['--vocab-size', String(chosen.vocabulary), '--alphabet', '160', '--max-length', '256'],
+		words,
 	]);
 	const pieces = await teacherVectors(
 		teacher,
 		await piecesOf(vocabulary),
-		join(work, 'pieces.npy'),
+		join(work, `pieces-${chosen.vocabulary}.npy`),
 	);
 	const student = join(work, 'student');
-	await writeStudent(student, {vocabulary, pieces, seed: shared.seed});
+	await writeStudent(student, {vocabulary, pieces, seed: shared.seed, shape: chosen});
 	return student;
+}
+
+/** What the vocabulary is made of: each page and each pair once, without the sentences of a page. */
+function linesForWords(texts, {pages, inference}) {
+	const groups = [
+		...pages.map(({paragraph, questions}) => [paragraph, ...questions]),
+		...inference,
+	];
+	const lines = groups.map(group => JSON.stringify({texts: group.map(text => texts[text])}));
+	return `${lines.join('\n')}\n`;
 }
 
 /** A stage from the model in `folder` on, with what it made of the held-out texts. */

@@ -9,10 +9,8 @@ import {principal} from './principal.mjs';
 import {normals} from './random.mjs';
 import {dot, rowOf} from './vectors.mjs';
 
-export const shape = {width: 192, blocks: 3, heads: 6, intermediate: 768, positions: 256};
-
+const positions = 256;
 const embeddingDeviation = 0.1;
-const {width, blocks, heads, intermediate, positions} = shape;
 
 /** The pieces of a vocabulary as texts of their own. */
 export async function piecesOf(vocabulary) {
@@ -20,13 +18,14 @@ export async function piecesOf(vocabulary) {
 	return lines.map(piece => piece.replace(/^##/, '').replace(/^\[(.*)\]$/, '$1'));
 }
 
-/** Writes a model folder. `pieces` are the teacher's vectors of the vocabulary. */
-export async function writeStudent(folder, {vocabulary, pieces, seed}) {
+/** Writes a model folder of {width, blocks, heads}. `pieces` are the teacher's vectors of the vocabulary. */
+export async function writeStudent(folder, {vocabulary, pieces, seed, shape}) {
+	const {width} = shape;
 	const {mean, directions} = principal(pieces, width);
-	const random = normals(seed);
 	const {tokens, factor} = tokenEmbeddings(pieces, mean, directions);
-	await writeFolder(folder, vocabulary, {pieces: tokens.length / width, outputs: pieces.width});
-	const tensors = bodyTensors(tokens, random);
+	const rows = tokens.length / width;
+	await writeFolder(folder, vocabulary, {...shape, pieces: rows, outputs: pieces.width});
+	const tensors = bodyTensors(tokens, shape, normals(seed));
 	await writeSafetensors(join(folder, 'model.safetensors'), tensors.map(sourceOf));
 	const linear = directions.flatMap(direction => Array.from(direction));
 	const head = [
@@ -38,6 +37,7 @@ export async function writeStudent(folder, {vocabulary, pieces, seed}) {
 
 /** Each piece in the main directions, and by what factor a norm of the rows will stretch them. */
 function tokenEmbeddings(pieces, mean, directions) {
+	const width = directions.length;
 	const rows = pieces.data.length / pieces.width;
 	const tokens = new Float32Array(rows * width);
 	for (let row = 0; row < rows; row++) {
@@ -57,7 +57,8 @@ function transposed(values, columns) {
 	return Float32Array.from(values, (_, n) => values[(n % rows) * columns + Math.floor(n / rows)]);
 }
 
-function bodyTensors(tokens, random) {
+function bodyTensors(tokens, {width, blocks}, random) {
+	const intermediate = 4 * width;
 	const fill = (name, extents) => [name, random(extents), extents];
 	const linear = (name, outputs, inputs) => [
 		fill(`${name}.weight`, [outputs, inputs]),
@@ -94,7 +95,7 @@ function sourceOf([name, values, extents]) {
 	return {name, dtype: 'F32', shape: extents, bytes};
 }
 
-async function writeFolder(folder, vocabulary, {pieces, outputs}) {
+async function writeFolder(folder, vocabulary, {pieces, width, blocks, heads, outputs}) {
 	for (const place of ['1_Pooling', '2_Dense', '3_Normalize']) {
 		await mkdir(join(folder, place), {recursive: true});
 	}
@@ -115,7 +116,7 @@ async function writeFolder(folder, vocabulary, {pieces, outputs}) {
 			hidden_size: width,
 			num_hidden_layers: blocks,
 			num_attention_heads: heads,
-			intermediate_size: intermediate,
+			intermediate_size: 4 * width,
 			hidden_act: 'gelu',
 			max_position_embeddings: positions,
 			type_vocab_size: 2,

@@ -6,7 +6,7 @@ import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 
 /** The files whose texts are used, in the folder of the data. */
-export const sourceFiles = data => [
+const sourceFiles = data => [
 	join(data, 'squad', 'train.jsonl'),
 	join(data, 'medquad', 'train.jsonl'),
 	join(data, 'nli', 'snli_dev_pairs.jsonl'),
