@@ -11,6 +11,8 @@ const layers = [
 ];
 const shapes = [512, 128, 8].flatMap(m => layers.map(([n, k]) => [m, n, k]));
 
+const turnWork = 3e10;
+
 export async function measure({threads, seconds, python}) {
 	const computing = await device(threads);
 	const {native} = computing;
@@ -31,7 +33,8 @@ export async function measure({threads, seconds, python}) {
 		native.run('linearPack', {weight: w, packed});
 		const turned = native.tensor(Math.ceil(k / 16), 16 * n, 'f32');
 		native.run('linearPack', {weight: w, packed: turned, transposed: true});
-		const repeat = Math.max(1, Math.round(2e9 / (2 * m * n * k)));
+		// A turn lasts long beside what the threads of the turn before still spin
+		const repeat = Math.max(1, Math.round(turnWork / (2 * m * n * k)));
 		const times = (op, fields) => () =>
 			timed(async () => {
 				for (let i = 0; i < repeat; i++) native.run(op, fields);
@@ -49,7 +52,7 @@ export async function measure({threads, seconds, python}) {
 		const gflop = (2 * m * n * k * repeat) / 1e9;
 		await rounds({
 			candidates: [...ours, ...others],
-			seconds: seconds / 12,
+			seconds: seconds / 3,
 			computing,
 			gflop,
 			unit: 'calls',

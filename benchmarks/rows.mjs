@@ -6,6 +6,9 @@ import {device, peers, rounds, timed} from './rounds.mjs';
 const [tokens, width, vocabulary] = [8192, 768, 30522];
 const million = 1e6;
 
+/** Bytes of a turn: it lasts long beside what the threads of the turn before still spin. */
+const turn = 3e9;
+
 export async function measure({threads, seconds, python}) {
 	const computing = await device(threads);
 	const {native} = computing;
@@ -23,13 +26,17 @@ export async function measure({threads, seconds, python}) {
 		adamW(tensor),
 		embeddingGradient(native, tensor),
 	];
-	const others = await peers(python, 'rows.py', [tokens, width, vocabulary], computing.threads);
+	const repeats = [...questions.map(({bytes}) => bytes), copied].map(bytes =>
+		Math.ceil(turn / bytes),
+	);
+	const sizes = [tokens, width, vocabulary, ...repeats];
+	const others = await peers(python, 'rows.py', sizes, computing.threads);
 	const kept = others.map(({name, run}) => ({name, run}));
-	const copy = kept.slice(-1).map(peer => ({...peer, count: copied / 1e9}));
+	const copy = kept.slice(-1).map(peer => ({...peer, count: (repeats.at(-1) * copied) / 1e9}));
 	for (const [n, {title, op, fields, bytes}] of questions.entries()) {
 		const run = () =>
 			timed(async () => {
-				native.run(op, fields);
+				for (let again = 0; again < repeats[n]; again++) native.run(op, fields);
 				await native.synchronize();
 			});
 		await rounds({
@@ -37,7 +44,7 @@ export async function measure({threads, seconds, python}) {
 			seconds: seconds / 4,
 			computing,
 			unit: 'GB',
-			count: bytes / 1e9,
+			count: (repeats[n] * bytes) / 1e9,
 			limit: copy[0]?.name,
 			title,
 		});

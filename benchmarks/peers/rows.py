@@ -6,7 +6,7 @@ import torch
 
 from turns import take_turns
 
-tokens, width, vocabulary = map(int, sys.argv[1:])
+tokens, width, vocabulary, *repeats = map(int, sys.argv[1:])
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 x = torch.randn(tokens, width, requires_grad=True)
 weight, bias = (torch.randn(width, requires_grad=True) for _ in range(2))
@@ -30,12 +30,21 @@ def backward():
     torch.autograd.grad(out, (x, weight, bias), dy, retain_graph=True)
 
 
-take_turns(
-    {
-        f"PyTorch {torch.__version__}": forward,
-        "PyTorch backward": backward,
-        "PyTorch fused": optimizer.step,
-        "PyTorch index_add": lambda: table.index_add_(0, ids, dy),
-        "copy": lambda: target.copy_(source),
-    }
-)
+candidates = {
+    f"PyTorch {torch.__version__}": forward,
+    "PyTorch backward": backward,
+    "PyTorch fused": optimizer.step,
+    "PyTorch index_add": lambda: table.index_add_(0, ids, dy),
+    "copy": lambda: target.copy_(source),
+}
+
+
+def repeated(run, times):
+    def runs():
+        for _ in range(times):
+            run()
+
+    return runs
+
+
+take_turns({name: repeated(run, times) for (name, run), times in zip(candidates.items(), repeats)})
