@@ -1,7 +1,7 @@
 // The result of an evaluation as a table for people.
 
 import type {Metrics} from '../evaluate/metrics.js';
-import type {SetResult} from '../evaluate/outcome.js';
+import type {ModelComparison, SetResult} from '../evaluate/outcome.js';
 import {similarityNames} from '../evaluate/pair-scores.js';
 import {formatTable} from '../files/table.js';
 
@@ -55,12 +55,16 @@ function correlationRows(metrics: Metrics): string[][] {
 function comparisonRows({metrics, compare}: SetResult): string[][] {
 	if (!compare) return [];
 	const rows = Object.entries(compare.difference).map(([name, difference]) => {
-		const [low, high] = compare.interval[name] ?? [Number.NaN, Number.NaN];
-		const interval = `${signed(low)} to ${signed(high)}`;
 		const both = [digits(compare.metrics[name]), digits(metrics[name])];
+		const interval = intervalText(compare, name);
 		return [name, ...both, signed(difference), interval, digits(compare.p[name])];
 	});
 	return [['', compare.model, 'model', 'difference', '95 % interval', 'p'], ...rows];
+}
+
+export function intervalText({interval}: ModelComparison, name: string): string {
+	const [low, high] = interval[name] ?? [Number.NaN, Number.NaN];
+	return `${signed(low)} to ${signed(high)}`;
 }
 
 function digits(value: number | undefined): string {

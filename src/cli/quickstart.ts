@@ -8,14 +8,18 @@ import {z} from 'zod';
 import {EngineError} from '../errors.js';
 import {readRetrievalSet} from '../evaluate/beir.js';
 import {rankBm25} from '../evaluate/bm25.js';
+import {evaluate} from '../evaluate/evaluate.js';
 import type {Metrics} from '../evaluate/metrics.js';
+import type {ModelComparison} from '../evaluate/outcome.js';
 import {evaluateRankings} from '../evaluate/rankings.js';
 import {formatTable} from '../files/table.js';
 import {infoNce} from '../loss/infonce.js';
 import {isObject, readJsonObject} from '../model/config.js';
+import type {EmbeddingModel} from '../model/embedding-model.js';
 import {train} from '../train/train.js';
 import type {TrainResult} from '../train/trainer.js';
 import {type Context, defineCommand} from './command.js';
+import {intervalText} from './evaluate-table.js';
 import {modelOptions, openModel} from './model-options.js';
 import {resultText, trainProgress} from './train-progress.js';
 
@@ -93,11 +97,32 @@ async function fineTune({output, epochs, seed, ...others}: Options, context: Con
 				options: {...asked, model: 'builtin', data: [data], eval: sets, temperature},
 			},
 		};
-		return await train(model, {...training, ...hooks, output, overwrite: true, signal}).finally(
-			stop,
-		);
+		const tuned = await train(model, {
+			...training,
+			...hooks,
+			output,
+			overwrite: true,
+			signal,
+		}).finally(stop);
+		return {...tuned, compare: {sample: await gain(model, forModel, context)}};
 	} finally {
 		await model.dispose();
+	}
+}
+
+/** The fine-tuned model beside the embedded one, question by question. */
+async function gain(
+	tuned: EmbeddingModel,
+	forModel: z.output<typeof modelOptions>,
+	context: Context,
+): Promise<ModelComparison> {
+	const before = await openModel(forModel, context);
+	try {
+		const {signal} = context;
+		const {results} = await evaluate(tuned, {retrieval: evaluation, compare: before, signal});
+		return results[0]!.compare!;
+	} finally {
+		await before.dispose();
 	}
 }
 
@@ -108,9 +133,12 @@ async function wordMetrics(signal: AbortSignal): Promise<Metrics> {
 	return (await evaluateRankings(rankings, judgements, {complete: true, signal})).metrics;
 }
 
-type Result = TrainResult & {bm25: {sample: Metrics}};
+type Result = TrainResult & {
+	bm25: {sample: Metrics};
+	compare: {sample: ModelComparison};
+};
 
-function summary({bm25, ...result}: Result): string {
+function summary({bm25, compare, ...result}: Result): string {
 	const {before, after} = result.evaluation;
 	const folder = resolve(result.output ?? '');
 	const figure = (metrics: Metrics | undefined) => metrics?.['ndcg@10']?.toFixed(4) ?? '';
@@ -123,6 +151,7 @@ function summary({bm25, ...result}: Result): string {
 	return `${resultText(result)}
 
 ${table}
+The gain lies within ${intervalText(compare.sample, 'ndcg@10')} (95 %, paired bootstrap over the questions).
 
 What to do next:
   inbatch encode --model ${folder} --input texts.txt --output vectors.npy

@@ -15,9 +15,14 @@ describe('inbatch quickstart', {timeout: 240_000}, () => {
 
 	test('makes the embedded model better on the sample, and says how good words alone are', () => {
 		expect(ended.code, ended.stderr).toBe(0);
-		const {evaluation, bm25, rows, output: written} = JSON.parse(ended.stdout);
-		const before = evaluation.before.sample['ndcg@10'];
-		expect(evaluation.after.sample['ndcg@10']).toBeGreaterThan(before);
+		const {evaluation, compare, bm25, rows, output: written} = JSON.parse(ended.stdout);
+		const gain = evaluation.after.sample['ndcg@10'] - evaluation.before.sample['ndcg@10'];
+		expect(gain).toBeGreaterThan(0);
+		expect(compare.sample.difference['ndcg@10']).toBeCloseTo(gain, 12);
+		const [low, high] = compare.sample.interval['ndcg@10'];
+		expect(low).toBeGreaterThan(0);
+		expect(low).toBeLessThan(gain);
+		expect(high).toBeGreaterThan(gain);
 		expect(bm25.sample['ndcg@10']).toBeGreaterThan(0.1);
 		const left = Number(/(\d+) rows left out/.exec(ended.stderr)?.[1] ?? 0);
 		expect(rows + left).toBe(504);
@@ -28,6 +33,7 @@ describe('inbatch quickstart', {timeout: 240_000}, () => {
 		expect(ended.stderr).toMatch(
 			/BM25.*\d\.\d{4}[\s\S]*before.*\d\.\d{4}[\s\S]*fine-tuned.*\d\.\d{4}/,
 		);
+		expect(ended.stderr).toMatch(/gain lies within \+\d\.\d{4} to \+\d\.\d{4}/);
 		expect(ended.stderr.match(/^ {2}inbatch \w+ /gm)).toHaveLength(3);
 	});
 
