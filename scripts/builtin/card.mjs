@@ -59,9 +59,8 @@ ${texts} distinct English texts, and the teacher's vectors of them:
 | sentence pairs, without their labels | SNLI, development split | CC BY-SA 4.0 |
 
 The texts served for training only; none of them is in this folder. No text of an evaluation set below
-was trained on, and nothing was chosen by one: choices were made by training texts held out of the
-second and third stage, the pages of 20 topics with their questions and 900 sentence pairs (the first
-stage saw them, as texts alone).
+was trained on (case and punctuation aside), and nothing was chosen by one: choices were made by training
+texts held out of all stages, the pages of 20 topics with their questions and 900 sentence pairs.
 
 ## Training
 
@@ -70,7 +69,7 @@ ${runs.map((run, n) => `${n + 1}. ${runText(run)}`).join('\n')}
 On what was held out the last two raised nDCG@10 from ${fixed(before.ndcg)} to ${fixed(after.ndcg)} (the
 teacher's is ${fixed(after.teacherNdcg)}), and the rank correlation with the teacher's cosines from ${fixed(before.spearman)}
 to ${fixed(after.spearman)}. All with AdamW in f32, on two cores of a server CPU shared with other work, after the
-teacher's vectors (15 minutes; more beside other work).
+teacher's vectors (15 minutes on cores of their own).
 
 ## What was tried
 
