@@ -148,10 +148,11 @@ function summary({bm25, compare, ...result}: Result): string {
 		['embedded model before', figure(before['sample'])],
 		['embedded model fine-tuned', figure(after['sample'])],
 	]);
+	const gained = intervalText(compare.sample, 'ndcg@10');
 	return `${resultText(result)}
 
 ${table}
-The gain lies within ${intervalText(compare.sample, 'ndcg@10')} (95 %, paired bootstrap over the questions).
+The gain lies within ${gained} (95 %, bootstrap over the questions).
 
 What to do next:
   inbatch encode --model ${folder} --input texts.txt --output vectors.npy
