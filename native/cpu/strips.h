@@ -32,13 +32,16 @@ struct Strip {
   int worker;
 };
 
-// work(strip) for all parts of a product of such extents.
+// work(strip) for all parts of a product of such extents. Strips are at least `wide` columns where
+// that leaves each thread some.
 template <class Work>
 void for_each_strip(const Stream& stream, int64_t rows, int64_t columns, int64_t depth,
-                    const Work& work) {
+                    const Work& work, int64_t wide = 0) {
   if (rows == 0 || columns == 0) return;
   const int64_t blocks = ceil_div(rows, kStripRows);
-  const int64_t strip = strip_of(stream, rows, columns, depth);
+  const bool may_widen = blocks * (columns / std::max<int64_t>(wide, 1)) >= 2 * stream.threads();
+  const int64_t strip =
+      std::max(strip_of(stream, rows, columns, depth), may_widen ? wide : int64_t(0));
   stream.parallel_for(blocks * ceil_div(columns, strip), [&](int64_t item, int worker) {
     const int64_t row = item % blocks * kStripRows, column = item / blocks * strip;
     work(Strip{row, column, std::min(kStripRows, rows - row), std::min(strip, columns - column),

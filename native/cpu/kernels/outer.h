@@ -7,7 +7,8 @@
 // depths of 512 on Zen 4: every tile reads two lines of b and one of a for each row, which the
 // second cache brings in time in any order, and packing reads and writes all of it once more. The
 // next tile of c is asked for meanwhile. Of 256 rows at a time and 96 rows of c in an item, half
-// and twice either lost 1 to 5 %.
+// and twice either lost 1 to 5 %. Tiles of one panel have half the fmas for a row: they read b from
+// a copy of their panel, and find a copied (../linear.cpp).
 
 struct OuterTile {
   const float* a;  // element (k, r) at a[k * a_row + r]
@@ -73,8 +74,11 @@ struct OuterTable<V, Whole, RowCounts<R...>> {
 template <int V, bool Whole>
 inline constexpr OuterTable<V, Whole> outer_tiles{};
 
+constexpr int64_t kNearRows = kTilePanels == 1 ? 256 : 0;  // of a panel that is copied
+
 // Columns outside, rows inside: the columns of b stay in the second cache while those of a pass.
 void outer_product(const OuterProduct& p) {
+  alignas(64) float near[kNearRows * 16 + 16];
   for (int64_t column = 0; column < p.columns;) {
     const int64_t left = p.columns - column;
     const bool is_wide = left >= 16 * kTilePanels, is_whole = left >= 16;
@@ -82,13 +86,19 @@ void outer_product(const OuterProduct& p) {
     const OuterTileOf* tiles = is_wide    ? outer_tiles<kTilePanels, true>.of
                                : is_whole ? outer_tiles<1, true>.of
                                           : outer_tiles<1, false>.of;
+    const float* b = p.b + column;
+    int64_t b_row = p.b_row;
+    if (is_wide && p.rows >= 8 * kTileRows && p.depth <= kNearRows) {
+      for (int64_t k = 0; k < p.depth; ++k) store(near + 16 * k, load(b + k * b_row));
+      b = near;
+      b_row = 16;
+    }
     for (int64_t row = 0; row < p.rows; row += kTileRows) {
       const int64_t rows = p.rows - row < kTileRows ? p.rows - row : kTileRows;
       float* c = p.c + row * p.c_row + column;
       const bool is_last = row + rows == p.rows;
       const float* next = is_last ? p.c + column + columns : c + rows * p.c_row;
-      const OuterTile tile{p.a + row, p.a_row, p.b + column, p.b_row, c,
-                           p.c_row,   columns, p.depth,      next};
+      const OuterTile tile{p.a + row, p.a_row, b, b_row, c, p.c_row, columns, p.depth, next};
       tiles[rows - 1](tile);
     }
     column += columns;
