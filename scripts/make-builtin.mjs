@@ -28,7 +28,7 @@ import {readTexts} from './builtin/texts.mjs';
 const inRepository = path => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** The student; chosen with its vocabulary after trials of the first stage, each within 8 MB. */
-const shape = {width: 192, blocks: 3, heads: 6, vocabulary: 10000};
+const shape = {width: 192, blocks: 3, heads: 6, vocabulary: 12000};
 
 const shared = {
 	batchSize: 128,
