@@ -218,6 +218,18 @@ struct EncodeSettings {
   }
 };
 
+// Calls the pass; where memory is too short for it, the error says what makes it smaller.
+template <class Pass>
+int64_t run_pass(const Pass& pass) {
+  try {
+    return pass();
+  } catch (const Error& error) {
+    if (error.code() != "OUT_OF_MEMORY") throw;
+    const std::string advice = "; lower the tokens of one pass (chunkTokens, batchTokens)";
+    throw Error(error.code(), error.what() + advice);
+  }
+}
+
 // encode({ids, offsets}, {dimensions, normalize, tower}, Float32Array, canceller): fills the array
 // with embeddings (N, dimensions); resolves to the first row that is not finite, or -1. What is
 // given the same canceller is of one call, whose parts keep their order.
@@ -243,7 +255,7 @@ Napi::Value ModelHandle::encode(Info info) {
     job->work = [self = job.get(), model, &tower, batch, out, settings,
                  first = int64_t(0)](const Stream& stream) mutable {
       const Batch texts = batch->view();
-      first = tower.encode(stream, texts, out, settings.normalize, first);
+      first = run_pass([&] { return tower.encode(stream, texts, out, settings.normalize, first); });
       self->has_more = first < texts.size();
     };
     job->finish = [out, broken] {

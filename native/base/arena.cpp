@@ -51,9 +51,8 @@ void* take_pages(size_t bytes) {
   bytes = rounded(std::max<size_t>(bytes, 1), kPage);
   void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) {
-    throw Error("OUT_OF_MEMORY", "memory: expected " + std::to_string(bytes >> 20) +
-                                     " MiB more to be available; lower the tokens of one pass "
-                                     "(chunkTokens, batchTokens)");
+    throw Error("OUT_OF_MEMORY",
+                "memory: expected " + std::to_string(bytes >> 20) + " MiB more to be available");
   }
 #if defined(MADV_HUGEPAGE)
   if (bytes >= 2 * kHugePage) madvise(data, bytes, MADV_HUGEPAGE);

@@ -50,8 +50,7 @@ class RuntimeCard final : public Card {
     size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
     throw Error("OUT_OF_MEMORY", name_ + ": expected " + size_of(bytes) + " of memory, got " +
-                                     size_of(free) + " free of " + size_of(total) +
-                                     "; lower the tokens of one pass (chunkTokens, batchTokens)");
+                                     size_of(free) + " free of " + size_of(total));
   }
   void give(void* data, size_t bytes) override {
     use();

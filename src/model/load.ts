@@ -160,8 +160,8 @@ function makeCore(
 		const where = join(path, 'config.json');
 		const code = error instanceof EngineError ? error.code : undefined;
 		if (code === 'OUT_OF_MEMORY') {
-			const [short] = (error as EngineError).message.split('; '); // no pass is under way yet
-			const message = `${where}: the weights do not fit into memory; ${short}`;
+			const {message: reason} = error as EngineError;
+			const message = `${where}: the weights do not fit into memory; ${reason}`;
 			throw new EngineError('OUT_OF_MEMORY', message, {cause: error});
 		}
 		if (code !== 'OP_INVALID') throw error;

@@ -5,6 +5,7 @@ import {rowsOfTexts} from './batch.js';
 import type {Broken} from './broken.js';
 import type {Prepared} from './prepare.js';
 import type {Run} from './run.js';
+import {isOutOfMemory, reasonOf} from './short-memory.js';
 
 const quotedRows = 5;
 
@@ -73,14 +74,4 @@ function adviceOf({
 		'lower --batch-size (the loss)',
 	];
 	return ways.join(', ');
-}
-
-function isOutOfMemory(error: unknown): boolean {
-	if (error instanceof EngineError) return error.code === 'OUT_OF_MEMORY';
-	return error instanceof RangeError && /allocation failed|array length/i.test(error.message);
-}
-
-function reasonOf(error: unknown): string {
-	const [reason = ''] = (error instanceof Error ? error.message : String(error)).split(';');
-	return reason;
 }

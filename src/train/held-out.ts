@@ -21,6 +21,7 @@ import type {TrainSettings} from './options.js';
 import {type BatchSource, type Prepared, prepareStep} from './prepare.js';
 import {readingOf} from './reading.js';
 import {factsOn} from './row-facts.js';
+import {failureOfHeldOut} from './short-memory.js';
 import type {StepSettings} from './step.js';
 import type {TeacherVectors} from './teacher-vectors.js';
 
@@ -106,7 +107,11 @@ export class HeldOut {
 		for await (const course of this.#course.from(1)) {
 			const {loss} = stepSettings;
 			const prepared = await prepareStep(this.#source, course, {loss, signal});
-			const found = await lossOf(stepSettings, {...prepared, epoch}, signal);
+			const found = await lossOf(stepSettings, {...prepared, epoch}, signal).catch(
+				(error: unknown) => {
+					throw failureOfHeldOut(error);
+				},
+			);
 			losses.push(found.loss);
 			hits.push(...found.hits);
 			rows += prepared.batch.rows;

@@ -43,6 +43,17 @@ test('weights that do not fit are told with what is needed, what is free and whe
 	);
 });
 
+test('a pass that does not fit is told with what makes it smaller', async () => {
+	const texts = join(folder, 'long.txt');
+	writeFileSync(texts, Array.from({length: 300}, (_, n) => `what is the symptom ${n}\n`).join(''));
+	const options = [...tiny, '--device', 'cuda', '--input', texts];
+	const {code, stderr} = await encode(options, {EMULATOR_MEMORY: String(2 ** 21)});
+	expect(code).toBe(1);
+	expect(stderr).toMatch(
+		/^error OUT_OF_MEMORY: card 0 \(emulated card\): expected .* MB free of 2\.10 MB; lower the tokens of one pass \(chunkTokens, batchTokens\)$/m,
+	);
+});
+
 test.each([
 	['bf16', [`heads of 16 columns have attention on ordinary cores, which is slower: ${widths}`]],
 	['f32', []],

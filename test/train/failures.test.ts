@@ -94,14 +94,14 @@ async function idsOf({tokenizer}: Awaited<ReturnType<typeof loadTiny>>, word: st
 	return ids;
 }
 
+const starving: Loss = () => {
+	throw new EngineError('OUT_OF_MEMORY', 'memory: expected 7 MiB more to be available');
+};
+
 test('A step without memory tells its size and what to lower', async () => {
 	const output = join(folder, 'no-memory');
 	let step = 0;
-	const hungry: Loss = (ops, inputs) => {
-		if (step < 2) return infoNce()(ops, inputs);
-		const hint = 'lower the tokens of one pass (chunkTokens, batchTokens)';
-		throw new EngineError('OUT_OF_MEMORY', `memory: expected 7 MiB more to be available; ${hint}`);
-	};
+	const hungry: Loss = (ops, inputs) => (step < 2 ? infoNce() : starving)(ops, inputs);
 	const model = await loadTiny();
 	const run = train(model, {
 		...{...quick, data, output, order: 'file', loss: hungry, chunkTokens: 90, saveSteps: 1},
@@ -115,4 +115,15 @@ test('A step without memory tells its size and what to lower', async () => {
 	});
 	const saved = await loadTiny({path: join(output, 'checkpoints', 'step-2')});
 	expect(await hashesOf(model)).toEqual(await hashesOf(saved));
+});
+
+test('Held-out rows without memory tell what to lower', async () => {
+	const loss = Object.assign(infoNce(), {heldOut: starving});
+	const run = train(await loadTiny(), {...quick, data, loss, evalLoss: data, evalSteps: 1});
+	await expect(run).rejects.toMatchObject({
+		code: 'OUT_OF_MEMORY',
+		message:
+			'held-out rows: expected memory for a batch, got none (memory: expected 7 MiB more to be ' +
+			'available); lower --chunk-tokens (activations) or --batch-size (the loss)',
+	});
 });
