@@ -15,44 +15,7 @@
 namespace inbatch::cpu {
 namespace {
 
-// Rows some pages apart share one set of the first cache, where no twelve have room at once: such
-// rows are copied to others a line further apart. Without it a depth of 1024, 3072 or 4096 lost a
-// tenth.
 constexpr int64_t kPage = 1024, kLine = 16;  // floats
-
-void spread_rows(Product& part, Arena& scratch) {
-  if (part.a_row % kPage != 0) return;
-  const Tensor rows = scratch.tensor(part.rows, part.depth + kLine);
-  for (int64_t row = 0; row < part.rows; ++row) {
-    std::copy_n(part.a + row * part.a_row, part.depth, rows.f32() + row * rows.cols);
-  }
-  part.a = rows.f32();
-  part.a_row = rows.cols;
-}
-
-// The same product for all rows and columns, cut into items; rows that are copied serve many
-// columns.
-void multiply(const Stream& stream, const Product& whole) {
-  const int64_t wide = whole.a_row % kPage == 0 ? 384 : 0;
-  const auto part_of = [&](const Strip& strip) {
-    const int64_t at = strip.row * whole.c_row + strip.column;
-    Product part = whole;
-    part.a += strip.row * whole.a_row;
-    part.b += strip.column / kPanel * whole.b_panel;
-    part.c += at;
-    part.rows = strip.rows;
-    part.columns = strip.columns;
-    if (part.epilogue.bias) part.epilogue.bias += strip.column;
-    if (part.epilogue.pre) part.epilogue.pre += at;
-    if (part.epilogue.gate_pre) part.epilogue.gate_pre += at;
-    spread_rows(part, stream.scratch(strip.worker));
-    kernels().product(part);
-  };
-  for_each_strip(stream, whole.rows, whole.columns, whole.depth, part_of, wide);
-}
-
-constexpr int64_t kDepth = 256;    // rows of dy and x that pass a gradient at once
-constexpr int64_t kTallItem = 96;  // rows of the gradient of one item
 
 // Rows [row, row + count) of x as they are. Rows a multiple of `apart` floats from each other share
 // few sets of the caches: such rows are copied to others a line further apart.
@@ -67,6 +30,32 @@ Tensor spread(const Stream& stream, const Tensor& x, int64_t row, int64_t count,
   });
   return copy;
 }
+
+// The same product for all rows of x and all columns, cut into items. Rows some pages apart share
+// one set of the first cache, where no twelve have room at once: left there, a depth of 1024, 3072
+// or 4096 lost a tenth. Rows that are copied serve many columns.
+void multiply(const Stream& stream, const Tensor& x, const Product& whole) {
+  const int64_t wide = x.cols % kPage == 0 ? 384 : 0;
+  const auto part_of = [&](const Strip& strip) {
+    const int64_t at = strip.row * whole.c_row + strip.column;
+    const Tensor a = spread(stream.alone(strip.worker), x, strip.row, strip.rows, kPage);
+    Product part = whole;
+    part.a = a.f32();
+    part.a_row = a.cols;
+    part.b += strip.column / kPanel * whole.b_panel;
+    part.c += at;
+    part.rows = strip.rows;
+    part.columns = strip.columns;
+    if (part.epilogue.bias) part.epilogue.bias += strip.column;
+    if (part.epilogue.pre) part.epilogue.pre += at;
+    if (part.epilogue.gate_pre) part.epilogue.gate_pre += at;
+    kernels().product(part);
+  };
+  for_each_strip(stream, whole.rows, whole.columns, whole.depth, part_of, wide);
+}
+
+constexpr int64_t kDepth = 256;    // rows of dy and x that pass a gradient at once
+constexpr int64_t kTallItem = 96;  // rows of the gradient of one item
 
 // Columns of the gradient of one item: so many that every thread has some items.
 int64_t width_of_item(const Stream& stream, int64_t rows, int64_t columns, int64_t depth) {
@@ -95,8 +84,8 @@ void add_depth(const Stream& stream, const LinearBackwardWeight& op, int64_t fir
   const int64_t rows = op.dy.cols, columns = op.dweight.empty() ? 1 : op.x.cols;
   const bool is_small = kernels().tile_rows < 12;
   const Tensor dy =
-      is_small ? op.dy.slice(first, count) : spread(stream, op.dy, first, count, 4096);
-  const Tensor x = op.dweight.empty() ? Tensor{} : spread(stream, op.x, first, count, 1024);
+      is_small ? op.dy.slice(first, count) : spread(stream, op.dy, first, count, 4 * kPage);
+  const Tensor x = op.dweight.empty() ? Tensor{} : spread(stream, op.x, first, count, kPage);
   const int64_t tall = ceil_div(rows, kTallItem),
                 wide = width_of_item(stream, rows, columns, count);
   stream.parallel_for(tall * ceil_div(columns, wide), [&](int64_t item, int worker) {
@@ -152,7 +141,7 @@ void run<LinearForward>(const Stream& stream, const LinearForward& op) {
   p.epilogue.bias = op.bias.f32();
   p.epilogue.activation = op.activation;
   p.epilogue.pre = op.pre.f32();
-  multiply(stream, p);
+  multiply(stream, op.x, p);
 }
 
 template <>
@@ -163,7 +152,7 @@ void run<LinearBackwardInput>(const Stream& stream, const LinearBackwardInput& o
     p.epilogue.gate = op.activation;
     p.epilogue.gate_pre = op.pre.f32();
   }
-  multiply(stream, p);
+  multiply(stream, op.dy, p);
 }
 
 template <>
