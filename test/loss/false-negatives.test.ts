@@ -3,11 +3,10 @@
 
 import {readFileSync} from 'node:fs';
 import {describe, expect, test} from 'vitest';
-import {textHash} from '../../dist/data/text-hash.js';
 import {type InfoNceOptions, infoNce} from '../../dist/loss/infonce.js';
-import type {RowsKnown} from '../../dist/loss/loss.js';
 import {expectGradients} from '../support/differences.js';
 import {evaluated} from '../support/evaluated-loss.js';
+import {batch, type Row, rows} from '../support/known-batch.js';
 import {grid, type Matrix, matrixOf, normals, randomMatrix} from '../support/matrix.js';
 import {type LossCase, plainGradients, plainLoss} from '../support/plain-loss.js';
 import {expectClose} from '../support/tolerance.js';
@@ -65,62 +64,6 @@ test.each(cases)('is that of sentence-transformers: %s', async (_, one) => {
 	);
 	expectGradients(gradients, expected, 1);
 });
-
-type Row = {
-	query: string;
-	positive: string;
-	negatives: string[];
-	id?: string;
-	document?: string;
-	positives?: string[];
-	set?: number;
-};
-
-/** A batch with every kind of false negative. */
-const rows: Row[] = [
-	{query: 'a', positive: 'A', negatives: ['x', 'B'], document: 'd0', positives: ['d0', 'd4']},
-	{query: 'b', positive: 'B', negatives: ['A'], id: 'q7', document: 'd1'},
-	{query: 'b, said otherwise', positive: 'C', negatives: ['B'], id: 'q7', document: 'd2'},
-	{query: 'A', positive: 'D', negatives: [], document: 'd3', set: 1},
-	{query: 'e', positive: 'E', negatives: ['y', 'x'], document: 'd4', set: 1},
-	{query: 'a', positive: 'F', negatives: ['D'], document: 'd5', positives: ['d5', 'd1']},
-];
-
-const hash = (text: string | undefined) => (text === undefined ? 0 : textHash(text));
-const hashes = (texts: (string | undefined)[]) => Float64Array.from(texts, hash);
-const negativesOf = rows.flatMap(({negatives}) => negatives);
-const known: RowsKnown = {
-	texts: [
-		hashes(rows.map(({query}) => query)),
-		hashes(rows.map(({positive}) => positive)),
-		hashes(negativesOf),
-	],
-	queries: hashes(rows.map(({query, id}) => id ?? query)),
-	documents: [hashes(rows.map(({document}) => document)), hashes(negativesOf)],
-	positives: {
-		offsets: Int32Array.from([0, ...rows].map((_, n) => listed(rows.slice(0, n)).length)),
-		documents: hashes(listed(rows)),
-	},
-	sets: Float64Array.from(rows, ({set = 0}) => set),
-};
-
-function listed(part: Row[]): string[] {
-	return part.flatMap(({positives, document}) => positives ?? [document!]);
-}
-
-const random = normals(5);
-const negativeOffsets = Int32Array.from(
-	[0, ...rows].map((_, n) => rows.slice(0, n).flatMap(({negatives}) => negatives).length),
-);
-const batch: LossCase = {
-	columns: [rows.length, rows.length, negativesOf.length].map(count =>
-		randomMatrix(count, 4, random),
-	),
-	offsets: [undefined, undefined, negativeOffsets],
-	known,
-	// of each positive and then its negatives
-	scores: Float32Array.from([0.5, 0.4, 0.96, 0.3, 0.28, 0.9, 0.2, 0.7, 0.8, 0.1, 0.75, 0.6, 0.5]),
-};
 
 /** What the teacher says of each negative, and of the positive of its row. */
 const taught = (() => {
@@ -291,6 +234,7 @@ describe('scores that are bent', () => {
 });
 
 describe('several positives of a query', () => {
+	const random = normals(6);
 	const offsets = Int32Array.of(0, 1, 3, 4, 7);
 	const [query, positive, negative] = [4, 7, 4].map(count => randomMatrix(count, 5, random));
 	const given: LossCase = {
