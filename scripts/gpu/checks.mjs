@@ -47,13 +47,16 @@ export async function operations(settings) {
 	return {passed: results.every(({failed, ran}) => failed === 0 && ran > 0), files: results};
 }
 
-/** Vectors and trainings on the card beside those of the CPU: in f32 within its limits, in bf16 within its own. */
+/**
+Trainings on the card beside those of the CPU, and golden vectors of the embedded model and of every family: in f32
+within the limits of the CPU, in bf16 within its own.
+*/
 export async function training(settings) {
 	await cardHere(settings);
 	const files = [
 		{path: 'test/train/cards.test.ts', pattern: 'the cpu does|the same bits|follows torch'},
 		{path: 'test/train/cards-bf16.test.ts', pattern: 'on the cpu|the same bits'},
-		{path: 'test/model/families-bf16.test.ts', pattern: 'near to float64'},
+		{path: 'test/model/golden-cards.test.ts', pattern: 'has (nearly )?the (vectors|hidden rows)'},
 	];
 	const results = await testsOf(settings, settings.trial ? files.slice(0, 1) : files, []);
 	return {passed: results.every(({failed, ran}) => failed === 0 && ran > 0), files: results};
