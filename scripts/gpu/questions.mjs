@@ -1,7 +1,9 @@
 // The rows of the table that are single ops. Each makes its operands when its turn comes, and names what
 // PyTorch shall do beside it, the work in floating-point operations or bytes, and what is hoped for.
 
+import {join} from 'node:path';
 import {once} from '../../benchmarks/contrast.mjs';
+import {outcomeOf} from './machine.mjs';
 import {rowQuestions} from './row-questions.mjs';
 
 export function operationQuestions({device, isTrial}) {
@@ -143,9 +145,20 @@ function ordered({native, integers}, tokens, starts) {
 function contrast(device, rows, width) {
 	return {
 		title: `in-batch loss of ${rows} x ${width}, forward and backward, products of bf16`,
-		goal: 'at 65536 rows at most 90 ms',
+		goal: 'at 65536 rows at most 90 ms, and less than 1 GB beyond the inputs',
 		peer: {kind: 'contrast', rows, width},
 		flops: 8 * rows * rows * width,
 		make: () => ({run: () => once(device, rows, width)}),
+		memory: async () => {
+			const program = join(import.meta.dirname, 'contrast-memory.mjs');
+			const {stdout, stderr} = await outcomeOf(process.execPath, [
+				program,
+				device.name,
+				rows,
+				width,
+			]);
+			if (!stdout) throw new Error(stderr);
+			return Number(stdout);
+		},
 	};
 }

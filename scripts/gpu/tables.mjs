@@ -37,7 +37,7 @@ export async function tables(settings) {
 }
 
 async function answer(question, {device, peers, trial}) {
-	const {title, peer, make, flops = 0, bytes = 0, goal} = question;
+	const {title, peer, make, memory, flops = 0, bytes = 0, goal} = question;
 	// The peer first: it writes the folders of models.
 	const offered = await peers.make(peer);
 	const {run, dispose} = await make();
@@ -60,6 +60,7 @@ async function answer(question, {device, peers, trial}) {
 			...(flops > 0 && matrix && {shareOfMatrix: flops / ours.median / matrix}),
 			...(bytes > 0 && {gigabytesPerSecond: bytes / ours.median / 1e9}),
 			...(bytes > 0 && copy && {shareOfCopy: bytes / ours.median / copy}),
+			...(memory && {bytesBeyondInputs: await memory()}),
 			...(offered.errors.length > 0 && {peersLeftOut: offered.errors}),
 		};
 	} finally {
