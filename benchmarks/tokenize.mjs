@@ -5,13 +5,13 @@
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {cpus, tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {setImmediate} from 'node:timers/promises';
 import {formatTable} from '../dist/files/table.js';
 import {EmbeddingModel} from '../dist/model/embedding-model.js';
 import {Encoder} from '../dist/tokenizer/encoder.js';
 import {readTokenizerFiles} from '../dist/tokenizer/files.js';
 import {openEncoder} from '../dist/tokenizer/native-encoder.js';
 import {Tokenizer} from '../dist/tokenizer/tokenizer.js';
+import {longestStretch} from './main-thread.mjs';
 import {median, peers, timed} from './rounds.mjs';
 
 const shared = process.env.INBATCH_SHARED ?? '../shared';
@@ -128,26 +128,11 @@ async function share({model: path, threads, dtype, texts}) {
 	await model.dispose();
 }
 
-/** Seconds, and the most processor time in ms of the main thread between two turns of its event loop. */
+/** Seconds, and the longest stretch in ms that the main thread computed between two turns of its event loop. */
 async function held(work) {
-	const turns = {most: 0, isOver: false};
-	const watching = watch(turns);
-	const seconds = await timed(work);
-	turns.isOver = true;
-	await watching;
-	return {seconds, held: turns.most};
-}
-
-async function watch(turns) {
-	for (let before = mainThread(); !turns.isOver; ) {
-		await setImmediate();
-		const now = mainThread();
-		turns.most = Math.max(turns.most, now - before);
-		before = now;
-	}
-}
-
-/** Processor time of this thread in ms, by Linux: while other programs run, the clock says nothing. */
-function mainThread() {
-	return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1e6;
+	let seconds = 0;
+	const longest = await longestStretch(async () => {
+		seconds = await timed(work);
+	});
+	return {seconds, held: longest};
 }

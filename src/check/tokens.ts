@@ -4,7 +4,6 @@ import {type ParseRule, parseRecord} from '../data/record.js';
 import type {SourceFile} from '../data/source-file.js';
 import {EngineError} from '../errors.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
-import {preparedText} from '../model/prompt.js';
 import {giveTurn} from '../pace.js';
 import type {PromptRules} from '../train/prompts.js';
 import {type Findings, placeOf, shown} from './findings.js';
@@ -21,7 +20,7 @@ const unlimited = 2 ** 30;
 interface Text {
 	role: Role;
 	text: string;
-	prepared: string;
+	prompt: string;
 	where: string;
 }
 
@@ -76,10 +75,8 @@ export class TokenLengths {
 	}
 
 	#push(role: Role, text: string, ...[prompt, where]: [string, string]): void {
-		const {lowerCase} = this.#model.folder;
-		const prepared = preparedText(text, {prompt, lowerCase});
-		this.#waiting.push({role, text, prepared, where});
-		this.#characters += prepared.length;
+		this.#waiting.push({role, text, prompt, where});
+		this.#characters += prompt.length + text.length;
 	}
 
 	async #count(signal?: AbortSignal): Promise<void> {
@@ -87,10 +84,13 @@ export class TokenLengths {
 		this.#waiting = [];
 		this.#characters = 0;
 		if (texts.length === 0) return;
-		const {addSpecialTokens} = this.#model.folder;
+		const {addSpecialTokens, lowerCase} = this.#model.folder;
 		const {offsets} = await this.#model.tokenizer.encode(
-			texts.map(({prepared}) => prepared),
-			{maxLength: unlimited, addSpecialTokens, signal},
+			texts.map(({text}) => text),
+			{
+				...{maxLength: unlimited, addSpecialTokens, lowerCase, signal},
+				prompts: texts.map(({prompt}) => prompt),
+			},
 		);
 		for (const [n, {role, text, where}] of texts.entries()) {
 			const length = offsets[n + 1]! - offsets[n]!;

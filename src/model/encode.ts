@@ -6,7 +6,6 @@ import {type Canceller, type NativeModel, native, type PackedBatch} from '../nat
 import {giveTurn} from '../pace.js';
 import type {Tokenizer} from '../tokenizer/tokenizer.js';
 import type {TruncationSide} from './folder.js';
-import {preparedText} from './prompt.js';
 
 /** What encoding needs of a model. */
 export type Encoding = {
@@ -201,9 +200,8 @@ class EncodeRun {
 	#tokenize(window: readonly string[]) {
 		const {prompt, maxLength, truncationSide, signal} = this.#settings;
 		const {lowerCase, addSpecialTokens, tokenizer} = this.#model;
-		const prepared =
-			prompt || lowerCase ? window.map(text => preparedText(text, {prompt, lowerCase})) : window;
-		return tokenizer.encode(prepared, {maxLength, truncationSide, addSpecialTokens, signal});
+		const asked = {maxLength, truncationSide, addSpecialTokens, prompts: prompt, lowerCase, signal};
+		return tokenizer.encode(window, asked);
 	}
 
 	/** Cuts a window into chunks of the token budget and hands them to the device. */

@@ -1,20 +1,8 @@
-// A prompt and the tokens that it makes.
+// The tokens that a prompt makes.
 
 import {EngineError} from '../errors.js';
+import {preparedText} from '../tokenizer/prepared-text.js';
 import type {Tokenizer} from '../tokenizer/tokenizer.js';
-
-/**
-A text as the tokenizer gets it, its prompt around it: `{}` is where the text goes, otherwise the prompt stands before
-it. Lower case is for both, as in sentence-transformers.
-*/
-export function preparedText(
-	text: string,
-	{prompt, lowerCase}: {prompt: string; lowerCase: boolean},
-): string {
-	const place = prompt.indexOf('{}');
-	const whole = place < 0 ? prompt + text : prompt.slice(0, place) + text + prompt.slice(place + 2);
-	return lowerCase ? whole.toLowerCase() : whole;
-}
 
 /** What counting a prompt's tokens needs of a model. */
 export type PromptReader = {tokenizer: Tokenizer; lowerCase: boolean; maxLength: number};

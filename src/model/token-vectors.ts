@@ -6,7 +6,6 @@ import {type Canceller, cancellable} from '../native.js';
 import {giveTurn} from '../pace.js';
 import {type Encoding, notFinite, underWay, windowFrom} from './encode.js';
 import type {TruncationSide} from './folder.js';
-import {preparedText} from './prompt.js';
 
 export type TokenSettings = {
 	dimensions: number;
@@ -79,9 +78,8 @@ function tokenize(
 	window: readonly string[],
 	{prompt, maxLength, truncationSide, signal}: TokenSettings,
 ): Promise<Window> {
-	const prepared =
-		prompt || lowerCase ? window.map(text => preparedText(text, {prompt, lowerCase})) : window;
-	return tokenizer.encode(prepared, {maxLength, truncationSide, addSpecialTokens, signal});
+	const asked = {maxLength, truncationSide, addSpecialTokens, prompts: prompt, lowerCase, signal};
+	return tokenizer.encode(window, asked);
 }
 
 type Result = {data: Float32Array; canceller: Canceller};

@@ -8,6 +8,7 @@ import {mostUnits} from './encode-job.js';
 import type {EncodedTexts} from './encoder.js';
 import type {TokenizerSource} from './files.js';
 import {Patience, Progress, type Task} from './patience.js';
+import {type Preparation, preparedText, promptOf} from './prepared-text.js';
 import type {
 	EncodeRequest,
 	ErrorParts,
@@ -24,6 +25,7 @@ interface Waiting<Value> {
 
 interface Request extends Waiting<EncodedTexts> {
 	readonly texts: readonly string[];
+	readonly preparation: Preparation;
 }
 
 /** Seconds that opening, or a text, may take; a long text or file gets more. */
@@ -78,9 +80,9 @@ export class TokenizerThread {
 	/** Posts the texts at once, but one that is long in parts; resolves with their ids. */
 	encode(request: Omit<EncodeRequest, 'id'>): Promise<EncodedTexts> {
 		const id = this.#nextId++;
-		const {texts} = request;
+		const {texts, preparation} = request;
 		return new Promise((resolve, reject) => {
-			this.#waiting.set(id, {resolve, reject, texts});
+			this.#waiting.set(id, {resolve, reject, texts, preparation});
 			this.#worker.ref();
 			this.#patience.start();
 			const [text = ''] = texts;
@@ -93,7 +95,7 @@ export class TokenizerThread {
 		this.#worker.postMessage(message);
 	}
 
-	/** Copying a long text in one go would hold the event loop. */
+	/** Copying a long text in one go would hold the event loop. So does V8 where it has yet to join the text's pieces. */
 	async #postParts(text: string, request: EncodeRequest): Promise<void> {
 		for (let begin = 0; begin < text.length && this.#isAlive; begin += mostUnits) {
 			this.#post({id: request.id, part: text.slice(begin, begin + mostUnits)});
@@ -135,9 +137,13 @@ export class TokenizerThread {
 		return {name: `${request}:${text}`, seconds: this.#seconds + units / unitsPerSecond};
 	}
 
+	/** With its prompt, as a rope that nobody has copied yet. */
 	#textUnderWay(): string | undefined {
 		const {request, text} = this.#progress;
-		return this.#waiting.get(request)?.texts[text];
+		const waiting = this.#waiting.get(request);
+		const own = waiting?.texts[text];
+		if (waiting === undefined || own === undefined) return undefined;
+		return preparedText(own, {prompt: promptOf(waiting.preparation, text), lowerCase: false});
 	}
 
 	#giveUp(): void {

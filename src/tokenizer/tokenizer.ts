@@ -6,6 +6,7 @@ import {EngineError, kindOf} from '../errors.js';
 import {EncodeJob, type JobMessage} from './encode-job.js';
 import type {EncodedTexts, EncodeSettings} from './encoder.js';
 import type {TokenizerFiles} from './files.js';
+import type {Preparation} from './prepared-text.js';
 import {TokenizerThread} from './thread.js';
 import type {TokenizerFacts} from './worker.js';
 import {type MoreWorkers, TokenizerWorkers} from './workers.js';
@@ -16,6 +17,10 @@ export interface EncodeOptions {
 	/** The side that is cut; the special tokens of both sides stay. */
 	readonly truncationSide?: 'right' | 'left';
 	readonly addSpecialTokens?: boolean;
+	/** Put before each text, or around it: one for all, or one for each. */
+	readonly prompts?: Preparation['prompts'];
+	/** Whether texts and prompts go into lower case. */
+	readonly lowerCase?: boolean;
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -80,11 +85,11 @@ export class Tokenizer {
 
 	/** The ids of all texts end to end, as they are: nothing is trimmed. */
 	async encode(texts: readonly string[], options: EncodeOptions): Promise<EncodedTexts> {
-		const {signal, ...rest} = options;
-		const settings = this.#check(texts, rest);
+		const {signal, prompts = '', lowerCase = false} = options;
+		const settings = this.#check(texts, options);
 		signal?.throwIfAborted();
 		if (this.#disposed) throw new EngineError('DISPOSED', 'tokenizer: used after dispose()');
-		const job = new EncodeJob(texts, settings);
+		const job = new EncodeJob(texts, settings, {prompts, lowerCase});
 		const abort = () => this.#drop(job, signal?.reason);
 		signal?.addEventListener('abort', abort, {once: true});
 		this.#open.add(job);
@@ -113,7 +118,7 @@ export class Tokenizer {
 		await this.#workers.close(new EngineError('DISPOSED', 'tokenizer: used after dispose()'));
 	}
 
-	#check(texts: readonly string[], options: Omit<EncodeOptions, 'signal'>): EncodeSettings {
+	#check(texts: readonly string[], options: EncodeOptions): EncodeSettings {
 		const {maxLength, truncationSide = 'right', addSpecialTokens = true} = options;
 		const least = (addSpecialTokens ? this.specialTokens : 0) + 1;
 		if (!Number.isInteger(maxLength) || maxLength < least) {
@@ -148,9 +153,10 @@ export class Tokenizer {
 		if (this.#turns.length > 0) this.#workers.textsWait();
 	}
 
-	async #send(job: EncodeJob, {texts, place}: JobMessage): Promise<void> {
+	async #send(job: EncodeJob, {place, ...parts}: JobMessage): Promise<void> {
 		try {
-			job.receive(place, await this.#workers.encode({texts, settings: job.settings}));
+			const {settings} = job;
+			job.receive(place, await this.#workers.encode({...parts, settings}));
 		} catch (error) {
 			this.#drop(job, error);
 		}

@@ -7,6 +7,7 @@ import type {EncodedTexts, EncoderFacts, EncodeSettings, TextEncoder} from './en
 import type {TokenizerSource} from './files.js';
 import {openEncoder} from './native-encoder.js';
 import {Progress} from './patience.js';
+import {type Preparation, preparedTexts} from './prepared-text.js';
 
 export interface WorkerSettings {
 	readonly source: TokenizerSource;
@@ -18,6 +19,7 @@ export interface EncodeRequest {
 	readonly id: number;
 	readonly texts: readonly string[];
 	readonly settings: EncodeSettings;
+	readonly preparation: Preparation;
 }
 
 /** A text that is too long for one message: its parts come before the request, which has no text then. */
@@ -73,11 +75,12 @@ function start(settings: WorkerSettings, answer: (answer: WorkerAnswer) => void)
 
 function encode(
 	encoder: TextEncoder,
-	{id, texts, settings}: EncodeRequest,
+	{id, texts, settings, preparation}: EncodeRequest,
 	progress: Progress,
 ): void {
 	try {
-		const encoded = encoder.encode(texts, settings, text => progress.begin(id, text));
+		const prepared = preparedTexts(texts, preparation);
+		const encoded = encoder.encode(prepared, settings, text => progress.begin(id, text));
 		const memory = [encoded.ids.buffer, encoded.offsets.buffer, encoded.truncated.buffer];
 		parentPort?.postMessage({type: 'encoded', id, encoded} satisfies WorkerAnswer, memory);
 	} catch (error) {

@@ -3,8 +3,6 @@
 
 import type {RowTexts} from '../data/rows.js';
 import type {EmbeddingModel} from '../model/embedding-model.js';
-import {preparedText} from '../model/prompt.js';
-import type {Route} from '../model/router.js';
 import type {ModelSpec} from '../model/spec.js';
 import type {Tower} from '../model/towers.js';
 import type {PackedBatch} from '../native.js';
@@ -66,10 +64,10 @@ export async function packBatch(
 	signal?: AbortSignal,
 ): Promise<TrainingBatch> {
 	const [query, document] = [model.towerOf('query'), model.towerOf('document')];
-	const {queries, documents} = await textsOf(model, rows, rules, signal);
+	const {queries, documents} = await textsOf(rows, rules, signal);
 	const [left, right, skip] = await Promise.all([
-		idsOf(query, textsIn(queries), rules.queryMaxLength, signal),
-		idsOf(document, textsIn(documents), rules.documentMaxLength, signal),
+		idsOf(query, queries, rules.queryMaxLength, signal),
+		idsOf(document, documents, rules.documentMaxLength, signal),
 		skipsOf(model, {queries, documents}, rules),
 	]);
 	const ids = new Int32Array(left.ids.length + right.ids.length);
@@ -101,41 +99,39 @@ export async function packBatch(
 
 /** Ids of texts by the tokenizer of their tower. */
 function idsOf(
-	{tokenizer, folder: {truncationSide, addSpecialTokens}}: Tower,
-	texts: readonly string[],
+	{tokenizer, folder: {truncationSide, addSpecialTokens, lowerCase}}: Tower,
+	prompted: readonly Prompted[],
 	maxLength: number,
 	signal?: AbortSignal,
 ) {
-	return tokenizer.encode(texts, {maxLength, truncationSide, addSpecialTokens, signal});
+	const texts = prompted.map(({text}) => text);
+	const all = prompted.map(({prompt}) => prompt);
+	const [first = ''] = all;
+	const prompts = all.every(prompt => prompt === first) ? first : all;
+	const asked = {maxLength, truncationSide, addSpecialTokens, prompts, lowerCase, signal};
+	return tokenizer.encode(texts, asked);
 }
 
-/** A text as the tokenizer gets it, and the prompt that is in it. */
+/** A text and the prompt that the tokenizer puts around it. */
 type Prompted = {prompt: string; text: string};
-
-const textsIn = (prompted: readonly Prompted[]) => prompted.map(({text}) => text);
 
 /** The texts of rows: all queries, and all positives before all negatives. */
 async function textsOf(
-	model: EmbeddingModel,
 	rows: readonly RowTexts[],
 	{prompts, views}: BatchRules,
 	signal?: AbortSignal,
 ): Promise<{queries: Prompted[]; documents: Prompted[]}> {
-	const prepare = (prompt: string, text: string, route: Route = 'document') => {
-		const {lowerCase} = model.towerOf(route).folder;
-		return {prompt, text: preparedText(text, {prompt, lowerCase})};
-	};
 	const queries: Prompted[] = [];
 	const positives: Prompted[] = [];
 	const negatives: Prompted[] = [];
 	for (const [n, row] of rows.entries()) {
 		if (n % 64 === 0) await giveTurn(signal);
-		const document = prompts.document(row);
-		queries.push(prepare(prompts.query(row), row.query, 'query'));
+		const prompt = prompts.document(row);
+		queries.push({prompt: prompts.query(row), text: row.query});
 		if (views === 2) positives.push(queries.at(-1)!);
-		else if (row.positive !== undefined) positives.push(prepare(document, row.positive));
-		for (const text of row.morePositives ?? []) positives.push(prepare(document, text));
-		for (const text of row.negatives) negatives.push(prepare(document, text));
+		else if (row.positive !== undefined) positives.push({prompt, text: row.positive});
+		for (const text of row.morePositives ?? []) positives.push({prompt, text});
+		for (const text of row.negatives) negatives.push({prompt, text});
 	}
 	return {queries, documents: [...positives, ...negatives]};
 }

@@ -3,10 +3,10 @@
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {describe, expect, test} from 'vitest';
+import {longestStretch} from '../../benchmarks/main-thread.mjs';
 import {EmbeddingModel, type EncodeOptions} from '../../dist/model/embedding-model.js';
 import {train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
-import {longestStretch} from '../support/main-thread.js';
 import {load, modelFolder, oldShape} from './folders.js';
 
 const {folder} = temporaryFolder();

@@ -1,7 +1,8 @@
 // How long work holds the thread it is started from: the longest stretch between two turns of the event
 // loop, in processor time of that thread alone, so that neither other threads nor other programs count.
 //
-// Node 20 has no such clock but through WASI, whose clock 3 is CLOCK_THREAD_CPUTIME_ID.
+// Node 20 has no such clock but through WASI, whose clock 3 is CLOCK_THREAD_CPUTIME_ID. That of
+// /proc/thread-self/schedstat goes on by ticks of the kernel, of 4 ms often.
 
 import {WASI} from 'node:wasi';
 
@@ -12,15 +13,13 @@ const module = Uint8Array.from([
 	...[0, 0, 10, 4, 1, 2, 0, 11],
 ]);
 
-type ClockTimeGet = (clock: number, precision: bigint, at: number) => number;
-
 /** The milliseconds that this thread has computed. */
-function threadClock(): () => number {
+function threadClock() {
 	const wasi = new WASI({version: 'preview1'});
 	const instance = new WebAssembly.Instance(new WebAssembly.Module(module), {});
 	wasi.initialize(instance);
-	const view = new DataView((instance.exports.memory as WebAssembly.Memory).buffer);
-	const read = wasi.wasiImport.clock_time_get as ClockTimeGet;
+	const view = new DataView(instance.exports.memory.buffer);
+	const read = wasi.wasiImport.clock_time_get;
 	return () => {
 		if (read(3, 0n, 0) !== 0) throw new Error('WASI has no clock of threads here');
 		return Number(view.getBigUint64(0, true)) / 1e6;
@@ -28,7 +27,7 @@ function threadClock(): () => number {
 }
 
 /** The longest stretch while `work` is under way, in milliseconds. */
-export async function longestStretch(work: () => Promise<unknown>): Promise<number> {
+export async function longestStretch(work) {
 	const now = threadClock();
 	let longest = 0;
 	let isOver = false;
