@@ -48,8 +48,8 @@ export async function operations(settings) {
 }
 
 /**
-Trainings on the card beside those of the CPU, and golden vectors of the embedded model and of every family: in f32
-within the limits of the CPU, in bf16 within its own.
+Trainings on the card beside those of the CPU, golden vectors of the embedded model and of every family, updates and
+losses: in f32 within the limits of the CPU, in bf16 within its own.
 */
 export async function training(settings) {
 	await cardHere(settings);
@@ -57,6 +57,9 @@ export async function training(settings) {
 		{path: 'test/train/cards.test.ts', pattern: 'the cpu does|the same bits|follows torch'},
 		{path: 'test/train/cards-bf16.test.ts', pattern: 'on the cpu|the same bits'},
 		{path: 'test/model/golden-cards.test.ts', pattern: 'has (nearly )?the (vectors|hidden rows)'},
+		{path: 'test/model/update.test.ts'},
+		{path: 'test/model/moves.test.ts'},
+		{path: 'test/loss/gradients-cards.test.ts', pattern: 'has (the gradient|its value)'},
 	];
 	const results = await testsOf(settings, settings.trial ? files.slice(0, 1) : files, []);
 	return {passed: results.every(({failed, ran}) => failed === 0 && ran > 0), files: results};

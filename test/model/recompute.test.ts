@@ -2,6 +2,7 @@
 
 import {describe, expect, test} from 'vitest';
 import type {BlockSpec, ModelSpec} from '../../dist/model/spec.js';
+import {cards} from '../support/cards.js';
 import {normals, randomMatrix, sum} from '../support/matrix.js';
 import type {Batch} from '../support/model64.js';
 import {newDevice} from '../support/run-op.js';
@@ -67,6 +68,11 @@ function deep(blocks: number, {positions = 70} = {}): ModelSpec {
 test('a text that attention streams has the same bits', async () => {
 	const model = await tinyModel(deep(2, {positions: 1300}), newDevice(2));
 	await expectSameStep(model, batchOf([1200, 3, 600]), [2, 1]);
+});
+
+test.each(cards)('a tiny model on $name has the same bits', async ({open}) => {
+	const model = await tinyModel(deep(2), open());
+	await expectSameStep(model, batchOf([4, 0, 5]), [2, 1]);
 });
 
 describe('the memory of what is kept', () => {
