@@ -369,6 +369,12 @@ export type Native = {
 	kernels(): string;
 	/** Replaces the kernels of the whole process; false when this CPU cannot run them. */
 	useKernels(name: string): boolean;
+	/**
+	How the whole process cuts products on Hopper, for tests and figures: into tiles that two groups share (`shared`), into
+	tiles of their own at which they take turns where the depth allows it (`turns`), or whichever costs less (`cheapest`).
+	Results have the same bits. False for other names, and in a build without CUDA.
+	*/
+	useSchedule(name: string): boolean;
 	/** Where the add-on was found. */
 	path: string;
 };

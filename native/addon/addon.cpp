@@ -35,6 +35,15 @@ Napi::Value use_kernels(const Napi::CallbackInfo& info) {
   });
 }
 
+// useSchedule(name): for tests and figures; false where there is no such schedule of products.
+Napi::Value use_schedule(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const auto name = argument<std::string>("useSchedule", info[0]);
+    CardDriver* driver = card_driver();
+    return Napi::Boolean::New(info.Env(), driver && driver->use_schedule(name));
+  });
+}
+
 // cards(): the cards of this machine, and why one of them, or any, cannot be used.
 Napi::Value cards(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -84,6 +93,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("findCards", Napi::Function::New(env, find_cards));
   exports.Set("kernels", Napi::Function::New(env, kernels));
   exports.Set("useKernels", Napi::Function::New(env, use_kernels));
+  exports.Set("useSchedule", Napi::Function::New(env, use_schedule));
   return exports;
 }
 

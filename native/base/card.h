@@ -74,6 +74,9 @@ class CardDriver {
   virtual std::vector<CardProperties> list() = 0;
   // Opens a card, once for the process; throws DEVICE_UNAVAILABLE.
   virtual Card& open(int index) = 0;
+  // How products on Hopper are cut, for tests and figures: `shared`, `turns`, or `cheapest` as
+  // usual; false where it is none of these.
+  virtual bool use_schedule(const std::string& name) = 0;
 };
 
 // Null where this build has no such back end.

@@ -35,7 +35,7 @@ struct ComputingGroup {
 
   DEVICE explicit ComputingGroup(Ring& ring) : ring(ring) {
     registers_take<kComputingRegisters>();
-    if (index == 1) named_barrier_arrive<1>(256);
+    if (index == 1) end_turn();
   }
 
   // The first products of the next tile, issued in a turn that goes on.
@@ -143,20 +143,8 @@ struct ComputingGroup {
   DEVICE int copy() const { return met.stage % 2; }
 
  private:
-  DEVICE void begin_turn() const {
-    if (index == 0) {
-      named_barrier_sync<1>(256);
-    } else {
-      named_barrier_sync<2>(256);
-    }
-  }
-  DEVICE void end_turn() const {
-    if (index == 0) {
-      named_barrier_arrive<2>(256);
-    } else {
-      named_barrier_arrive<1>(256);
-    }
-  }
+  DEVICE void begin_turn() const { GroupTurns{index}.begin(); }
+  DEVICE void end_turn() const { GroupTurns{index}.end(); }
   DEVICE void skip_turn() const {
     begin_turn();
     end_turn();

@@ -12,6 +12,7 @@
 #include "checks.cuh"
 #include "install.h"
 #include "staging.cuh"
+#include "tile_choice.h"
 
 namespace inbatch::cuda {
 namespace {
@@ -211,6 +212,15 @@ class RuntimeDriver final : public CardDriver {
     auto* card = new RuntimeCard(index, properties);  // never destroyed: jobs outlive main
     cards_[index] = card;
     return *card;
+  }
+
+  bool use_schedule(const std::string& name) final {
+    static const std::map<std::string, Schedule> schedules{
+        {"cheapest", Schedule::Cheapest}, {"shared", Schedule::Shared}, {"turns", Schedule::Turns}};
+    const auto found = schedules.find(name);
+    if (found == schedules.end()) return false;
+    wanted_schedule = found->second;
+    return true;
   }
 
  private:

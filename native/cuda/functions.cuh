@@ -59,24 +59,34 @@ DEVICE Curve gelu_tanh_of(float x) {
   return {at_least(-11.0f, x) * s.value, fmaf(near * bend, s.slope, s.value)};
 }
 
-// The kind is the same for all threads of a launch, so the branch costs no divergence.
-DEVICE Curve curve_of(Activation kind, float x) {
+DEVICE Curve relu_of(float x) { return {x < 0.0f ? 0.0f : x, x > 0.0f ? 1.0f : 0.0f}; }
+
+// body(curve), curve(x) the Curve at x: one branch for all that the body does. The kind is the same
+// for all threads of a launch, so it costs no divergence.
+template <class Body>
+DEVICE void with_curve(Activation kind, const Body& body) {
   switch (kind) {
     case Activation::Gelu:
-      return gelu_of(x);
+      return body([](float x) { return gelu_of(x); });
     case Activation::Tanh:
-      return tanh_of(x);
+      return body([](float x) { return tanh_of(x); });
     case Activation::Relu:
-      return {x < 0.0f ? 0.0f : x, x > 0.0f ? 1.0f : 0.0f};
+      return body([](float x) { return relu_of(x); });
     case Activation::GeluTanh:
-      return gelu_tanh_of(x);
+      return body([](float x) { return gelu_tanh_of(x); });
     case Activation::Silu:
-      return silu_of(x);
+      return body([](float x) { return silu_of(x); });
     case Activation::Sigmoid:
-      return sigmoid_of(x);
+      return body([](float x) { return sigmoid_of(x); });
     default:
-      return {x, 1.0f};
+      return body([](float x) { return Curve{x, 1.0f}; });
   }
+}
+
+DEVICE Curve curve_of(Activation kind, float x) {
+  Curve found;
+  with_curve(kind, [&](const auto& curve) { found = curve(x); });
+  return found;
 }
 
 }  // namespace inbatch::cuda

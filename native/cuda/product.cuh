@@ -52,14 +52,23 @@ struct Product {
     Eight below{}, here{}, before, y;
     if (slope_pre) below = *reinterpret_cast<const Eight*>(slope_pre + at);
     if (accumulate) here = *reinterpret_cast<const Eight*>(c + at);
+    float value[8];
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
-      const float value = sum[i] + (bias ? bias[column + i] : float(here.value[i]));
-      const float bent = slope_pre ? curve_of(slope, float(below.value[i])).slope : 1.0f;
-      before.value[i] = bf16(value);
-      y.value[i] = bf16(curve_of(activation, value * bent).value);
+      value[i] = sum[i] + (bias ? bias[column + i] : float(here.value[i]));
+      before.value[i] = bf16(value[i]);
     }
     if (pre) *reinterpret_cast<Eight*>(pre + at) = before;
+    if (slope_pre) {
+      with_curve(slope, [&](const auto& curve) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) value[i] *= curve(float(below.value[i])).slope;
+      });
+    }
+    with_curve(activation, [&](const auto& curve) {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) y.value[i] = bf16(curve(value[i]).value);
+    });
     *reinterpret_cast<Eight*>(c + at) = y;
   }
 

@@ -9,7 +9,8 @@
 // tensor cores: a byte that comes into shared memory serves 85 operations in tiles of 128 x 256, 77
 // in 128 x 192, 64 in 128 x 128 and 32 in 64 x 64. The residual is not added here but by the norm
 // (norm.cu). Tiles of 128 rows where they fill the card, of the width that costs least
-// (tile_choice.h), and of 64 x 64 where not; all of them give the same bits.
+// (tile_choice.h), and of 64 x 64 where not; rows of a small depth by groups that take turns, where
+// that costs less (product_turns.cuh). All of them give the same bits.
 //
 // No LayerNorm ends them; on paper: a block would own whole rows. 128 rows of C = 384 are 192 of a
 // thread's 232 registers, and a stage is 64 KB, so three fit: possible, for this width alone. 768
@@ -19,50 +20,16 @@
 // ns a token of MiniLM, beside 40 ns of products at 560 TFLOP/s; 25 beside 290 of BERT-base.
 #include <algorithm>
 
-#include "product.cuh"
-#include "tile_choice.h"
-#include "tile_wgmma.cuh"
+#include "product_turns.cuh"
 
 namespace inbatch::cuda {
 namespace {
-
-constexpr int kEnding = 32, kEndingPitch = kEnding + 8;  // columns that end at a time
-using Ending = float[16][kEndingPitch];
 
 template <class Tile>
 struct RowsShared {
   typename Tile::Ring ring;
   Ending ending[Tile::warps];
 };
-
-// The sums of a warp, 16 rows from `row` on.
-template <int columns>
-DEVICE void end_sums(const Product<bf16>& product, const float (&sum)[columns / 2], Ending& ending,
-                     int row, int column, bool whole) {
-  const int lane = int(threadIdx.x) % 32;
-#pragma unroll 1
-  for (int part = 0; part < columns / kEnding; ++part) {
-    // Registers have no index: each part has stores of its own.
-#pragma unroll
-    for (int own = 0; own < columns / kEnding; ++own) {
-      if (own != part) continue;
-#pragma unroll
-      for (int j = 0; j < kEnding / 2; ++j) {
-        ending[lane / 4 + j % 4 / 2 * 8][j / 4 * 8 + lane % 4 * 2 + j % 2] =
-            sum[own * (kEnding / 2) + j];
-      }
-    }
-    __syncwarp();  // sums written -> read along their rows
-#pragma unroll 1
-    for (int own = lane; own < 16 * kEnding / 8; own += 32) {
-      const int at = own % (kEnding / 8) * 8, line = own / (kEnding / 8);
-      const int first = column + part * kEnding + at;
-      if (row + line >= product.rows || first >= product.columns) continue;
-      product.end_eight(row + line, first, &ending[line][at], whole);
-    }
-    __syncwarp();  // sums read -> overwritten by the next part
-  }
-}
 
 template <int groups, int columns>
 __global__ void __launch_bounds__(128 * (groups + 1), 1)
@@ -181,6 +148,14 @@ void launch_tiles(const Stream& stream, const Product<bf16, float>& product, flo
          map_of(product.b, product.depth, product.columns, kRingStep));
 }
 
+void launch_turns(const Stream& stream, const Product<bf16>& product) {
+  const int64_t each = blocks_of_columns(product.rows, product.columns, multiprocessors());
+  const auto blocks = unsigned(tiles_across(product.columns, kHeldColumns) * each);
+  launch(stream, {dim3(blocks), dim3(kTurnThreads), sizeof(TurnShared)}, product_of_rows_in_turns,
+         product, product.ends_whole(), map_of(product.a, product.rows, product.depth, kTurnRows),
+         map_of(product.b, product.columns, product.depth, kHeldColumns));
+}
+
 template <class Out>
 void choose_tiles(const Stream& stream, const Product<bf16, Out>& product, float* totals) {
   switch (columns_of_tiles(product.rows, product.columns, multiprocessors())) {
@@ -197,6 +172,9 @@ void choose_tiles(const Stream& stream, const Product<bf16, Out>& product, float
 }  // namespace
 
 void multiply_rows_wgmma(const Stream& stream, const Product<bf16>& product) {
+  if (takes_turns(product.rows, product.columns, product.depth, multiprocessors())) {
+    return launch_turns(stream, product);
+  }
   choose_tiles(stream, product, nullptr);
 }
 

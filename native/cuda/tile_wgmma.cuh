@@ -34,6 +34,31 @@ struct NothingBeside {
   DEVICE void operator()(uint64_t) const {}
 };
 
+// This warp has read a stage.
+DEVICE void give_back(Mbarrier& empty) {
+  if (threadIdx.x % 32 == 0) mbarrier_arrive(empty);
+}
+
+// The steps of a tile, by a warpgroup of consumers: issue(stage, k) issues the products of a stage
+// that is full. One is given back while the next is multiplied; the last, which is returned, is
+// still read.
+template <int stages, class Issue>
+DEVICE int multiply_steps(Mbarrier (&full)[stages], Mbarrier (&empty)[stages], Turn<stages>& turn,
+                          int depth, const Issue& issue) {
+  int before = 0;
+  for (int k = 0; k < depth; k += kRingStep) {
+    mbarrier_wait(full[turn.stage], turn.parity);
+    issue(turn.stage, k);
+    if (k > 0) {
+      wgmma_wait<1>();
+      give_back(empty[before]);
+    }
+    before = turn.stage;
+    turn.advance();
+  }
+  return before;
+}
+
 // Rows with rows, or, across, columns with columns. A line of 128 bytes in shared memory is 64
 // steps of a row, or 64 columns at one step: then a stage is made of boxes of 64 columns.
 template <int groups, int tile_columns, bool across>
@@ -113,39 +138,32 @@ struct WgmmaTile {
     }
   }
 
-  // Four products of a stage, for a warpgroup of consumers; each(a) sees their left operands too.
+  // Four products of a stage, 64 lines of a; each(a) sees their left operands too.
   template <class Each>
-  DEVICE static void multiply_stage(Sums& sum, Ring& ring, const Turn<kRingStages>& turn,
-                                    bool continues, const Each& each) {
-    const int group = int(threadIdx.x) / 128 - 1;
-    const Stage& stage = ring.stage[turn.stage];
-    mbarrier_wait(ring.full[turn.stage], turn.parity);
+  DEVICE static void multiply_stage(Sums& sum, const bf16* left, const bf16* right, bool continues,
+                                    const Each& each) {
     wgmma_fence();
 #pragma unroll
     for (int step = 0; step < kRingStep; step += 16) {
-      const uint64_t a = operand(stage.a + group * box, step);
-      const uint64_t b = operand(stage.b, step);
+      const uint64_t a = operand(left, step);
+      const uint64_t b = operand(right, step);
       wgmma<columns, across, across>(sum, a, b, continues || step > 0);
       each(a);
     }
     wgmma_commit();
   }
 
-  // sum = the products of one tile. A stage is given back while the next is multiplied.
+  // Where the lines of a group of consumers lie in a stage.
+  DEVICE static int own_box() { return (int(threadIdx.x) / 128 - 1) * box; }
+
+  // sum = the products of one tile.
   DEVICE static void multiply_lines(Sums& sum, Ring& ring, Turn<kRingStages>& turn, int depth) {
-    const bool tells = threadIdx.x % 32 == 0;
-    int before = 0;
-    for (int k = 0; k < depth; k += kRingStep) {
-      multiply_stage(sum, ring, turn, k > 0, NothingBeside{});
-      if (k > 0) {
-        wgmma_wait<1>();
-        if (tells) mbarrier_arrive(ring.empty[before]);  // this warp has read the stage before
-      }
-      before = turn.stage;
-      turn.advance();
-    }
+    const int last = multiply_steps(ring.full, ring.empty, turn, depth, [&](int at, int k) {
+      const Stage& stage = ring.stage[at];
+      multiply_stage(sum, stage.a + own_box(), stage.b, k > 0, NothingBeside{});
+    });
     wgmma_wait<0>();
-    if (tells) mbarrier_arrive(ring.empty[before]);
+    give_back(ring.empty[last]);
   }
 
   // sum += the products of one tile. Each stage is waited for: sums that begin as something else
@@ -155,9 +173,11 @@ struct WgmmaTile {
   DEVICE static void add_products(Sums& sum, Ring& ring, Turn<kRingStages>& turn, int depth,
                                   const Each& each) {
     for (int k = 0; k < depth; k += kRingStep) {
-      multiply_stage(sum, ring, turn, true, each);
+      const Stage& stage = ring.stage[turn.stage];
+      mbarrier_wait(ring.full[turn.stage], turn.parity);
+      multiply_stage(sum, stage.a + own_box(), stage.b, true, each);
       wgmma_wait<0>();
-      if (threadIdx.x % 32 == 0) mbarrier_arrive(ring.empty[turn.stage]);  // read by this warp
+      give_back(ring.empty[turn.stage]);
       turn.advance();
     }
   }

@@ -55,6 +55,9 @@ export const running = (native, op, fields) => ({
 	},
 });
 
+// The depth up to which groups of Hopper's may take turns (native/cuda/tile_choice.h).
+const deepestTurns = 384;
+
 function products({native, random}, isTrial) {
 	const layers = (isTrial ? [32] : [384, 768, 1024]).flatMap(d => [
 		[3 * d, d],
@@ -68,6 +71,7 @@ function products({native, random}, isTrial) {
 			goal: '0.9 times the peer',
 			peer: {kind: 'product', m, n, k},
 			flops: 2 * m * n * k,
+			...(k <= deepestTurns && {schedules: ['shared', 'turns']}),
 			make: () => {
 				const weight = random(n, k);
 				const packed = native.tensor(Math.ceil(n / 16), 16 * k, 'bf16');

@@ -5,6 +5,7 @@
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {native} from '../../dist/native.js';
 import {cardHere, openCard} from './machine.mjs';
 import {modelQuestions} from './models.mjs';
 import {openPeers} from './peers.mjs';
@@ -37,24 +38,25 @@ export async function tables(settings) {
 }
 
 async function answer(question, {device, peers, trial}) {
-	const {title, peer, make, memory, flops = 0, bytes = 0, goal} = question;
+	const {title, peer, make, memory, flops = 0, bytes = 0, goal, schedules = []} = question;
 	// The peer first: it writes the folders of models.
 	const offered = await peers.make(peer);
 	const {run, dispose} = await make();
 	try {
+		const own = timesOf(run, device.native);
 		const candidates = [
-			{name: 'inbatch', run: timesOf(run, device.native)},
+			{name: 'inbatch', run: own},
+			...schedules.map(name => ({name: `inbatch, ${name}`, run: scheduled(own, name)})),
 			...offered.names.map((name, n) => ({name, run: repeat => peers.run(n, repeat)})),
 		];
 		const medians = await inTurns(candidates, trial);
 		const ours = medians.inbatch;
 		const {matrix, copy} = peers.ceilings;
-		const others = Object.entries(medians).filter(([name]) => name !== 'inbatch');
-		const best = Math.min(...others.map(([, {median}]) => median));
+		const best = Math.min(...offered.names.map(name => medians[name].median));
 		return {
 			title,
 			seconds: medians,
-			...(others.length > 0 && {timesThePeer: best / ours.median}),
+			...(offered.names.length > 0 && {timesThePeer: best / ours.median}),
 			...(goal && {goal}),
 			...(flops > 0 && {tflops: flops / ours.median / 1e12}),
 			...(flops > 0 && matrix && {shareOfMatrix: flops / ours.median / matrix}),
@@ -80,6 +82,18 @@ function timesOf(run, native) {
 		}
 		await native.synchronize();
 		return (told || (performance.now() - begun) / 1000) / repeat;
+	};
+}
+
+/** The same with products cut in one way only: what the choice between them is worth. */
+function scheduled(run, name) {
+	return async repeat => {
+		native().useSchedule(name);
+		try {
+			return await run(repeat);
+		} finally {
+			native().useSchedule('cheapest');
+		}
 	};
 }
 

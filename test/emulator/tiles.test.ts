@@ -7,11 +7,23 @@ import {expect, test} from 'vitest';
 const program = join(import.meta.dirname, '../../out/emulated/tiles');
 const blocks = 132;
 
-/** The columns of the tiles of a product of so many rows and columns, for every pair. */
-function tilesOf(shapes: readonly (readonly [number, number])[]): number[] {
-	const said = execFileSync(program, [blocks, ...shapes.flat()].map(String), {encoding: 'utf8'});
-	return said.trim().split('\n').map(Number);
+type Product = readonly [rows: number, columns: number, depth: number];
+
+/** The columns of shared tiles, and the schedule, of products of rows. */
+function choicesOf(products: readonly Product[]): {columns: number; schedule: string}[] {
+	const said = execFileSync(program, [blocks, ...products.flat()].map(String), {encoding: 'utf8'});
+	return said
+		.trim()
+		.split('\n')
+		.map(line => line.split(' '))
+		.map(([columns, schedule]) => ({columns: Number(columns), schedule: schedule!}));
 }
+
+const tilesOf = (shapes: readonly (readonly [number, number])[]): number[] =>
+	choicesOf(shapes.map(([rows, columns]) => [rows, columns, 768])).map(({columns}) => columns);
+
+const schedulesOf = (products: readonly Product[]): string[] =>
+	choicesOf(products).map(({schedule}) => schedule);
 
 const widths = [384, 768, 1152, 1536, 2304, 3072];
 
@@ -40,4 +52,30 @@ test.each([
 	[0, 768],
 ])('leaves %i rows of %i columns to small tiles, for no other fills the card', (rows, columns) => {
 	expect(tilesOf([[rows, columns]])).toEqual([0]);
+});
+
+// The products of MiniLM: to queries, keys and values, of heads, and into the feed-forward layer.
+test.each([4096, 8192, 16_384, 65_536])(
+	'has groups take turns at a depth of 384, %i rows',
+	rows => {
+		const products = [1152, 384, 1536].map(columns => [rows, columns, 384] as const);
+		expect(schedulesOf(products)).toEqual(['turns', 'turns', 'turns']);
+	},
+);
+
+test.each([
+	[16_384, 768, 768],
+	[16_384, 384, 1536],
+	[16_384, 384, 392],
+])('has groups share tiles of %i rows and %i columns at a depth of %i', (...product) => {
+	expect(schedulesOf([product])).toEqual(['shared']);
+});
+
+// A block would bring 144 KiB of the right operand for one tile.
+test.each([
+	[16, 1536, 384],
+	[64, 384, 384],
+	[2048, 384, 384],
+])('leaves %i rows of %i columns to tiles that cost less', (...product) => {
+	expect(schedulesOf([product])).toEqual(['shared']);
 });

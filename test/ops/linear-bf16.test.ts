@@ -3,7 +3,17 @@
 import {describe, expect, test} from 'vitest';
 import type {NativeDevice} from '../../dist/native.js';
 import {activations} from '../support/activations.js';
-import {onEveryCard, sameBitsOnCards, useCapability} from '../support/cards.js';
+import {onEveryCard, sameBitsOnCards, useCapability, useSchedule} from '../support/cards.js';
+import {
+	asF32,
+	backwardInput,
+	forward,
+	operands,
+	pack,
+	panel,
+	type Shape,
+	shortened,
+} from '../support/linear-bf16.js';
 import {
 	asBf16,
 	blank,
@@ -15,17 +25,12 @@ import {
 } from '../support/matrix.js';
 import {
 	addColumns,
-	type LinearGradient,
 	linearBackwardInput,
 	linearBackwardWeight,
 	linearForward,
 } from '../support/oracle.js';
 import {newDevice, runOp} from '../support/run-op.js';
-import {exact, expectClose, expectSameBits, type Round} from '../support/tolerance.js';
-
-const panel = 16;
-
-type Shape = {rows: number; inputs: number; outputs: number};
+import {expectClose, expectSameBits, type Round} from '../support/tolerance.js';
 
 /** Whole pieces of 16 bytes and odd widths; small tiles, and tiles of every width that fill the card. */
 const shapes: Shape[] = [
@@ -44,49 +49,6 @@ const ends: Shape[] = [
 	{rows: 19, inputs: 33, outputs: 26},
 	{rows: 13, inputs: 24, outputs: 40},
 ];
-
-function operands({rows, inputs, outputs}: Shape) {
-	const random = normals(rows + 1000 * inputs + outputs);
-	const short = (height: number, width: number) => asBf16(randomMatrix(height, width, random));
-	return {
-		x: short(rows, inputs),
-		weight: short(outputs, inputs),
-		bias: randomMatrix(1, outputs, random),
-		dy: short(rows, outputs),
-		pre: short(rows, inputs),
-		dx: short(rows, inputs),
-		dweight: randomMatrix(outputs, inputs, random),
-		dbias: randomMatrix(1, outputs, random),
-	};
-}
-
-const blankBf16 = (rows: number, columns: number) => asBf16(blank(rows, columns));
-
-/** Sums are rounded to 16 bits at the end. */
-const shortened = (oracle: (round: Round) => Matrix) => (round: Round) =>
-	round === exact ? oracle(round) : asBf16(oracle(round));
-
-const asF32 = ({rows, columns, values}: Matrix): Matrix => ({rows, columns, values});
-
-async function pack(device: NativeDevice, weight: Matrix, transposed: boolean): Promise<Matrix> {
-	const [rows, depth] = transposed ? [weight.columns, weight.rows] : [weight.rows, weight.columns];
-	const packed = blankBf16(Math.ceil(rows / panel), depth * panel);
-	return (await runOp(device, 'linearPack', {weight: asF32(weight), transposed}, {packed})).packed;
-}
-
-async function forward(device: NativeDevice, x: Matrix, weight: Matrix, more = {}) {
-	const packed = await pack(device, weight, false);
-	const y = blankBf16(x.rows, weight.rows);
-	return runOp(device, 'linearForward', {x, packed, ...more}, {y, pre: y});
-}
-
-async function backwardInput(device: NativeDevice, given: LinearGradient) {
-	const {dy, weight, activation, pre, before} = given;
-	const packed = await pack(device, weight, true);
-	const dx = before ?? blankBf16(dy.rows, weight.columns);
-	const inputs = {dy, packed, activation, pre, accumulate: before !== undefined};
-	return (await runOp(device, 'linearBackwardInput', inputs, {dx})).dx;
-}
 
 type WeightGradient = {x: Matrix; dy: Matrix; dweight: Matrix; dbias: Matrix};
 
@@ -194,6 +156,7 @@ const products = (device: NativeDevice) => {
 
 describe.each(['80', '90'])('with what a card of capability %s has,', capability => {
 	useCapability(capability);
+	useSchedule('shared');
 	onEveryCard('a product of 16 bits', products);
 
 	sameBitsOnCards('a product of 16 bits', async device => {

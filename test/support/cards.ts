@@ -2,7 +2,7 @@
 // where there is one. A report of the emulator (a race, a deadlock, unwritten bytes) fails the read
 // that follows, with its text.
 
-import {afterEach, beforeEach, describe, test} from 'vitest';
+import {afterAll, afterEach, beforeAll, beforeEach, describe, test} from 'vitest';
 import {type NativeDevice, native} from '../../dist/native.js';
 import {emulated, isEmulating} from './emulated.js';
 import {onEveryPath} from './kernel-paths.js';
@@ -72,6 +72,16 @@ export function useCapability(capability: string): void {
 	afterEach(() => {
 		process.env.EMULATOR_CAPABILITY = before ?? '90';
 	});
+}
+
+/** In a `describe`: how products of 16 bits are cut on Hopper, `shared` or `turns`. */
+export function useSchedule(name: string): void {
+	const libraries = [native(), ...(isEmulating ? [emulated()] : [])];
+	const use = (schedule: string) => {
+		for (const library of libraries) library.useSchedule(schedule);
+	};
+	beforeAll(() => use(name));
+	afterAll(() => use('cheapest'));
 }
 
 function seed(value: string): void {
