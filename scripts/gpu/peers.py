@@ -129,9 +129,18 @@ def adamw(count, **_):
     return {"PyTorch fused": torch.optim.AdamW([parameter], lr=1e-5, fused=True).step}
 
 
-def search(rows, width, queries, k):
-    corpus, asked = random(rows, width), random(queries, width)
-    return {"PyTorch": lambda: (asked @ corpus.T).topk(k)}
+def search(rows, width, queries, k, type):
+    """In slices: the scores of all rows together would take as much memory as a third of the corpus."""
+    dtype, each = half if type == "bf16" else torch.float32, 2**20
+    corpus, asked = random(rows, width, dtype=dtype), random(queries, width, dtype=dtype)
+
+    def run():
+        found = [(asked @ part.T).topk(min(k, len(part))) for part in corpus.split(each)]
+        best = torch.cat([values for values, _ in found], 1).topk(k)
+        ids = torch.cat([places + n * each for n, (_, places) in enumerate(found)], 1)
+        return best.values, ids.gather(1, best.indices)
+
+    return {"PyTorch": run}
 
 
 def write_model(path, configuration):

@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import {once} from '../../benchmarks/contrast.mjs';
 import {outcomeOf} from './machine.mjs';
 import {rowQuestions} from './row-questions.mjs';
+import {searchQuestions} from './search-questions.mjs';
 
 export function operationQuestions({device, isTrial}) {
 	const made = maker(device.native);
@@ -13,6 +14,7 @@ export function operationQuestions({device, isTrial}) {
 		...attentions(made, isTrial),
 		...(isTrial ? [32] : [16384, 65536]).map(rows => contrast(device, rows, isTrial ? 16 : 768)),
 		...rowQuestions(made, isTrial),
+		...searchQuestions(made, isTrial),
 	];
 }
 

@@ -19,7 +19,7 @@ export function rowQuestions(made, isTrial) {
 			adamW,
 		],
 	];
-	const rows = all.map(([title, kind, moved, operands]) => ({
+	return all.map(([title, kind, moved, operands]) => ({
 		title,
 		goal: '0.85 of the copy',
 		peer: {kind, ...shape},
@@ -29,7 +29,6 @@ export function rowQuestions(made, isTrial) {
 			return running(made.native, op, fields);
 		},
 	}));
-	return [...rows, search(made, isTrial)];
 }
 
 function layerNorm({native, random}, {tokens, width}) {
@@ -96,24 +95,6 @@ function adamW({native, random, squares}, {count}) {
 			first: random(...shape),
 			second: squares(...shape),
 			rounded: native.tensor(...shape, 'bf16'),
-		},
-	};
-}
-
-function search({native, random}, isTrial) {
-	const [rows, width, queries, k] = isTrial ? [128, 16, 4, 5] : [2_000_000, 768, 256, 10];
-	return {
-		title: `top ${k} of ${rows} x ${width}, ${queries} queries, f32 (asked: 10000000 x 768, bf16)`,
-		goal: '0.85 of the copy',
-		peer: {kind: 'search', rows, width, queries, k},
-		bytes: 4 * rows * width,
-		make: () => {
-			const scores = native.tensor(queries, k, 'f32');
-			const ids = native.tensor(queries, k, 'i32');
-			native.write(scores, new Float32Array(queries * k).fill(Number.NEGATIVE_INFINITY));
-			native.write(ids, new Int32Array(queries * k).fill(-1));
-			const fields = {queries: random(queries, width), corpus: random(rows, width), base: 0};
-			return running(native, 'topK', {...fields, scores, ids});
 		},
 	};
 }
