@@ -41,12 +41,11 @@ struct Merging {
   Hit fresh[kFresh], sorted[kFresh];
 };
 
-// to = the best of a sorted list and of up to 128 fresh hits in any order; all have `depth` places.
-// The lanes of a warp come together. A hit's place is its own rank and that in the other list.
-DEVICE void merge_hits(Merging& shared, Hit* to, const Hit* list, int64_t depth, const Hit* fresh,
-                       int count) {
+// to = the best of a sorted list and of `count` fresh hits in any order; both lists have `depth`
+// places. The lanes of a warp come together. A hit's place is its own rank and that in the other
+// list.
+DEVICE void merge_hits(Merging& shared, Hit* to, const Hit* list, int64_t depth, int count) {
   const int lane = int(threadIdx.x) % 32;
-  for (int i = lane; i < count; i += 32) shared.fresh[i] = fresh[i];
   __syncwarp();  // fresh hits written -> compared by all lanes
   for (int i = lane; i < count; i += 32) {
     const Hit hit = shared.fresh[i];
@@ -65,7 +64,7 @@ DEVICE void merge_hits(Merging& shared, Hit* to, const Hit* list, int64_t depth,
     const int64_t place = i + count_better(shared.sorted, count, hit);
     if (place < depth) to[place] = hit;
   }
-  __syncwarp();  // list and fresh hits read, the merged list written -> overwritten, read
+  __syncwarp();  // list and sorted hits read, the merged list written -> overwritten, read
 }
 
 }  // namespace inbatch::cuda

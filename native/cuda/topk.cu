@@ -1,159 +1,145 @@
 // Exact search. Contract: ops/topk.h.
 //
-// Two kernels. In the first a block has 64 queries and a stretch of the corpus, of which it
-// computes 64 rows of scores at a time as plain tiles (tile.cuh); a score that beats the worst of
-// its query's list is put beside the list while it still lies in a register, so scores are never in
-// memory. Once more than 64 hits wait, a warp merges them into the list. The blocks of a stretch
-// follow one another, so the corpus comes from memory once for all queries. In the second kernel a
-// warp merges the lists of a query into the result. Arithmetic limits the first; with less than 64
-// queries much of it is idle.
+// The rows are searched slice by slice, each many times as long as all before it together: the
+// first gives queries a limit that few later scores pass, so that comparing is all that selection
+// does of the long ones. Of a slice the blocks of one kernel compute scores and keep lists
+// (topk.cuh), and a warp of another puts together what they leave of a query.
 //
-// The corpus is of f32, and there is no search of bf16. 64 queries are 32 operations for each byte
-// of the corpus and 256 are 128, where a card does some 20 in f32 in the time of a byte (H100 on
-// its data sheet): this kernel cannot come near the bandwidth of a card.
+// Here is the kernel of f32: a block has 64 queries and computes 64 rows of scores at a time as
+// plain tiles (tile.cuh). Arithmetic limits it; with less than 64 queries much of it is idle. 64
+// queries are 32 operations for each byte of the corpus and 256 are 128, where a card does some 20
+// in f32 in the time of a byte (H100 on its data sheet): it cannot come near the bandwidth of a
+// card. In bf16 tensor cores multiply (topk_mma.cu, topk_wgmma.cu).
 #include "../ops/topk.h"
 
 #include <algorithm>
 
-#include "hits.cuh"
 #include "tile.cuh"
+#include "topk.cuh"
 
 namespace inbatch::cuda {
 namespace {
 
 constexpr int kWarps = kTileThreads / 32;
-constexpr int kWaiting = kFresh - kTile;         // a tile adds up to 64 hits to those that wait
+constexpr int kBlocks = 3;                       // of a multiprocessor, by their registers
 constexpr int64_t kMostHits = int64_t(1) << 24;  // of all lists together: 128 MiB
 constexpr int64_t kMostQueries = 4096;           // of one launch
+constexpr int64_t kGrowth = 15;                  // a slice, of all before it
+constexpr int kRowTile = 128;                    // a multiple of the rows of all tiles
 
-struct Search {
-  TileLines<float> queries, corpus;
-  int64_t width, depth;   // of a vector; of a list
-  int64_t base, stretch;  // id of the first row; rows of a block
-  float* scores;          // (Q, depth)
-  int32_t* ids;           // (Q, depth)
-  Hit* lists;             // (stretches, 2, Q, depth): a list, and where it is merged to
-  Hit* fresh;             // (stretches, Q, kFresh)
-
-  DEVICE Hit result(int64_t query, int64_t place) const {
-    return {scores[query * depth + place], ids[query * depth + place]};
-  }
-  DEVICE Hit* list(int64_t part, int side, int64_t query) const {
-    return lists + ((part * 2 + side) * queries.count + query) * depth;
-  }
-};
+using TileLists = BlockLists<kTile, kTile, kWarps>;
 
 struct Shared {
   TileShared<float> tile;
   Merging merging[kWarps];
-  Hit limit[kTile];  // what a hit of a query must beat
-  int waiting[kTile], side[kTile];
+  Limits<kTile> limits;
 };
 
-// The list of query `own` of the block takes in what waits.
-DEVICE void take_in(Shared& shared, const Search& op, int64_t part, int64_t first, int own) {
-  const int64_t query = first + own;
-  const int lane = int(threadIdx.x) % 32, side = shared.side[own], count = shared.waiting[own];
-  Hit* merged = op.list(part, 1 - side, query);
-  merge_hits(shared.merging[threadIdx.x / 32], merged, op.list(part, side, query), op.depth,
-             op.fresh + (part * op.queries.count + query) * kFresh, count);
-  if (lane > 0) return;
-  shared.side[own] = 1 - side;
-  shared.waiting[own] = 0;
-  const Hit worst = merged[op.depth - 1];
-  if (worst.id >= 0) shared.limit[own] = worst;
-}
-
-DEVICE void start_lists(Shared& shared, const Search& op, int64_t part, int64_t first) {
-  const int lane = int(threadIdx.x) % 32;
-  for (int own = int(threadIdx.x) / 32; own < kTile; own += kWarps) {
-    if (first + own >= op.queries.count) break;
-    Hit* list = op.list(part, 0, first + own);
-    for (int64_t i = lane; i < op.depth; i += 32) list[i] = no_hit();
-    if (lane > 0) continue;
-    shared.limit[own] = op.result(first + own, op.depth - 1);
-    shared.waiting[own] = shared.side[own] = 0;
-  }
-}
-
-// Scores of this thread that beat the limit of their query join those that wait.
-DEVICE void offer(Shared& shared, const Search& op, int64_t part, int64_t first, int64_t row,
+// The scores of this thread, four queries at a time.
+DEVICE void offer(const TileLists& lists, const TileIds& ids,
                   const float (&score)[kTileRows][kTileColumns]) {
-  Hit* fresh = op.fresh + (part * op.queries.count + first) * kFresh;
-  const int64_t at = row + tile_column(), left = op.corpus.count - at;
-  const auto id = int32_t(op.base + at);
+  static_assert(kCompared == 4 * kTileColumns);
 #pragma unroll
-  for (int i = 0; i < kTileRows; ++i) {
-    const int own = tile_row() + i;
-    if (first + own >= op.queries.count) break;
-    const Hit limit = shared.limit[own];
-#pragma unroll
-    for (int j = 0; j < kTileColumns; ++j) {
-      const Hit hit{score[i][j], id + j};
-      if (j >= left || !is_better(hit, limit)) continue;
-      fresh[own * kFresh + atomicAdd(&shared.waiting[own], 1)] = hit;
-    }
+  for (int i = 0; i < kTileRows; i += 4) {
+    lists.offer(
+        ids, [&](int n) { return score[i + n / kTileColumns][n % kTileColumns]; },
+        [&](int n) { return lists.limits.score[tile_row() + i + n / kTileColumns]; },
+        [&](int n) {
+          return ScorePlace{tile_row() + i + n / kTileColumns, tile_column() + n % kTileColumns};
+        });
   }
 }
 
-// Grid (stretches x tiles of queries), 128 threads.
-__global__ void __launch_bounds__(kTileThreads) scan_corpus(Search op) {
+// Grid (parts x tiles of queries), 128 threads.
+__global__ void __launch_bounds__(kTileThreads, kBlocks)
+    scan_corpus(const Search search, const TileLines<float> queries,
+                const TileLines<float> corpus) {
   auto& shared = shared_memory<Shared>();
-  const int64_t wide = (op.queries.count + kTile - 1) / kTile;
+  const int64_t wide = (search.queries + kTile - 1) / kTile;
   const int64_t part = blockIdx.x / wide, first = blockIdx.x % wide * kTile;
-  const int64_t begin = part * op.stretch, warp = threadIdx.x / 32;
-  const int64_t end = begin + op.stretch < op.corpus.count ? begin + op.stretch : op.corpus.count;
-  start_lists(shared, op, part, first);
+  const int thread = int(threadIdx.x), warp = thread / 32;
+  const TileLists lists(search, shared.limits, part, first);
+  lists.start(thread, kTileThreads);
   __syncthreads();  // limits and counts written -> read by all
-  for (int64_t row = begin; row < end; row += kTile) {
+  for (int64_t row = part * kTile; row < search.rows; row += search.parts * kTile) {
     float score[kTileRows][kTileColumns] = {};
-    add_products<false>(score, shared.tile, op.queries, op.corpus, first, row, op.width);
-    offer(shared, op, part, first, row, score);
+    add_products<false>(score, shared.tile, queries, corpus, first, row, search.width);
+    offer(lists, lists.ids_of(row), score);
     __syncthreads();  // hits offered -> merged by a warp; stages read -> written for the next rows
-    for (int own = int(warp); own < kTile && first + own < op.queries.count; own += kWarps) {
-      if (shared.waiting[own] > kWaiting) take_in(shared, op, part, first, own);
-      __syncwarp();  // limits and counts read by the lanes -> written
-    }
+    lists.take_in(warp, shared.merging[warp]);
     __syncthreads();  // limits and counts written -> read by all
   }
-  for (int own = int(warp); own < kTile && first + own < op.queries.count; own += kWarps) {
-    take_in(shared, op, part, first, own);
-    __syncwarp();  // side written by lane 0 -> read by the lanes
-    if (shared.side[own] == 0) continue;
-    const int lane = int(threadIdx.x) % 32;
-    const Hit* from = op.list(part, 1, first + own);
-    Hit* to = op.list(part, 0, first + own);
-    for (int64_t i = lane; i < op.depth; i += 32) to[i] = from[i];
-  }
+  lists.finish(thread, kTileThreads);
 }
 
-// Grid (Q / 4), 128 threads: a warp merges the lists of all stretches into the result of a query.
-// Only what beats the worst of the result is looked at, so most lists end after a few hits.
-__global__ void __launch_bounds__(kTileThreads)
-    merge_lists(Search op, Hit* results, int64_t parts) {
-  auto& shared = shared_memory<Shared>();
-  Merging& merging = shared.merging[threadIdx.x / 32];
+// The result of a query as it takes in hits, by a warp.
+struct Result {
+  Merging& merging;
+  Hit* sides[2];
+  int64_t depth;
+  Hit worst;
+  int side = 0, count = 0;
+
+  // A hit of each lane that has one.
+  DEVICE void offer(bool has_hit, const Hit& hit) {
+    const bool is_taken = has_hit && is_better(hit, worst);
+    const uint32_t taken = __ballot_sync(all_lanes, is_taken);
+    const uint32_t before = taken & ((1u << threadIdx.x % 32) - 1);
+    if (is_taken) merging.fresh[count + __popc(before)] = hit;
+    count += __popc(taken);
+    if (count > kFresh - 32) merge();
+  }
+  DEVICE void merge() {
+    if (count == 0) return;
+    merge_hits(merging, sides[1 - side], sides[side], depth, count);
+    side = 1 - side;
+    count = 0;
+    worst = sides[side][depth - 1];
+  }
+};
+
+struct MergeShared {
+  Merging merging[kWarps];
+};
+
+// Grid (Q / 4), 128 threads: a warp merges what the blocks leave of a query into its result, a lane
+// what one block leaves. A list is left where it falls behind the result, so most end after a hit
+// or two.
+__global__ void __launch_bounds__(kTileThreads) merge_lists(const Search search, Hit* results) {
+  auto& shared = shared_memory<MergeShared>();
   const int64_t query = int64_t(blockIdx.x) * kWarps + threadIdx.x / 32;
-  if (query >= op.queries.count) return;
+  if (query >= search.queries) return;
   const int lane = int(threadIdx.x) % 32;
-  const int64_t depth = op.depth;
-  Hit* sides[2] = {results + 2 * query * depth, results + (2 * query + 1) * depth};
-  int side = 0;
-  for (int64_t i = lane; i < depth; i += 32) sides[0][i] = op.result(query, i);
+  const int64_t depth = search.depth;
+  Result result{shared.merging[threadIdx.x / 32],
+                {results + 2 * query * depth, results + (2 * query + 1) * depth},
+                depth,
+                search.result(query, depth - 1)};
+  for (int64_t i = lane; i < depth; i += 32) result.sides[0][i] = search.result(query, i);
   __syncwarp();  // result written -> read by all lanes
-  for (int64_t part = 0; part < parts; ++part) {
-    const Hit* list = op.list(part, 0, query);
-    for (int64_t at = 0; at < depth; at += kFresh) {
-      const int64_t left = depth - at < kFresh ? depth - at : kFresh;
-      const int count = int(count_better(list + at, left, sides[side][depth - 1]));
-      if (count == 0) break;
-      merge_hits(merging, sides[1 - side], sides[side], depth, list + at, count);
-      side = 1 - side;
+  for (int64_t first = 0; first < search.parts; first += 32) {
+    const int64_t part = first + lane;
+    const bool is_part = part < search.parts;
+    const Left left = is_part ? search.left[part * search.queries + query] : Left{0, 0};
+    const Hit* list = search.list(part, left.side, query);
+    bool goes_on = is_part;
+    for (int64_t i = 0; __any_sync(all_lanes, goes_on); ++i) {
+      const Hit hit = goes_on ? list[i] : no_hit();
+      goes_on = goes_on && is_better(hit, result.worst);
+      result.offer(goes_on, hit);
+      goes_on = goes_on && i + 1 < depth;
+    }
+    const Hit* waiting = search.waiting_of(part, query);
+    for (int i = 0; __any_sync(all_lanes, i < left.waiting); ++i) {
+      const bool is_hit = i < left.waiting;
+      result.offer(is_hit, is_hit ? waiting[i] : no_hit());
     }
   }
+  result.merge();
   for (int64_t i = lane; i < depth; i += 32) {
-    op.scores[query * depth + i] = sides[side][i].score;
-    op.ids[query * depth + i] = sides[side][i].id;
+    const Hit hit = result.sides[result.side][i];
+    search.scores[query * depth + i] = hit.score;
+    search.ids[query * depth + i] = hit.id;
   }
 }
 
@@ -162,48 +148,82 @@ Hit* hits_of(const Stream& stream, int64_t count) {
   return static_cast<Hit*>(stream.scratch().push(size_t(count) * sizeof(Hit)));
 }
 
-// As many stretches as keep the card busy and the lists small; never part of a tile.
-int64_t stretch_of(const Search& op) {
-  const int64_t hits = op.queries.count * (2 * op.depth + kFresh);
-  const int64_t wanted = 1 + 4 * multiprocessors() / tiles_of(op.queries.count);
-  const int64_t parts = std::clamp(kMostHits / hits, int64_t(1), wanted);
-  return (tiles_of(op.corpus.count) + parts - 1) / parts * kTile;
+void scan(const Stream& stream, Search& search, const float* queries, const float* corpus) {
+  const unsigned blocks = share_out(stream, search, {kTile, kTile, kBlocks});
+  launch(stream, {dim3(blocks), dim3(kTileThreads), sizeof(Shared)}, scan_corpus, search,
+         TileLines<float>{queries, search.queries, search.width},
+         TileLines<float>{corpus, search.rows, search.width});
 }
 
-void search(const Stream& stream, Search op) {
+void scan(const Stream& stream, Search& search, const bf16* queries, const bf16* corpus) {
+  constexpr int64_t kWidest = int64_t(1) << 30;  // the copy engine counts in 32 bits
+  const bool is_whole = search.width > 0 && search.width % 8 == 0 && search.width < kWidest;
+  if (device_capability() == 90 && is_whole) return scan_wgmma(stream, search, queries, corpus);
+  scan_mma(stream, search, queries, corpus);
+}
+
+template <class T>
+void search_rows(const Stream& stream, Search search, const T* queries, const T* corpus) {
   const Scope scope(stream.scratch());
-  op.stretch = stretch_of(op);
-  const int64_t parts = (op.corpus.count + op.stretch - 1) / op.stretch;
-  op.lists = hits_of(stream, parts * 2 * op.queries.count * op.depth);
-  op.fresh = hits_of(stream, parts * op.queries.count * kFresh);
-  Hit* results = hits_of(stream, 2 * op.queries.count * op.depth);
-  launch(
-      stream,
-      {dim3(blocks_of(parts * tiles_of(op.queries.count), 1)), dim3(kTileThreads), sizeof(Shared)},
-      scan_corpus, op);
-  launch(stream, {dim3(blocks_of(op.queries.count, kWarps)), dim3(kTileThreads), sizeof(Shared)},
-         merge_lists, op, results, parts);
+  scan(stream, search, queries, corpus);
+  Hit* results = hits_of(stream, 2 * search.queries * search.depth);
+  launch(stream, {dim3(blocks_of(search.queries, kWarps)), dim3(kTileThreads), sizeof(MergeShared)},
+         merge_lists, search, results);
+}
+
+template <class T>
+void search_slices(const Stream& stream, const Search& all, const T* queries, const T* corpus) {
+  // A limit needs as many rows as a list has places; some more make it a good one.
+  const int64_t few = std::max<int64_t>(32 * multiprocessors(), 8 * all.depth);
+  int64_t length = (few + kRowTile - 1) / kRowTile * kRowTile;
+  for (int64_t begin = 0; begin < all.rows; begin += length) {
+    if (begin > 0) length = kGrowth * begin;
+    if (all.rows - begin < 2 * length) length = all.rows - begin;
+    Search slice = all;
+    slice.rows = length;
+    slice.base += begin;
+    search_rows(stream, slice, queries, corpus + begin * all.width);
+  }
+}
+
+template <class T>
+void search_queries(const Stream& stream, const TopK& op) {
+  const int64_t depth = op.scores.cols;
+  const int64_t most = std::clamp(kMostHits / (2 * depth + (kWaiting + kRowTile)) / kTile * kTile,
+                                  int64_t(kTile), kMostQueries);
+  for (int64_t first = 0; first < op.queries.rows; first += most) {
+    const int64_t count = std::min(most, op.queries.rows - first);
+    Search search{op.corpus.rows, count, op.queries.cols, depth, op.base};
+    search.scores = op.scores.slice(first, count).f32();
+    search.ids = op.ids.slice(first, count).i32();
+    search_slices(stream, search, op.queries.slice(first, count).as<T>(), op.corpus.as<T>());
+  }
 }
 
 }  // namespace
 
+int64_t ScanTiles::parts(const Search& search) const {
+  const int64_t lists = search.queries * (2 * search.depth + kWaiting + rows);
+  const int64_t at_once = int64_t(blocks) * multiprocessors() / across(search);
+  const int64_t tall = (search.rows + rows - 1) / rows;
+  return std::max<int64_t>(1, std::min({tall, at_once, kMostHits / lists}));
+}
+
+unsigned share_out(const Stream& stream, Search& search, const ScanTiles& tiles) {
+  search.parts = tiles.parts(search);
+  search.room = kWaiting + tiles.rows;
+  const int64_t lists = search.parts * search.queries;
+  search.lists = hits_of(stream, 2 * lists * search.depth);
+  search.waiting = hits_of(stream, lists * search.room);
+  search.left = static_cast<Left*>(stream.scratch().push(size_t(lists) * sizeof(Left)));
+  return blocks_of(search.parts * tiles.across(search), 1);
+}
+
 template <>
 void run<TopK>(const Stream& stream, const TopK& op) {
-  const int64_t depth = op.scores.cols, width = op.queries.cols;
-  if (depth == 0 || op.corpus.rows == 0) return;
-  const int64_t most =
-      std::clamp(kMostHits / (2 * depth + kFresh) / kTile * kTile, int64_t(kTile), kMostQueries);
-  for (int64_t first = 0; first < op.queries.rows; first += most) {
-    const int64_t count = std::min(most, op.queries.rows - first);
-    const Tensor queries = op.queries.slice(first, count);
-    Search part{{queries.f32(), count, width}, {op.corpus.f32(), op.corpus.rows, width}};
-    part.width = width;
-    part.depth = depth;
-    part.base = op.base;
-    part.scores = op.scores.slice(first, count).f32();
-    part.ids = op.ids.slice(first, count).i32();
-    search(stream, part);
-  }
+  if (op.scores.cols == 0 || op.corpus.rows == 0) return;
+  if (op.corpus.type == Type::BF16) return search_queries<bf16>(stream, op);
+  search_queries<float>(stream, op);
 }
 
 }  // namespace inbatch::cuda
