@@ -97,7 +97,8 @@ function knownCards(): NativeCards {
 	try {
 		return native().cards();
 	} catch (error) {
-		return {list: [], driver: 0, reason: error instanceof Error ? error.message : String(error)};
+		const reason = error instanceof Error ? error.message : String(error);
+		return {list: [], absent: true, reason};
 	}
 }
 
@@ -136,9 +137,9 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
 
 /** Why `auto` left the cards of this machine alone; nothing where there is no card or no driver. */
 function passedOver(): string[] {
-	const {list, driver, reason = noCard} = knownCards();
+	const {list, absent, reason = noCard} = knownCards();
 	const refused = list.map(({name, reason}, index) => `cuda:${index} (${name}): ${reason}`);
-	const all = list.length > 0 || driver === 0 || reason === noCard ? refused : [reason];
+	const all = list.length > 0 || absent ? refused : [reason];
 	const said = all.join('; ');
 	return said === '' ? [] : [`device 'auto' computes on the cpu, no card can be used: ${said}`];
 }

@@ -332,8 +332,8 @@ export type NativeCard = {
 
 export type NativeCards = {
 	list: NativeCard[];
-	/** The version of CUDA that the installed driver knows, as 13000; 0 without one. */
-	driver: number;
+	/** Whether this machine has no card, or no driver of cards: nothing that could be refused. */
+	absent: boolean;
 	/** Why there is none that could be used. */
 	reason?: string;
 };

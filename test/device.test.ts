@@ -23,22 +23,21 @@ test('names every card that is refused', async () => {
 		{...card, reason},
 		{...card, reason: 'unknown error'},
 	];
-	expect(await warningsOf('auto', {list, driver: 13000})).toEqual([
+	expect(await warningsOf('auto', {list, absent: false})).toEqual([
 		`${left} cuda:0 (old card): ${reason}; cuda:1 (old card): unknown error`,
 	]);
 });
 
 test('says when the driver is too old', async () => {
 	const old = 'expected a driver for CUDA 13.0 or newer, got one for CUDA 12.8';
-	expect(await warningsOf('auto', {list: [], driver: 12080, reason: old})).toEqual([
-		`${left} ${old}`,
-	]);
+	const cards = {list: [], absent: false, reason: old};
+	expect(await warningsOf('auto', cards)).toEqual([`${left} ${old}`]);
 });
 
 test.each<[string, string, NativeCards]>([
-	['there is no driver', 'auto', {list: [], driver: 0, reason: 'expected a driver, found none'}],
-	['there is no card', 'auto', {list: [], driver: 13000, reason: 'this machine has no card'}],
-	['the cpu is asked for', 'cpu', {list: [{...card, reason}], driver: 13000}],
+	['there is no driver', 'auto', {list: [], absent: true, reason: 'found none'}],
+	['there is no card', 'auto', {list: [], absent: true, reason: 'found none'}],
+	['the cpu is asked for', 'cpu', {list: [{...card, reason}], absent: false}],
 ])('says nothing where %s', async (_, device, cards) => {
 	expect(await warningsOf(device, cards)).toEqual([]);
 });

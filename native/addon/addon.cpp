@@ -62,7 +62,7 @@ Napi::Value cards(const Napi::CallbackInfo& info) {
     const auto object = Napi::Object::New(env);
     const std::string reason = driver ? driver->reason() : "this build has no CUDA";
     if (!reason.empty()) object.Set("reason", reason);
-    object.Set("driver", double(driver ? driver->version() : 0));
+    object.Set("absent", !driver || driver->is_absent());
     object.Set("list", list);
     return object;
   });

@@ -66,8 +66,8 @@ struct CardProperties {
 class CardDriver {
  public:
   virtual ~CardDriver() = default;
-  // The version of CUDA that the installed driver knows, as 12080; 0 without a driver.
-  virtual int version() = 0;
+  // Whether there is no card or no driver of cards, so that nothing is here to be refused.
+  virtual bool is_absent() = 0;
   // Why there are no cards at all; empty when there may be some.
   virtual std::string reason() = 0;
   // The cards of this machine. Starts nothing on them.

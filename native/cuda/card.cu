@@ -184,11 +184,7 @@ class RuntimeCard final : public Card {
 
 class RuntimeDriver final : public CardDriver {
  public:
-  int version() override {
-    int version = 0;
-    return cudaDriverGetVersion(&version) == cudaSuccess ? version : 0;
-  }
-
+  bool is_absent() override { return found().is_absent; }
   std::string reason() override { return found().reason; }
   std::vector<CardProperties> list() override { return found().cards; }
 
@@ -226,6 +222,7 @@ class RuntimeDriver final : public CardDriver {
  private:
   struct Found {
     std::string reason;
+    bool is_absent = false;
     std::vector<CardProperties> cards;
   };
 
@@ -234,17 +231,24 @@ class RuntimeDriver final : public CardDriver {
     std::call_once(asked_, [&] {
       int count = 0;
       const cudaError_t error = cudaGetDeviceCount(&count);
-      found_.reason = reason_of(error, count);
+      const bool has_none = error == cudaErrorNoDevice || (error == cudaSuccess && count == 0);
+      found_.is_absent = has_none || (error == cudaErrorInsufficientDriver && version() == 0);
+      found_.reason = has_none ? "this machine has no card" : reason_of(error);
       for (int index = 0; index < count; ++index) found_.cards.push_back(properties_of(index));
       cudaGetLastError();
     });
     return found_;
   }
 
-  std::string reason_of(cudaError_t error, int count) {
-    if (error == cudaSuccess && count > 0) return "";
+  // Of CUDA that the installed driver knows, as 12080; 0 without a driver.
+  static int version() {
+    int version = 0;
+    return cudaDriverGetVersion(&version) == cudaSuccess ? version : 0;
+  }
+
+  static std::string reason_of(cudaError_t error) {
+    if (error == cudaSuccess) return "";
     if (error == cudaErrorInsufficientDriver) return driver_reason();
-    if (error == cudaSuccess || error == cudaErrorNoDevice) return "this machine has no card";
     return cudaGetErrorString(error);
   }
 
@@ -261,7 +265,7 @@ class RuntimeDriver final : public CardDriver {
     return card;
   }
 
-  std::string driver_reason() {
+  static std::string driver_reason() {
     const auto text = [](int version) {
       return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
     };

@@ -3,7 +3,7 @@
 
 import {spawnSync} from 'node:child_process';
 import {expect, test} from 'vitest';
-import {type NativeDevice, native} from '../../dist/native.js';
+import {type NativeCards, type NativeDevice, native} from '../../dist/native.js';
 import {emulated, emulatedPath} from '../support/emulated.js';
 
 // The emulator keeps account of each byte that is touched, in fifty of this machine.
@@ -26,10 +26,23 @@ async function contentsOf(device: NativeDevice, tensor: ReturnType<typeof tensor
 }
 
 test('lists cards, or says why there are none', () => {
-	const {list} = emulated().cards();
-	expect(list).toEqual([{name: 'emulated card', capability: 9, memoryBytes: capacity}]);
+	const list = [{name: 'emulated card', capability: 9, memoryBytes: capacity}];
+	expect(emulated().cards()).toEqual({list, absent: false});
 	const {list: real, reason} = native().cards();
 	expect(real.length > 0 || /driver|no card|no CUDA/.test(reason ?? '')).toBe(true);
+});
+
+test('tells a machine without a card from one whose card is refused', () => {
+	const program = `
+		const {cards} = require(${JSON.stringify(emulatedPath)});
+		console.log(JSON.stringify(cards()));`;
+	const found = (count: string) => {
+		const env = {...process.env, EMULATOR_CARDS: count, EMULATOR_CAPABILITY: '75'};
+		const {stdout} = spawnSync(process.execPath, ['-e', program], {env, encoding: 'utf8'});
+		return JSON.parse(stdout) as NativeCards;
+	};
+	expect(found('0')).toMatchObject({list: [], absent: true, reason: expect.any(String)});
+	expect(found('1')).toMatchObject({list: [{reason: expect.any(String)}], absent: false});
 });
 
 test('leaves the event loop its turns while the driver starts', () => {

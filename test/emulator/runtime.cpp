@@ -128,8 +128,9 @@ cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(ve
 cudaError_t cudaGetDeviceCount(int* count) {
   const char* text = getenv("EMULATOR_START");
   std::this_thread::sleep_for(std::chrono::milliseconds(text ? atoi(text) : 0));
-  *count = 1;
-  return cudaSuccess;
+  const char* cards = getenv("EMULATOR_CARDS");
+  *count = cards ? atoi(cards) : 1;
+  return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
