@@ -1,7 +1,7 @@
 // npm run kernels [-- NAME...]: compiles native/cuda with nvcc and writes what ptxas says of every kernel
 // (registers, stack, spills, shared memory that is not launched) and the processor time of each file into
-// benchmarks/results/kernels.md. Fails where a kernel spills. With names (`norm pool`) only their rows
-// are made again.
+// benchmarks/results/kernels.md. Fails where a kernel spills, or the compiler has its products by wgmma
+// wait for one another. With names (`norm pool`) only their rows are made again.
 
 import {spawn, spawnSync} from 'node:child_process';
 import {existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
@@ -26,9 +26,11 @@ await start(import.meta.url, async names => {
 		file => names.length === 0 || names.includes(basename(file, '.cu')),
 	);
 	const kernels = [];
+	const waiting = [];
 	await inTurns(chosen, async file => {
 		const found = await compiled(file);
 		kernels.push(...found.kernels);
+		waiting.push(...found.waiting);
 		record(
 			sources.map(name => basename(name)),
 			found,
@@ -39,7 +41,10 @@ await start(import.meta.url, async names => {
 	for (const {source, kernel, architecture, spills} of spilling) {
 		console.error(`kernels: ${source}: ${kernel} spills ${spills} bytes on ${architecture}`);
 	}
-	return spilling.length > 0 ? 1 : 0;
+	for (const {kernel, why} of waiting) {
+		console.error(`kernels: ${kernel}: products wait for one another, for ${why}`);
+	}
+	return spilling.length + waiting.length > 0 ? 1 : 0;
 });
 
 /** What ptxas says, a kernel and an architecture each, and the seconds of a processor that it took. */
@@ -51,7 +56,8 @@ async function compiled(file) {
 		const object = join(folder, 'kernels.o');
 		const {said, seconds} = await outputOf([...options, '-c', join(root, file), '-o', object]);
 		const source = basename(file);
-		return {source, seconds, kernels: parsed(said).map(kernel => ({source, ...kernel}))};
+		const kernels = parsed(said).map(kernel => ({source, ...kernel}));
+		return {source, seconds, kernels, waiting: waitingIn(said)};
 	} finally {
 		rmSync(folder, {recursive: true});
 	}
@@ -71,6 +77,13 @@ export function parsed(text) {
 			number(between, /(\d+) bytes spill stores/) + number(between, /(\d+) bytes spill loads/),
 		shared: number(rest, /(\d+) bytes smem/),
 	}));
+}
+
+/** The kernels whose products by wgmma do not overlap: what ptxas calls serialized. */
+export function waitingIn(text) {
+	const said =
+		/wgmma\.mma_async instructions are serialized due to (.*?) in (?:the )?function '(\w+)'/g;
+	return [...text.matchAll(said)].map(([, why, symbol]) => ({kernel: nameOf(symbol), why}));
 }
 
 function nameOf(symbol) {

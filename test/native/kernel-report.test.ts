@@ -1,7 +1,7 @@
 // What the report of kernels reads from ptxas.
 
 import {expect, test} from 'vitest';
-import {parsed} from '../../scripts/kernel-report.mjs';
+import {parsed, waitingIn} from '../../scripts/kernel-report.mjs';
 
 const said = `ptxas info    : 0 bytes gmem
 ptxas info    : Compiling entry function '_Z3addPf' for 'sm_80'
@@ -18,5 +18,14 @@ test('reads registers, stack, spills and shared memory of each architecture', ()
 	expect(parsed(said)).toEqual([
 		{kernel: 'add', architecture: 'sm_80', registers: 40, stack: 16, spills: 20, shared: 128},
 		{kernel: 'add', architecture: 'sm_90a', registers: 38, stack: 0, spills: 0, shared: 0},
+	]);
+});
+
+test('finds kernels whose products wait for one another', () => {
+	const warning =
+		"ptxas info    : (C7520) Potential Performance Loss: wgmma.mma_async instructions are serialized due to program dependence on compiler-inserted WG.AR in divergent path in the function '_Z3addPf'\n";
+	expect(waitingIn(said)).toEqual([]);
+	expect(waitingIn(said + warning)).toEqual([
+		{kernel: 'add', why: 'program dependence on compiler-inserted WG.AR in divergent path'},
 	]);
 });
