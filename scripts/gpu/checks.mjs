@@ -90,10 +90,12 @@ function operationFiles({trial}) {
 
 async function testsOf(settings, files, watch) {
 	const {testName} = await cardHere(settings);
+	// In quotes where a body is for several devices: whole models and repetitions, too slow to watch.
+	const usual = `on ${watch.length > 0 ? '' : "'?"}${escaped(testName)}`;
 	const folder = mkdtempSync(join(tmpdir(), 'inbatch-tests-'));
 	const results = [];
 	const width = Math.min(8, availableParallelism());
-	await atOnce(files, width, async ({path, pattern = `on ${escaped(testName)}`}) => {
+	await atOnce(files, width, async ({path, pattern = usual}) => {
 		const output = join(folder, `${path.replaceAll('/', '-')}.json`);
 		const report = ['--reporter=json', `--outputFile=${output}`];
 		const command = [process.execPath, vitest(), 'run', path, '-t', pattern, ...report];
