@@ -8,7 +8,7 @@ import {record} from './rounds.mjs';
 
 const questions = [
 	...['encode', 'int8', 'query', 'tokenize', 'start', 'train', 'threads', 'memory', 'data'],
-	...['linear', 'attention', 'rows', 'in-batch', 'contrast', 'top-k', 'plan', 'quality'],
+	...['linear', 'attention', 'rows', 'in-batch', 'contrast', 'top-k', 'plan', 'quality', 'counts'],
 ];
 const shared = process.env.INBATCH_SHARED ?? '../shared';
 
