@@ -44,14 +44,21 @@ export async function measure({threads, seconds, python}) {
 			{name: 'inbatch forward', run: times('linearForward', {x, packed, bias, y})},
 			{
 				name: 'inbatch dX',
+				beside: null,
 				run: times('linearBackwardInput', {dy: y, packed: turned, dx}),
 			},
-			{name: 'inbatch dW', run: times('linearBackwardWeight', {x, dy: y, dweight: dw})},
+			{
+				name: 'inbatch dW',
+				beside: null,
+				run: times('linearBackwardWeight', {x, dy: y, dweight: dw}),
+			},
 		];
 		const others = await peers(python, 'linear.py', [m, n, k, repeat], computing.threads);
 		const gflop = (2 * m * n * k * repeat) / 1e9;
+		const product = ({name}) => name.split(' ').at(-1);
+		const beside = others.map(other => ({...other, beside: `inbatch ${product(other)}`}));
 		await rounds({
-			candidates: [...ours, ...others],
+			candidates: [...ours, ...beside],
 			seconds: seconds / 3,
 			computing,
 			gflop,

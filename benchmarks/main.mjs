@@ -3,6 +3,7 @@
 // Each question is a file beside this one and prints one table. Peers (PyTorch, onnxruntime, faiss) take
 // turns with us in the same run when a Python that has them is named by --python or INBATCH_PYTHON.
 
+import {basename} from 'node:path';
 import {parseArgs} from 'node:util';
 import {record} from './rounds.mjs';
 
@@ -10,6 +11,7 @@ const questions = [
 	...['encode', 'int8', 'query', 'tokenize', 'start', 'train', 'threads', 'memory', 'data'],
 	...['linear', 'attention', 'rows', 'in-batch', 'contrast', 'top-k', 'plan', 'quality', 'counts'],
 ];
+const ofModels = new Set(['encode', 'int8', 'query', 'train', 'threads']);
 const shared = process.env.INBATCH_SHARED ?? '../shared';
 
 const {values, positionals} = parseArgs({
@@ -33,6 +35,7 @@ if (!questions.includes(question)) {
 	process.exit(2);
 }
 record.file = values.record;
+if (ofModels.has(question)) record.model = basename(values.model);
 const {measure} = await import(`./${question}.mjs`);
 await measure({
 	...values,

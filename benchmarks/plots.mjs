@@ -6,9 +6,7 @@ import {join} from 'node:path';
 
 const [, , file, folder] = process.argv;
 const lines = readFileSync(file, 'utf8').trim().split('\n');
-const tables = new Map(
-	lines.map(line => JSON.parse(line)).map(table => [`${table.title}, ${table.kernels}`, table]),
-);
+const tables = new Map(lines.map(line => JSON.parse(line)).map(table => [keyOf(table), table]));
 mkdirSync(folder, {recursive: true});
 for (const [title, table] of tables) {
 	const name = title
@@ -18,6 +16,10 @@ for (const [title, table] of tables) {
 		.replace(/^-|-$/g, '');
 	writeFileSync(join(folder, `${name}.svg`), drawn(table));
 	console.log(join(folder, `${name}.svg`));
+}
+
+function keyOf({title, kernels, threads}) {
+	return `${title}, ${kernels}${threads === 1 ? ', one thread' : ''}`;
 }
 
 function drawn({title, unit, cpu, kernels, threads, peak, date, candidates}) {

@@ -1,4 +1,4 @@
-// How long does one query wait? One short text at a time, through the library as a server would call it.
+// How long does one query wait? One short text at a time, from its ids to its vector, for the peers too.
 
 import {EmbeddingModel} from '../dist/model/embedding-model.js';
 import {peers, rounds, timed} from './rounds.mjs';

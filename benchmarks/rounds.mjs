@@ -9,13 +9,17 @@ import {fileURLToPath} from 'node:url';
 import {openDevice} from '../dist/device.js';
 import {formatTable} from '../dist/files/table.js';
 
-/** @typedef {{name: string, run: () => Promise<number>, count?: number}} Candidate run() resolves to seconds; its count, where it is not the question's */
+/**
+@typedef {{name: string, run: () => Promise<number>, count?: number, beside?: string | null}} Candidate
+run() resolves to seconds; `count`, where it is not the question's; `beside`, the name of ours that it is
+compared with, where that is not the first; null where it is compared with none
+*/
 
 const {version} = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 const versions = {node: process.versions.node, inbatch: version};
 
-/** Where tables are kept as lines of JSON beside being printed; see plots.mjs. */
-export const record = {file: undefined};
+/** Where tables are kept as lines of JSON beside being printed, see plots.mjs; the model that titles name. */
+export const record = {file: undefined, model: undefined};
 
 /** The command refuses variables of benchmarks. */
 export const commandEnvironment = {PATH: process.env.PATH};
@@ -29,24 +33,25 @@ export function device(threads) {
 gflop and count are those of one run; without gflop the share is that of the candidate named `limit`
 */
 export async function rounds(question) {
-	const {candidates, seconds, computing, gflop, unit, count, title, limit} = question;
+	const {candidates, seconds, computing, gflop, unit, count, limit} = question;
+	const title = [question.title, record.model].filter(Boolean).join(', ');
 	for (const candidate of candidates) await candidate.run();
 	const times = candidates.map(() => []);
 	const peaks = [];
 	const end = performance.now() + seconds * 1000;
-	while (performance.now() < end || times[0].length < 3) {
+	while (performance.now() < end || times[0].length < 5) {
 		peaks.push(await computing.native.peak());
 		for (const [n, candidate] of candidates.entries()) times[n].push(await candidate.run());
 	}
 	for (const candidate of candidates) candidate.close?.();
 	const peak = Math.max(...peaks);
-	const ours = median(times[0]);
 	const rates = candidates.map(({count: own = count}, n) => own / median(times[n]));
 	const most = gflop ? (count * peak) / gflop : rates[candidates.findIndex(c => c.name === limit)];
 	const shares = rates.map(rate => rate / most);
 	const of = gflop ? 'of FMA peak' : `of ${limit ?? 'limit'}`;
 	const rows = [['', `${unit}/s median`, 'best', 'GFLOP/s', of, 'ours is']];
-	for (const [n, {name, count: own = count}] of candidates.entries()) {
+	for (const [n, {name, count: own = count, beside}] of candidates.entries()) {
+		const ours = beside ? candidates.findIndex(candidate => candidate.name === beside) : 0;
 		const middle = median(times[n]);
 		const best = Math.min(...times[n]);
 		rows.push([
@@ -55,15 +60,16 @@ export async function rounds(question) {
 			(own / best).toFixed(1),
 			gflop ? (gflop / middle).toFixed(0) : '-',
 			most ? `${(100 * shares[n]).toFixed(0)} %` : '-',
-			n === 0 ? '' : `${((middle / own / ours) * count).toFixed(2)}x`,
+			n === ours || beside === null ? '' : `${(rates[ours] / rates[n]).toFixed(2)}x`,
 		]);
 	}
 	const {model} = cpus()[0];
+	const date = new Date().toISOString().slice(0, 10);
 	keep(
 		{title, unit, peak, cpu: model.trim(), kernels: computing.kernels},
 		{
 			threads: computing.threads,
-			date: new Date().toISOString().slice(0, 10),
+			date,
 			...versions,
 			candidates: candidates.map(({name}, n) => ({
 				name,
@@ -72,9 +78,9 @@ export async function rounds(question) {
 			})),
 		},
 	);
-	console.log(
-		`\n${title}: ${model.trim()}, ${computing.kernels}, ${computing.threads} threads, peak ${peak.toFixed(0)} GFLOP/s, ${times[0].length} rounds`,
-	);
+	const machine = `${model.trim()}, ${computing.kernels}, ${computing.threads} threads`;
+	const told = `peak ${peak.toFixed(0)} GFLOP/s, ${times[0].length} rounds, ${date}`;
+	console.log(`\n${title}: ${machine}, ${told}, Node ${versions.node}, inbatch ${version}`);
 	console.log(formatTable(rows, {align: ['left', 'right', 'right', 'right', 'right', 'right']}));
 }
 
