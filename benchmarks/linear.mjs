@@ -11,7 +11,7 @@ const layers = [
 ];
 const shapes = [512, 128, 8].flatMap(m => layers.map(([n, k]) => [m, n, k]));
 
-const turnWork = 3e10;
+const turnWork = 1.5e10;
 
 export async function measure({threads, seconds, python}) {
 	const computing = await device(threads);

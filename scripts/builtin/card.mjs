@@ -23,8 +23,9 @@ const tried = [
 	['the teacher', '0.903', '1'],
 ];
 
-/** `runs` are those of the stages, `texts` how many there were, `rows` the evaluation's figures. */
-export function cardOf({runs, texts, rows, bytes}) {
+/** `runs` are those of the stages, `texts` how many there were, `rows` the evaluation's figures, `config` the model's. */
+export function cardOf({runs, texts, rows, bytes, config}) {
+	const {hidden_size: width, num_hidden_layers: blocks, num_attention_heads: heads} = config;
 	const {before} = runs.find(run => run.stage.weights.order > 0);
 	const {after, stage} = runs.at(-1);
 	return `---
@@ -40,7 +41,7 @@ tags:
 
 # The embedded model
 
-A small English BERT for text embeddings of 384 dimensions: 3 blocks of width 192, 6 heads, 12000
+A small English BERT for text embeddings of 384 dimensions: ${blocks} blocks of width ${width}, ${heads} heads, ${config.vocab_size}
 pieces, mean pooling, a linear layer to 384, unit length, texts of up to 256 tokens. It is here so
 that a first run, a test or a demonstration needs no download; \`--model builtin\` and
 \`EmbeddingModel.load('builtin')\` open it. Larger models are better.
@@ -48,7 +49,7 @@ that a first run, a test or a demonstration needs no download; \`--model builtin
 It was made with this package alone, by \`scripts/make-builtin.mjs\`, out of
 [all-MiniLM-L6-v2](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) (Apache-2.0), its
 teacher: its own WordPiece vocabulary; token embeddings that begin as the teacher's vectors of the
-pieces, cut to 192 main directions; then distillation in three stages (\`scripts/builtin/distil.mjs\`):
+pieces, cut to ${width} main directions; then distillation in three stages (\`scripts/builtin/distil.mjs\`):
 
 1. it learns to give the teacher's vectors, and its similarities within a batch;
 2. beside these it learns to rank the texts of a batch as the teacher does, by the cross-entropy of two
@@ -67,8 +68,11 @@ ${texts} distinct English texts, and the teacher's vectors of them:
 | sentence pairs, without their labels | SNLI, development split | CC BY-SA 4.0 |
 
 The texts served for training only; none of them is in this folder. No text of an evaluation set below
-was trained on (case and punctuation aside), and nothing was chosen by one: choices were made by training
-texts held out of all stages, the pages of 20 topics with their questions and 900 sentence pairs.
+was trained on (case and punctuation aside). Single sentences were: pages of MedQuAD repeat one another, and
+265 of the 964 documents of its evaluation part have such a sentence in common with the training part
+(103 half of theirs or more), of SQuAD seven sentences; so medquad/eval flatters. Nothing was chosen by an
+evaluation set: choices were made by training texts held out of all stages, the pages of 20 topics with
+their questions and 900 sentence pairs.
 
 ## Training
 

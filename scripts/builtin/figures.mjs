@@ -9,7 +9,7 @@ const sts = ['sts/dev.jsonl', 'sts/sick/dev.jsonl'];
 
 /** The rows of the card's table: set, metric, this model's figure, the teacher's, their ratio. */
 export async function figures(folder, {teacher, data, work}) {
-	const teachers = await teacherFigures(join(work, 'teacher-figures.json'), {teacher, data});
+	const teachers = await teacherFigures({teacher, data, work});
 	return (await measured(folder, data)).map(([name, metric, value], n) => {
 		const theirs = teachers[n][2];
 		const share = `${((100 * value) / theirs).toFixed(1)} %`;
@@ -17,8 +17,11 @@ export async function figures(folder, {teacher, data, work}) {
 	});
 }
 
-/** The teacher's figures, kept in a file, for they take minutes. */
-export async function teacherFigures(cache, {teacher, data}) {
+/** The teacher's figures, kept in a file named by its weights, for they take minutes. */
+async function teacherFigures({teacher, data, work}) {
+	const model = await EmbeddingModel.load(teacher);
+	const cache = join(work, `teacher-figures-${model.fingerprint.slice(0, 16)}.json`);
+	await model.dispose();
 	const kept = await readFile(cache, 'utf8').catch(() => undefined);
 	if (kept !== undefined) return JSON.parse(kept);
 	const rows = await measured(teacher, data);

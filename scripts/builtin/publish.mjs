@@ -1,7 +1,7 @@
 // From a finished run to the folder in the repository: weights in half precision, the files that
 // say how to use them, and a card with data, time and figures.
 
-import {cp, mkdir, readdir, stat, writeFile} from 'node:fs/promises';
+import {cp, mkdir, readdir, readFile, stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {Output} from '../../dist/files/output.js';
 import {cardOf} from './card.mjs';
@@ -33,7 +33,8 @@ export async function publish(trained, folder, {figures, ...facts}) {
 		for (const name of others) await cp(join(trained, name), join(output.temporary, name));
 		const rows = await figures(output.temporary);
 		const bytes = await sizeOf(output.temporary);
-		await writeFile(join(output.temporary, 'README.md'), cardOf({...facts, rows, bytes}));
+		const config = JSON.parse(await readFile(join(trained, 'config.json'), 'utf8'));
+		await writeFile(join(output.temporary, 'README.md'), cardOf({...facts, rows, bytes, config}));
 		await output.commit();
 	} finally {
 		await output.discard();

@@ -1,25 +1,30 @@
-// What the teacher says: its vectors of all texts, kept in a file, for they take minutes.
+// What the teacher says: its vectors of all texts, kept in a file, for they take minutes. The file's name
+// tells the teacher and the texts.
 
+import {createHash} from 'node:crypto';
 import {access, rename} from 'node:fs/promises';
+import {join} from 'node:path';
 import {NpyWriter, readNpy} from '../../dist/files/npy.js';
 import {EmbeddingModel} from '../../dist/index.js';
 
 const textsAtOnce = 4096;
 
-/** The teacher's vectors of the texts, row after row; read from `cache` if that is there. */
-export async function teacherVectors(teacher, texts, cache) {
+/** The teacher's vectors of the texts, row after row; read from the folder `work` if they are there. */
+export async function teacherVectors(teacher, texts, work) {
+	const model = await EmbeddingModel.load(teacher);
+	const hash = createHash('sha256').update(JSON.stringify([model.fingerprint, texts]));
+	const cache = join(work, `teacher-${hash.digest('hex').slice(0, 16)}.npy`);
 	const isThere = await access(cache).then(
 		() => true,
 		() => false,
 	);
-	if (!isThere) await encodeAll(teacher, texts, cache);
+	if (!isThere) await encodeAll(model, texts, cache);
+	await model.dispose();
 	const {data, shape} = await readNpy(cache);
-	if (shape[0] === texts.length) return {data, width: shape[1]};
-	throw new Error(`${cache}: expected ${texts.length} rows, got ${shape[0]}; remove it`);
+	return {data, width: shape[1]};
 }
 
-async function encodeAll(teacher, texts, cache) {
-	const model = await EmbeddingModel.load(teacher);
+async function encodeAll(model, texts, cache) {
 	const writer = await NpyWriter.open(`${cache}.tmp`, model.width);
 	for (let at = 0; at < texts.length; at += textsAtOnce) {
 		const {data} = await model.encode(texts.slice(at, at + textsAtOnce));
@@ -28,6 +33,5 @@ async function encodeAll(teacher, texts, cache) {
 	}
 
 	await writer.close();
-	await model.dispose();
 	await rename(`${cache}.tmp`, cache);
 }
