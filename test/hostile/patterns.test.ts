@@ -29,6 +29,8 @@ function doubling(depth: number): object {
 	return {type: 'Sequence', pretokenizers: [inner, inner]};
 }
 
+const preparation = {prompts: '', lowerCase: false};
+
 describe('A pattern that doubles its time with each character', () => {
 	const slow = {Regex: '^(a+)+$'};
 	const text = `${'a'.repeat(60)}b`;
@@ -37,7 +39,7 @@ describe('A pattern that doubles its time with each character', () => {
 		const source = sourceOf({normalizer: replace(slow, 'x')});
 		const thread = new TokenizerThread(source, {seconds: 1});
 		await thread.opened;
-		await expect(thread.encode({texts: ['a', text], settings})).rejects.toMatchObject({
+		await expect(thread.encode({texts: ['a', text], preparation, settings})).rejects.toMatchObject({
 			code: 'TOKENIZER_INVALID',
 			message:
 				'bad/tokenizer.json: expected the tokenizer to be done with a text of 61 characters that ' +
@@ -45,7 +47,9 @@ describe('A pattern that doubles its time with each character', () => {
 		});
 		expect(thread.isAlive).toBe(false);
 		const next = new TokenizerThread(source);
-		expect((await next.encode({texts: ['b'], settings})).ids).toEqual(Int32Array.of(0));
+		expect((await next.encode({texts: ['b'], preparation, settings})).ids).toEqual(
+			Int32Array.of(0),
+		);
 		await next.close(undefined);
 	});
 

@@ -11,14 +11,19 @@ const fixtures = fileURLToPath(new URL('../fixtures/embedded/', import.meta.url)
 /** How far a column of a unit row in float32 may be from the one in float64. */
 export const embeddedLimit = 2e-6;
 
-/** The texts, short ones first, and their vectors: all, or so many of them. */
-export async function goldenTexts(count?: number): Promise<{texts: string[]; vectors: Matrix}> {
-	const all = JSON.parse(readFileSync(`${fixtures}texts.json`, 'utf8')) as string[];
+type Golden = {texts: string[]; vectors: Matrix; enlargement: number[]};
+
+const readJson = (name: string) => JSON.parse(readFileSync(`${fixtures}${name}`, 'utf8'));
+
+/** The texts, short ones first, and what is known of them: of all, or so many of them. */
+export async function goldenTexts(count?: number): Promise<Golden> {
+	const all: string[] = readJson('texts.json');
+	const enlargement: number[] = readJson('enlargement.json');
 	const {data, shape} = await readNpy(`${fixtures}expected.npy`);
 	const texts = all.slice(0, count);
 	const columns = shape[1]!;
 	const values = Float64Array.from(data as Float32Array).slice(0, texts.length * columns);
-	return {texts, vectors: {rows: texts.length, columns, values}};
+	return {texts, vectors: {rows: texts.length, columns, values}, enlargement};
 }
 
 export async function encoded(model: EmbeddingModel, texts: readonly string[]): Promise<Matrix> {
