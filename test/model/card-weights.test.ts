@@ -10,6 +10,7 @@ import {planWeights} from '../../dist/model/weights.js';
 import {native} from '../../dist/native.js';
 import {temporaryFolder} from '../files/folder.js';
 import {cardAddonPath} from '../support/emulated.js';
+import {readParameters} from '../support/parameters.js';
 import {load, weightsFolder} from './folders.js';
 
 process.env.INBATCH_NATIVE = cardAddonPath;
@@ -24,15 +25,7 @@ const onCard = (path: string) => load(path, {pooling: 'mean', device: 'cuda'});
 const onCpu = (path: string) => load(path, {pooling: 'mean', device: 'cpu'});
 const vectorOf = async (model: EmbeddingModel) => (await model.encode('what is the age')).data;
 
-async function valuesOf({core}: EmbeddingModel): Promise<Map<string, Float32Array>> {
-	const found = new Map<string, Float32Array>();
-	for (const {name, rows, columns} of core.parameters()) {
-		const values = new Float32Array(rows * columns);
-		await core.read('weight', name, 0, values);
-		found.set(name, values);
-	}
-	return found;
-}
+const valuesOf = ({core}: EmbeddingModel) => readParameters(core);
 
 /** Bytes of the card, a matrix beginning at each 64. */
 function bytesOf({core}: EmbeddingModel): {products: number; others: number} {

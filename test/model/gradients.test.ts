@@ -13,7 +13,7 @@ import {
 	poolings,
 } from '../../dist/model/spec.js';
 import type {NativeDevice} from '../../dist/native.js';
-import {cards} from '../support/cards.js';
+import {devices} from '../support/cards.js';
 import {grid, largest, type Matrix, normals, randomMatrix} from '../support/matrix.js';
 import {type Batch, type Dropout, forward64, noDropout} from '../support/model64.js';
 import {newDevice} from '../support/run-op.js';
@@ -32,7 +32,6 @@ import {
 import {expectClose, expectSameBits, gradientLimit} from '../support/tolerance.js';
 
 const lengths = [1, 5, 3];
-const devices = [{name: 'the cpu', open: () => newDevice()}, ...cards];
 const reach = 1e-5;
 
 type Case = {

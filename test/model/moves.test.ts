@@ -2,9 +2,9 @@
 // the bit, on the CPU and on a card.
 
 import {describe, expect, test} from 'vitest';
-import {cards} from '../support/cards.js';
+import {devices} from '../support/cards.js';
 import {type Matrix, normals, randomMatrix} from '../support/matrix.js';
-import {newDevice} from '../support/run-op.js';
+import {readParameters} from '../support/parameters.js';
 import {
 	batchOf,
 	embeddingsOf,
@@ -16,22 +16,13 @@ import {
 	tinyModel,
 } from '../support/tiny-model.js';
 
-const devices = [{name: 'the cpu', open: () => newDevice()}, ...cards];
 const spec = specOf({
 	...{width: 24, heads: 3, norms: {after: layerNorm}, bias: true, activation: 'gelu'},
 });
 const batch = batchOf([3, 5]);
 const frozen = 'blocks.1.mlp.up.weight';
 
-async function weightsOf({core}: TinyModel): Promise<Map<string, Float32Array>> {
-	const weights = new Map<string, Float32Array>();
-	for (const {name, rows, columns} of core.parameters()) {
-		const values = new Float32Array(rows * columns);
-		await core.read('weight', name, 0, values);
-		weights.set(name, values);
-	}
-	return weights;
-}
+const weightsOf = ({core}: TinyModel) => readParameters(core);
 
 function passes(model: TinyModel, seed: number): Promise<Map<string, Matrix>> {
 	const {rows, columns} = embeddingsOf(model, batch);

@@ -3,12 +3,13 @@
 
 import {describe, expect, test} from 'vitest';
 import type {OptimizerName, UpdateSettings} from '../../dist/native.js';
-import {cards} from '../support/cards.js';
+import {devices} from '../support/cards.js';
 import {type Matrix, matrixOf, normals, randomMatrix, rowsOf, zeros} from '../support/matrix.js';
 import {forward64} from '../support/model64.js';
 import {adamW, lion, mapped} from '../support/oracle.js';
 import {adafactor, type Factored} from '../support/oracle-optimizers.js';
-import {newDevice, readMatrix, tensorOf} from '../support/run-op.js';
+import {readParameters} from '../support/parameters.js';
+import {readMatrix, tensorOf} from '../support/run-op.js';
 import {
 	batchOf,
 	embeddingsOf,
@@ -21,8 +22,6 @@ import {
 	tinyModel,
 } from '../support/tiny-model.js';
 import {expectClose, expectSameBits, type Round} from '../support/tolerance.js';
-
-const devices = [{name: 'the cpu', open: () => newDevice()}, ...cards];
 
 const spec = specOf({
 	...{width: 24, heads: 3, norms: {after: layerNorm}, bias: true, activation: 'gelu'},
@@ -39,16 +38,12 @@ const settings: UpdateSettings = {
 };
 
 async function weightsOf({core}: TinyModel): Promise<Map<string, Matrix>> {
-	const weights = new Map<string, Matrix>();
-	for (const {name, rows, columns} of core.parameters()) {
-		const values = new Float32Array(rows * columns);
-		await core.read('weight', name, 0, values);
-		weights.set(
-			name,
-			matrixOf(rows, columns, at => values[at]!),
-		);
-	}
-	return weights;
+	const values = await readParameters(core);
+	const matrices = core.parameters().map(({name, rows, columns}) => {
+		const own = values.get(name)!;
+		return [name, matrixOf(rows, columns, at => own[at]!)] as const;
+	});
+	return new Map(matrices);
 }
 
 function normOf(found: Iterable<Matrix>): number {

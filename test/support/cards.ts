@@ -7,11 +7,12 @@ import {type NativeDevice, native} from '../../dist/native.js';
 import {emulated, isEmulating} from './emulated.js';
 import {onEveryPath} from './kernel-paths.js';
 import type {Matrix} from './matrix.js';
+import {newDevice} from './run-op.js';
 import {expectSameBits} from './tolerance.js';
 
-type CardDevice = {name: string; open: () => NativeDevice};
+type TestDevice = {name: string; open: () => NativeDevice};
 
-const emulatedCard: CardDevice = {
+const emulatedCard: TestDevice = {
 	name: 'the emulated card',
 	open: () => new (emulated().Device)({card: 0}),
 };
@@ -21,9 +22,15 @@ const usable = native()
 	.list.flatMap(({name, reason}, card) => (reason === undefined ? [{name, card}] : []))
 	.slice(0, 1);
 
-export const cards: readonly CardDevice[] = [
+export const cards: readonly TestDevice[] = [
 	...(isEmulating ? [emulatedCard] : []),
 	...usable.map(({name, card}) => ({name, open: () => new (native().Device)({card})})),
+];
+
+/** The CPU and the cards, for tests that have one body for all. */
+export const devices: readonly TestDevice[] = [
+	{name: 'the cpu', open: () => newDevice()},
+	...cards,
 ];
 
 /** The tests in `body`: once for each set of kernels of the CPU, once for each card. */

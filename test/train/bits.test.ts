@@ -2,6 +2,7 @@
 
 import {describe, expect, test} from 'vitest';
 import {train} from '../../dist/train/train.js';
+import {readParameters} from '../support/parameters.js';
 import {hashesOf, loadTiny, quick, rowsOf, trained} from './tiny.js';
 
 const drops = {dropout: 0.1, seed: 5};
@@ -45,15 +46,9 @@ describe('the bits of a trained model', () => {
 	test('are those of a fresh model when another run came before', async () => {
 		const fresh = await bitsOf({steps: 4});
 		const model = await loadTiny();
-		const start = await Promise.all(
-			model.core.parameters().map(async ({name, rows, columns}) => {
-				const values = new Float32Array(rows * columns);
-				await model.core.read('weight', name, 0, values);
-				return {name, values};
-			}),
-		);
+		const start = await readParameters(model.core);
 		await train(model, {...quick, ...drops, freeze: ['embeddings']});
-		for (const {name, values} of start) model.core.write('weight', name, 0, values);
+		for (const [name, values] of start) model.core.write('weight', name, 0, values);
 		await model.core.pack();
 		const losses: number[] = [];
 		await train(model, {...quick, steps: 4, onStep: ({loss}) => losses.push(loss)});

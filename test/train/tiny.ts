@@ -13,6 +13,7 @@ import {
 } from '../../dist/files/safetensors.js';
 import {EmbeddingModel, type LoadOptions} from '../../dist/model/embedding-model.js';
 import {type TrainOptions, train} from '../../dist/train/train.js';
+import {readParameters} from '../support/parameters.js';
 
 export const bert = fileURLToPath(new URL('../fixtures/families/bert', import.meta.url));
 
@@ -71,9 +72,7 @@ export const quick = {data: rowsOf(24), batchSize: 8, learningRate: 1e-3} as con
 /** The SHA-256 of every weight, by the parameter's name. */
 export async function hashesOf({core}: EmbeddingModel): Promise<Map<string, string>> {
 	const hashes = new Map<string, string>();
-	for (const {name, rows, columns} of core.parameters()) {
-		const values = new Float32Array(rows * columns);
-		await core.read('weight', name, 0, values);
+	for (const [name, values] of await readParameters(core)) {
 		hashes.set(name, sha256(new Uint8Array(values.buffer)));
 	}
 	return hashes;

@@ -10,6 +10,7 @@ import type {EmbeddingModel, LoadOptions} from '../../dist/model/embedding-model
 import {similarity} from '../../dist/model/similarity.js';
 import {type TrainOptions, train} from '../../dist/train/train.js';
 import {temporaryFolder} from '../files/folder.js';
+import {readParameters} from '../support/parameters.js';
 import {bert, hashesOf, lines, loadTiny, quick, stoppingAt} from './tiny.js';
 
 const {folder} = temporaryFolder();
@@ -35,15 +36,7 @@ async function trainedTowers(options: Partial<TrainOptions> = {}, load: LoadOpti
 	return {model, losses};
 }
 
-async function gradientsOf({core}: EmbeddingModel): Promise<Map<string, Float32Array>> {
-	const found = new Map<string, Float32Array>();
-	for (const {name, rows, columns} of core.parameters()) {
-		const values = new Float32Array(rows * columns);
-		await core.read('gradient', name, 0, values);
-		found.set(name, values);
-	}
-	return found;
-}
+const gradientsOf = ({core}: EmbeddingModel) => readParameters(core, 'gradient');
 
 const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 
