@@ -11,6 +11,7 @@ const layers = [
 ];
 const shapes = [512, 128, 8].flatMap(m => layers.map(([n, k]) => [m, n, k]));
 
+/** Operations of a turn: it lasts long beside what the threads of the turn before still spin. */
 const turnWork = 1.5e10;
 
 export async function measure({threads, seconds, python}) {
@@ -33,7 +34,6 @@ export async function measure({threads, seconds, python}) {
 		native.run('linearPack', {weight: w, packed});
 		const turned = native.tensor(Math.ceil(k / 16), 16 * n, 'f32');
 		native.run('linearPack', {weight: w, packed: turned, transposed: true});
-		// A turn lasts long beside what the threads of the turn before still spin
 		const repeat = Math.max(1, Math.round(turnWork / (2 * m * n * k)));
 		const times = (op, fields) => () =>
 			timed(async () => {
